@@ -1,0 +1,40 @@
+package reason
+
+// Why a call of the admin API is refused or fails.
+const (
+	EtagMismatch         Reason = "ETAG_MISMATCH"
+	NothingGiven         Reason = "NOTHING_GIVEN"
+	TooManyItems         Reason = "TOO_MANY_ITEMS"
+	TooManyHosts         Reason = "TOO_MANY_HOSTS"
+	ChangeRefused        Reason = "CHANGE_REFUSED"
+	NotPermittedToRead   Reason = "NOT_PERMITTED_TO_READ"
+	NotPermittedToChange Reason = "NOT_PERMITTED_TO_CHANGE"
+	CallerUnknown        Reason = "CALLER_UNKNOWN"
+	TooManyCalls         Reason = "TOO_MANY_CALLS"
+	TooManyWatchers      Reason = "TOO_MANY_WATCHERS"
+	FilterInvalid        Reason = "FILTER_INVALID"
+	TunnelNotFound       Reason = "TUNNEL_NOT_FOUND"
+	MethodUnknown        Reason = "METHOD_UNKNOWN"
+	Internal             Reason = "INTERNAL"
+	GatewayUnreachable   Reason = "GATEWAY_UNREACHABLE"
+	AddressInvalid       Reason = "ADDRESS_INVALID"
+)
+
+var adminTexts = map[Reason]string{
+	EtagMismatch:         `the configuration has changed since it was read (etag {etag}, now {current}); read it again and repeat the change`,
+	NothingGiven:         `nothing was given to change`,
+	TooManyItems:         `{count} items in one change; at most {limit} are possible`,
+	TooManyHosts:         `the list would have {count} hosts; at most {limit} are possible`,
+	ChangeRefused:        `nothing was changed, because {count} of the items are invalid; the first: {first}`,
+	NotPermittedToRead:   `{caller} may not read; {remedy}`,
+	NotPermittedToChange: `{caller} may not change anything; {remedy}`,
+	CallerUnknown:        `the gateway cannot tell who is calling`,
+	TooManyCalls:         `too many connections to the admin API: {limit} is the limit for {caller}`,
+	TooManyWatchers:      `{limit} event watches are open, which is the limit`,
+	FilterInvalid:        `the filter {field} cannot be "{value}"`,
+	TunnelNotFound:       `there is no open tunnel with the id {id}`,
+	MethodUnknown:        `the gateway does not know {method}; it may be older than this program`,
+	Internal:             `the gateway has a fault; its log tells more`,
+	GatewayUnreachable:   `no gateway answers at {address}; {remedy}`,
+	AddressInvalid:       `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
+}

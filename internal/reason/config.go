@@ -1,0 +1,44 @@
+package reason
+
+// Why a configuration file or the value of a setting is refused.
+const (
+	SettingUnknown     Reason = "SETTING_UNKNOWN"
+	SettingNotANumber  Reason = "SETTING_NOT_A_NUMBER"
+	SettingOutOfRange  Reason = "SETTING_OUT_OF_RANGE"
+	SettingNotAChoice  Reason = "SETTING_NOT_A_CHOICE"
+	SettingNotAnAddr   Reason = "SETTING_NOT_AN_ADDRESS"
+	SettingFixed       Reason = "SETTING_FIXED"
+	SettingUnworkable  Reason = "SETTING_UNWORKABLE"
+	ConfigSyntax       Reason = "CONFIG_SYNTAX"
+	ConfigField        Reason = "CONFIG_FIELD"
+	ConfigDuplicate    Reason = "CONFIG_DUPLICATE"
+	ConfigTooLarge     Reason = "CONFIG_TOO_LARGE"
+	ConfigVersion      Reason = "CONFIG_VERSION"
+	ConfigTooNew       Reason = "CONFIG_TOO_NEW"
+	ConfigUnreadable   Reason = "CONFIG_UNREADABLE"
+	ConfigNotWritten   Reason = "CONFIG_NOT_WRITTEN"
+	ConfigInUse        Reason = "CONFIG_IN_USE"
+	ListenNotPossible  Reason = "LISTEN_NOT_POSSIBLE"
+	ConfigFolderDenied Reason = "CONFIG_FOLDER_DENIED"
+)
+
+var configTexts = map[Reason]string{
+	SettingUnknown:     `there is no setting "{key}"{meant}; omsgwctl setting list shows all`,
+	SettingNotANumber:  `setting {key} cannot be "{value}": it is a whole number from {minimum} to {maximum}`,
+	SettingOutOfRange:  `setting {key} cannot be {value}: it is a whole number from {minimum} to {maximum}`,
+	SettingNotAChoice:  `setting {key} cannot be "{value}": it is one of {choices}`,
+	SettingNotAnAddr:   `setting {key} cannot be "{value}": it is an IP address of this computer, or empty for all`,
+	SettingFixed:       `setting {key} was given on the gateway's command line for this run; start the gateway without it to change it`,
+	SettingUnworkable:  `setting {key} cannot be "{value}" now`,
+	ConfigSyntax:       `{file} is not valid JSON at {where}`,
+	ConfigField:        `{file} has a wrong value at {field}`,
+	ConfigDuplicate:    `{file} has {field} twice`,
+	ConfigTooLarge:     `{file} is larger than {limit} bytes`,
+	ConfigVersion:      `{file} has no usable "version": it is a whole number from 1 to {supported}`,
+	ConfigTooNew:       `{file} has version {version}, and this program understands up to {supported}; install the newer program again or restore the older file`,
+	ConfigUnreadable:   `{file} cannot be read`,
+	ConfigNotWritten:   `{file} cannot be written; nothing was changed`,
+	ConfigInUse:        `another process uses the configuration in {folder}; stop it first or use another --state-dir`,
+	ListenNotPossible:  `cannot listen on {address}`,
+	ConfigFolderDenied: `the folder {folder} cannot be used`,
+}

@@ -1,0 +1,44 @@
+package reason
+
+// Why a request at the proxy port is refused, or a tunnel could not be opened.
+const (
+	MethodNotAllowed        Reason = "METHOD_NOT_ALLOWED"
+	RequestInvalid          Reason = "REQUEST_INVALID"
+	RequestTooLarge         Reason = "REQUEST_TOO_LARGE"
+	RequestTimeout          Reason = "REQUEST_TIMEOUT"
+	RequestBody             Reason = "REQUEST_BODY"
+	AuthorityInvalid        Reason = "AUTHORITY_INVALID"
+	HostNotAllowed          Reason = "HOST_NOT_ALLOWED"
+	PortNotAllowed          Reason = "PORT_NOT_ALLOWED"
+	AddressNotAllowed       Reason = "ADDRESS_NOT_ALLOWED"
+	TargetNotFound          Reason = "TARGET_NOT_FOUND"
+	TargetUnreachable       Reason = "TARGET_UNREACHABLE"
+	TargetTimeout           Reason = "TARGET_TIMEOUT"
+	TooManyConnections      Reason = "TOO_MANY_CONNECTIONS"
+	TooManyRequestHeads     Reason = "TOO_MANY_REQUEST_HEADS"
+	TooManyClientHeads      Reason = "TOO_MANY_CLIENT_HEADS"
+	TooManyClientConnection Reason = "TOO_MANY_CLIENT_CONNECTIONS"
+	GatewayStopping         Reason = "GATEWAY_STOPPING"
+	GatewayFault            Reason = "GATEWAY_FAULT"
+)
+
+var requestTexts = map[Reason]string{
+	MethodNotAllowed:        `the gateway accepts only CONNECT`,
+	RequestInvalid:          `the request cannot be read: {problem}`,
+	RequestTooLarge:         `the request head is larger than {limit} bytes`,
+	RequestTimeout:          `the request head did not arrive within {seconds} seconds`,
+	RequestBody:             `a CONNECT request has no body`,
+	AuthorityInvalid:        `the target "{authority}" is not host:port`,
+	HostNotAllowed:          `target host {host} is not in the allowed list; an administrator can add it with: omsgwctl allowed-host add {target}`,
+	PortNotAllowed:          `target host {host} is allowed, but not on port {port}; an administrator can add it with: omsgwctl allowed-host add {target}`,
+	AddressNotAllowed:       `{host} leads to the address {address}, which is {kind} and which a host name may not lead to`,
+	TargetNotFound:          `the name {host} cannot be resolved`,
+	TargetUnreachable:       `cannot connect to {target}`,
+	TargetTimeout:           `connecting to {target} took longer than {seconds} seconds`,
+	TooManyConnections:      `the gateway has {limit} open client connections, which is its limit (setting MaxConnections)`,
+	TooManyRequestHeads:     `{limit} connections have not sent their request yet, which is the limit (setting MaxRequestHeads)`,
+	TooManyClientHeads:      `{limit} connections from {client} have not sent their request yet, which is the limit for one client (a quarter of setting MaxRequestHeads)`,
+	TooManyClientConnection: `{client} has {limit} open connections, which is the limit for one client (setting MaxConnectionsPerClient)`,
+	GatewayStopping:         `the gateway is stopping`,
+	GatewayFault:            `the gateway has a fault; its log tells more`,
+}
