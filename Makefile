@@ -1,0 +1,95 @@
+# The one entry for people and for CI. A target describes itself by the text after its ##, which `make` alone prints.
+# It needs Go, git, and the usual Unix commands; lint and generate build their own tools from tools/ when first used.
+
+# Where make run listens, and for how long make fuzz runs each target.
+LISTEN   ?= 127.0.0.1:8080
+FUZZTIME ?= 30s
+
+EXE     := $(if $(filter Windows_NT,$(OS)),.exe)
+TOOLS   := bin/tools
+BUF     := $(TOOLS)/buf$(EXE)
+LINTER  := $(TOOLS)/golangci-lint$(EXE)
+PLUGINS := $(TOOLS)/protoc-gen-go$(EXE) $(TOOLS)/protoc-gen-go-grpc$(EXE)
+
+PLATFORMS := linux-amd64 linux-arm64 windows-amd64 windows-arm64
+VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The version is stamped from git describe. Go's own stamp would only fail where git does not trust the folder's owner.
+export GOFLAGS += -buildvcs=false
+
+# $(call compile,FOLDER,SUFFIX) builds both programs into FOLDER.
+compile = go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgateway$(2) ./server && \
+          go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgwctl$(2) ./ctl
+
+.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-15s %s\n", $$1, $$2 }'
+
+run: ## build both programs and start a gateway on LISTEN (127.0.0.1:8080), its state in .run/
+	@$(call compile,bin,$(EXE))
+	@echo 'To use it from another terminal, in this folder:'
+	@echo
+	@echo '    export OMSGATEWAY_ADDRESS=unix:$(CURDIR)/.run/admin.sock'
+	@echo '    bin/omsgwctl allowed-host add example.com'
+	@echo '    curl -x http://$(LISTEN) https://example.com/'
+	@echo
+	@bin/omsgateway$(EXE) --state-dir .run --listen $(LISTEN)
+
+test: ## run all tests
+	go test ./...
+
+race: ## run all tests under the race detector (needs a C compiler)
+	go test -race ./...
+
+lint: $(LINTER) $(BUF) ## check format, Go for Linux and Windows, and the .proto files
+	@unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
+	GOOS=linux $(LINTER) run ./...
+	GOOS=windows $(LINTER) run ./...
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+generate: $(BUF) $(PLUGINS) ## make the Go code of the admin API from the .proto files
+	$(BUF) generate
+
+check-generate: $(BUF) $(PLUGINS) ## fail if the generated code is not what the .proto files say
+	@rm -rf bin/generated
+	$(BUF) generate --output bin/generated
+	@diff -r --exclude='*.proto' bin/generated/proto proto || { echo 'generated code is not current: run make generate'; exit 1; }
+
+breaking: $(BUF) ## compare the .proto files with branch main: does a client of the old ones break?
+	$(BUF) breaking --against '.git#branch=main'
+
+build: $(PLATFORMS) ## build both programs for Linux and Windows, amd64 and arm64, into bin/OS-ARCH/
+
+$(PLATFORMS): export CGO_ENABLED = 0
+$(PLATFORMS): export GOOS = $(firstword $(subst -, ,$@))
+$(PLATFORMS): export GOARCH = $(lastword $(subst -, ,$@))
+$(PLATFORMS):
+	$(call compile,bin/$@,$(if $(filter windows-%,$@),.exe))
+
+fuzz: ## run every fuzz target, one after another, each for FUZZTIME (30s)
+	@for found in $$(grep -rEo --include='*_test.go' '^func Fuzz[[:alnum:]_]+' ctl internal server | sed 's/:func /:/'); do \
+		package=./$$(dirname $${found%:*}) target=$${found#*:}; \
+		echo "$$target in $$package for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	done
+
+cover: ## run all tests and write which lines they reach to bin/cover.html
+	@mkdir -p bin
+	go test -coverpkg=./... -coverprofile=bin/cover.all ./...
+	@grep -v '\.pb\.go:' bin/cover.all >bin/cover.out
+	@go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -n 1
+
+check-unit: ## check the systemd unit (needs systemd-analyze)
+	packaging/systemd/check
+
+clean: ## remove what make built; the state in .run/ stays
+	rm -rf bin
+
+# Each tool has a module of its own, so that their dependencies do not mix; it is built again when the module changes.
+$(TOOLS)/%$(EXE): tools/%/go.mod tools/%/go.sum
+	go -C tools/$* build -o ../../$(TOOLS)/ tool
+	@touch $@
