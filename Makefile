@@ -84,7 +84,7 @@ cover: ## run all tests and write which lines they reach to bin/cover.html
 	@go tool cover -func=bin/cover.out | tail -n 1
 
 check-unit: ## check the systemd unit (needs systemd-analyze)
-	packaging/systemd/check
+	packaging/systemd/check.sh
 
 clean: ## remove what make built; the state in .run/ stays
 	rm -rf bin
