@@ -13,6 +13,7 @@ const (
 	TooManyCalls         Reason = "TOO_MANY_CALLS"
 	TooManyWatchers      Reason = "TOO_MANY_WATCHERS"
 	FilterInvalid        Reason = "FILTER_INVALID"
+	PageTokenInvalid     Reason = "PAGE_TOKEN_INVALID"
 	TunnelNotFound       Reason = "TUNNEL_NOT_FOUND"
 	MethodUnknown        Reason = "METHOD_UNKNOWN"
 	Internal             Reason = "INTERNAL"
@@ -32,6 +33,7 @@ var adminTexts = map[Reason]string{
 	TooManyCalls:         `too many connections to the admin API: {limit} is the limit for {caller}`,
 	TooManyWatchers:      `{limit} event watches are open, which is the limit`,
 	FilterInvalid:        `the filter {field} cannot be "{value}"`,
+	PageTokenInvalid:     `the page token is not one that this list gave out`,
 	TunnelNotFound:       `there is no open tunnel with the id {id}`,
 	MethodUnknown:        `the gateway does not know {method}; it may be older than this program`,
 	Internal:             `the gateway has a fault; its log tells more`,

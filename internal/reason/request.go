@@ -18,6 +18,7 @@ const (
 	TooManyRequestHeads     Reason = "TOO_MANY_REQUEST_HEADS"
 	TooManyClientHeads      Reason = "TOO_MANY_CLIENT_HEADS"
 	TooManyClientConnection Reason = "TOO_MANY_CLIENT_CONNECTIONS"
+	ResourcesExhausted      Reason = "RESOURCES_EXHAUSTED"
 	GatewayStopping         Reason = "GATEWAY_STOPPING"
 	GatewayFault            Reason = "GATEWAY_FAULT"
 )
@@ -26,7 +27,7 @@ var requestTexts = map[Reason]string{
 	MethodNotAllowed:        `the gateway accepts only CONNECT`,
 	RequestInvalid:          `the request cannot be read: {problem}`,
 	RequestTooLarge:         `the request head is larger than {limit} bytes`,
-	RequestTimeout:          `the request head did not arrive within {seconds} seconds`,
+	RequestTimeout:          `the request head did not arrive in time`,
 	RequestBody:             `a CONNECT request has no body`,
 	AuthorityInvalid:        `the target "{authority}" is not host:port`,
 	HostNotAllowed:          `target host {host} is not in the allowed list; an administrator can add it with: omsgwctl allowed-host add {target}`,
@@ -39,6 +40,7 @@ var requestTexts = map[Reason]string{
 	TooManyRequestHeads:     `{limit} connections have not sent their request yet, which is the limit (setting MaxRequestHeads)`,
 	TooManyClientHeads:      `{limit} connections from {client} have not sent their request yet, which is the limit for one client (a quarter of setting MaxRequestHeads)`,
 	TooManyClientConnection: `{client} has {limit} open connections, which is the limit for one client (setting MaxConnectionsPerClient)`,
+	ResourcesExhausted:      `the gateway's computer has no descriptor or memory left for one more connection`,
 	GatewayStopping:         `the gateway is stopping`,
 	GatewayFault:            `the gateway has a fault; its log tells more`,
 }

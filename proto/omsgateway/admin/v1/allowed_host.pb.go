@@ -153,9 +153,13 @@ func (x *AllowedHost) GetAddedBy() string {
 	return ""
 }
 
-// ListAllowedHostsRequest asks for the configured hosts.
+// ListAllowedHostsRequest asks for one page of the configured hosts.
 type ListAllowedHostsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many hosts; 0 means 1,000, and above 1,000 counts as 1,000, so that an answer fits into 1 MiB.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,13 +194,29 @@ func (*ListAllowedHostsRequest) Descriptor() ([]byte, []int) {
 	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{1}
 }
 
-// ListAllowedHostsResponse has the configured hosts.
+func (x *ListAllowedHostsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAllowedHostsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAllowedHostsResponse has one page of the configured hosts.
 type ListAllowedHostsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The hosts, sorted.
 	Hosts []*AllowedHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
-	// Hash of the local configuration that this answer shows.
-	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Hash of the local configuration that this answer shows. It differs between two pages if the list was changed meanwhile.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +261,13 @@ func (x *ListAllowedHostsResponse) GetHosts() []*AllowedHost {
 func (x *ListAllowedHostsResponse) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *ListAllowedHostsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
 	}
 	return ""
 }
@@ -601,11 +628,15 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
-	"\badded_by\x18\x03 \x01(\tR\aaddedBy\"\x19\n" +
-	"\x17ListAllowedHostsRequest\"f\n" +
+	"\badded_by\x18\x03 \x01(\tR\aaddedBy\"U\n" +
+	"\x17ListAllowedHostsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x8e\x01\n" +
 	"\x18ListAllowedHostsResponse\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xa1\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
 	"\x16AddAllowedHostsRequest\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +

@@ -31,7 +31,9 @@ const (
 // AllowedHostService keeps the list of hosts that clients may reach. When a change returns, the next CONNECT and the next
 // list follow it and the configuration file holds it; no tunnel is cut.
 type AllowedHostServiceClient interface {
-	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by name.
+	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by domain, a page at a time.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListAllowedHosts(ctx context.Context, in *ListAllowedHostsRequest, opts ...grpc.CallOption) (*ListAllowedHostsResponse, error)
 	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
 	//
@@ -89,7 +91,9 @@ func (c *allowedHostServiceClient) RemoveAllowedHosts(ctx context.Context, in *R
 // AllowedHostService keeps the list of hosts that clients may reach. When a change returns, the next CONNECT and the next
 // list follow it and the configuration file holds it; no tunnel is cut.
 type AllowedHostServiceServer interface {
-	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by name.
+	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by domain, a page at a time.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListAllowedHosts(context.Context, *ListAllowedHostsRequest) (*ListAllowedHostsResponse, error)
 	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
 	//

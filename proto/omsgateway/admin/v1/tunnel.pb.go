@@ -206,13 +206,15 @@ func (x *TunnelFilter) GetClient() string {
 	return ""
 }
 
-// ListTunnelsRequest asks for the open tunnels.
+// ListTunnelsRequest asks for one page of the open tunnels.
 type ListTunnelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which tunnels.
 	Filter *TunnelFilter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	// At most so many; 0 means 1,000. Above 5,000 counts as 5,000, which fits the 1 MiB of an answer.
-	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// At most so many tunnels; 0 means 1,000, and above 1,000 counts as 1,000, so that an answer fits into 1 MiB.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,20 +256,27 @@ func (x *ListTunnelsRequest) GetFilter() *TunnelFilter {
 	return nil
 }
 
-func (x *ListTunnelsRequest) GetLimit() int32 {
+func (x *ListTunnelsRequest) GetPageSize() int32 {
 	if x != nil {
-		return x.Limit
+		return x.PageSize
 	}
 	return 0
 }
 
-// ListTunnelsResponse has the open tunnels.
+func (x *ListTunnelsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListTunnelsResponse has one page of the open tunnels.
 type ListTunnelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tunnels, oldest first.
 	Tunnels []*Tunnel `protobuf:"bytes,1,rep,name=tunnels,proto3" json:"tunnels,omitempty"`
-	// Tunnels that fit the filter and were left out by the limit.
-	LeftOut       int32 `protobuf:"varint,2,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,11 +318,11 @@ func (x *ListTunnelsResponse) GetTunnels() []*Tunnel {
 	return nil
 }
 
-func (x *ListTunnelsResponse) GetLeftOut() int32 {
+func (x *ListTunnelsResponse) GetNextPageToken() string {
 	if x != nil {
-		return x.LeftOut
+		return x.NextPageToken
 	}
-	return 0
+	return ""
 }
 
 // CloseTunnelsRequest names the tunnels to close: by id, or by filter.
@@ -446,13 +455,15 @@ const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\x04idle\":\n" +
 	"\fTunnelFilter\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
-	"\x06client\x18\x02 \x01(\tR\x06client\"e\n" +
+	"\x06client\x18\x02 \x01(\tR\x06client\"\x8b\x01\n" +
 	"\x12ListTunnelsRequest\x129\n" +
-	"\x06filter\x18\x01 \x01(\v2!.omsgateway.admin.v1.TunnelFilterR\x06filter\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x05R\x05limit\"g\n" +
+	"\x06filter\x18\x01 \x01(\v2!.omsgateway.admin.v1.TunnelFilterR\x06filter\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"t\n" +
 	"\x13ListTunnelsResponse\x125\n" +
-	"\atunnels\x18\x01 \x03(\v2\x1b.omsgateway.admin.v1.TunnelR\atunnels\x12\x19\n" +
-	"\bleft_out\x18\x02 \x01(\x05R\aleftOut\"b\n" +
+	"\atunnels\x18\x01 \x03(\v2\x1b.omsgateway.admin.v1.TunnelR\atunnels\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"b\n" +
 	"\x13CloseTunnelsRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\x129\n" +
 	"\x06filter\x18\x02 \x01(\v2!.omsgateway.admin.v1.TunnelFilterR\x06filter\"I\n" +

@@ -29,9 +29,9 @@ const (
 //
 // TunnelService shows and closes open tunnels.
 type TunnelServiceClient interface {
-	// ListTunnels answers the open tunnels, oldest first.
+	// ListTunnels answers the open tunnels, oldest first, a page at a time.
 	//
-	// Errors: INVALID_ARGUMENT (FILTER_INVALID).
+	// Errors: INVALID_ARGUMENT (FILTER_INVALID, PAGE_TOKEN_INVALID).
 	ListTunnels(ctx context.Context, in *ListTunnelsRequest, opts ...grpc.CallOption) (*ListTunnelsResponse, error)
 	// CloseTunnels closes open tunnels at once, both sides. A tunnel that has ended meanwhile is no error.
 	//
@@ -73,9 +73,9 @@ func (c *tunnelServiceClient) CloseTunnels(ctx context.Context, in *CloseTunnels
 //
 // TunnelService shows and closes open tunnels.
 type TunnelServiceServer interface {
-	// ListTunnels answers the open tunnels, oldest first.
+	// ListTunnels answers the open tunnels, oldest first, a page at a time.
 	//
-	// Errors: INVALID_ARGUMENT (FILTER_INVALID).
+	// Errors: INVALID_ARGUMENT (FILTER_INVALID, PAGE_TOKEN_INVALID).
 	ListTunnels(context.Context, *ListTunnelsRequest) (*ListTunnelsResponse, error)
 	// CloseTunnels closes open tunnels at once, both sides. A tunnel that has ended meanwhile is no error.
 	//
