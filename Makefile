@@ -54,9 +54,9 @@ generate: $(BUF) $(PLUGINS) ## make the Go code of the admin API from the .proto
 	$(BUF) generate
 
 check-generate: $(BUF) $(PLUGINS) ## fail if the generated code is not what the .proto files say
-	@rm -rf bin/generated
-	$(BUF) generate --output bin/generated
-	@diff -r --exclude='*.proto' bin/generated/proto proto || { echo 'generated code is not current: run make generate'; exit 1; }
+	@rm -rf bin/.generated # with a dot, so that ./... does not find it
+	$(BUF) generate --output bin/.generated
+	@diff -r --exclude='*.proto' bin/.generated/proto proto || { echo 'generated code is not current: run make generate'; exit 1; }
 
 breaking: $(BUF) ## compare the .proto files with branch main: does a client of the old ones break?
 	$(BUF) breaking --against '.git#branch=main'
