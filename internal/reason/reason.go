@@ -83,16 +83,22 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// From is the Error in err's chain, or nil if there is none.
+func From(err error) *Error {
+	e, _ := errors.AsType[*Error](err)
+	return e
+}
+
 // Of is the reason that err carries, or "" if it carries none.
 func Of(err error) Reason {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e := From(err); e != nil {
 		return e.Reason
 	}
 	return ""
 }
 
 // tables hold the texts, one table for each part of the program.
-var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts}
+var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts, tlsTexts}
 
 func lookup(r Reason) (string, bool) {
 	for _, texts := range tables {
