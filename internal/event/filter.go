@@ -1,0 +1,26 @@
+package event
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"omsgateway/internal/reason"
+)
+
+// Filter selects events. Every field that is not zero must fit.
+type Filter struct {
+	IDs    []ID          // one of these
+	Level  Level         // at least as serious
+	Reason reason.Reason // exactly this
+	Text   string        // contained in the event's text, ignoring case
+	Since  time.Time     // happened then or later
+}
+
+func (f *Filter) fits(e *Event) bool {
+	return (len(f.IDs) == 0 || slices.Contains(f.IDs, e.ID)) &&
+		(f.Level == 0 || e.Level <= f.Level) &&
+		(f.Reason == "" || e.Reason == f.Reason) &&
+		(f.Since.IsZero() || !e.Time.Before(f.Since)) &&
+		(f.Text == "" || strings.Contains(strings.ToLower(e.Text), strings.ToLower(f.Text)))
+}

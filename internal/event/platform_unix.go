@@ -1,0 +1,36 @@
+//go:build unix
+
+package event
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+func isJournal(f *os.File, stream string) bool {
+	info, err := f.Stat()
+	if err != nil || stream == "" {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stream == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+}
+
+func adopt(made *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	folder, err := os.Stat(filepath.Dir(made.Name()))
+	if err != nil {
+		return err
+	}
+	stat, ok := folder.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 {
+		return nil
+	}
+	return made.Chown(int(stat.Uid), int(stat.Gid))
+}

@@ -1,0 +1,10 @@
+package event
+
+import "os"
+
+const noFollow = 0
+
+func isJournal(*os.File, string) bool { return false }
+
+// adopt has nothing to do: on Windows a file inherits the descriptor of its folder.
+func adopt(*os.File) error { return nil }

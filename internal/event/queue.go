@@ -1,0 +1,128 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Output is where events are written: one goroutine calls it, and it may block.
+type Output interface {
+	Name() string                // for texts: "the log file ..."
+	Write(events []*Event) error // all or none of them; after an error the same events come again
+	Close() error
+}
+
+const (
+	queueLength = 8_192           // events that wait for an output
+	batchLength = 256             // events in one Write
+	retryAfter  = 1 * time.Second // between two tries of a Write that failed
+)
+
+// queue is one output with the events that wait for it.
+type queue struct {
+	out     Output
+	hub     *Hub
+	events  chan *Event   // closed by the hub
+	giveUp  chan struct{} // closed when nobody waits any longer
+	done    chan error    // has the error of the end
+	dropped atomic.Int64  // since the last notice
+}
+
+func newQueue(out Output, h *Hub) *queue {
+	return &queue{out: out, hub: h,
+		events: make(chan *Event, queueLength), giveUp: make(chan struct{}), done: make(chan error, 1)}
+}
+
+// offer never blocks.
+func (q *queue) offer(e *Event) {
+	select {
+	case q.events <- e:
+	default:
+		q.drop(1)
+	}
+}
+
+func (q *queue) drop(n int) {
+	q.dropped.Add(int64(n))
+	q.hub.dropped.Add(int64(n))
+}
+
+// wait waits for the end of run.
+func (q *queue) wait(ctx context.Context) error {
+	select {
+	case err := <-q.done:
+		return err
+	case <-ctx.Done():
+		close(q.giveUp)
+		return fmt.Errorf("writing the last events to %s: %w", q.out.Name(), ctx.Err())
+	}
+}
+
+// run writes events until the channel is closed and empty.
+func (q *queue) run() {
+	batch := make([]*Event, 0, batchLength)
+	for e := range q.events {
+		batch = q.fill(append(batch[:0], e))
+		q.write(batch)
+		if len(q.events) < queueLength/2 {
+			if n := q.dropped.Swap(0); n > 0 {
+				q.hub.Emit(dropped(q.out.Name(), n))
+			}
+		}
+		clear(batch)
+	}
+	var err error
+	if n := q.dropped.Swap(0); n > 0 {
+		e := dropped(q.out.Name(), n)
+		e.Time = time.Now()
+		err = q.out.Write([]*Event{&e})
+	}
+	if e := q.out.Close(); err == nil {
+		err = e
+	}
+	q.done <- err
+}
+
+// fill adds to batch what is waiting.
+func (q *queue) fill(batch []*Event) []*Event {
+	for len(batch) < batchLength {
+		select {
+		case e, ok := <-q.events:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write tries until it succeeds; once the hub is closed, only one more time.
+func (q *queue) write(batch []*Event) {
+	failing := false
+	for {
+		err := q.out.Write(batch)
+		if err == nil {
+			return
+		}
+		if !failing {
+			failing = true
+			q.hub.Emit(Failure(GatewayServer, "to write "+q.out.Name(), err))
+		}
+		select {
+		case <-time.After(retryAfter):
+		case <-q.hub.stop:
+			if q.out.Write(batch) != nil {
+				q.drop(len(batch))
+			}
+			return
+		case <-q.giveUp:
+			q.drop(len(batch))
+			return
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package event
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"omsgateway/internal/reason"
+)
+
+// Repeats of one client address, host and reason: so many pass in a minute, the others become one line when it is over.
+const (
+	repeatLimit = 10
+	repeatKeys  = 10_000 // more at once are not counted and pass
+)
+
+// repeatOf is what makes one event a repeat of another, beside its kind and reason.
+type repeatOf struct {
+	client netip.Addr
+	host   string
+}
+
+type repeatKey struct {
+	repeatOf
+	reason  reason.Reason
+	id      ID
+	logOnly bool
+}
+
+// repeats counts the repeats of the current minute.
+type repeats map[repeatKey]*repeated
+
+type repeated struct {
+	count int
+	last  Event // the last one that was held back
+}
+
+// hold counts e and tells whether it is to be held back.
+func (r repeats) hold(e *Event) bool {
+	if !e.repeat.client.IsValid() {
+		return false
+	}
+	key := repeatKey{e.repeat, e.Reason, e.ID, e.logOnly}
+	seen := r[key]
+	if seen == nil {
+		if len(r) < repeatKeys {
+			r[key] = &repeated{count: 1}
+		}
+		return false
+	}
+	if seen.count++; seen.count <= repeatLimit {
+		return false
+	}
+	seen.last = *e
+	return true
+}
+
+// summaries are the events that stand for those held back.
+func (r repeats) summaries() []Event {
+	var all []Event
+	for _, seen := range r {
+		if held := seen.count - repeatLimit; held > 0 {
+			e := seen.last
+			e.repeat = repeatOf{}
+			e.Text = fmt.Sprintf("%s (the last of %d more from %s within a minute)", cut(e.Text, maxText-100), held, seen.last.repeat.client)
+			e.Fields = append(e.Fields[:len(e.Fields):len(e.Fields)], Field{"repeats", strconv.Itoa(held)})
+			all = append(all, e)
+		}
+	}
+	return all
+}

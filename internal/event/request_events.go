@@ -1,0 +1,205 @@
+package event
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"omsgateway/internal/reason"
+)
+
+// Header is one field of a request head.
+type Header struct {
+	Name, Value string
+}
+
+// maxHeaders is how many bytes of a request's headers an event shows.
+const maxHeaders = 2 << 10
+
+// ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that carry credentials print as ***,
+// and headers are cut at 2 KiB.
+func ConnectReceived(c Client, target string, headers []Header) Event {
+	text := fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, withoutUser(target), headerText(headers))
+	return c.about(Event{ID: Connect, Level: Debug, Component: GatewayLogic, Text: text,
+		Fields: []Field{{"target", withoutUser(target)}}})
+}
+
+// NotConnect is event 104. Of the request line the user information and the query of the target print as ***.
+func NotConnect(c Client, requestLine string) Event {
+	method, rest, _ := strings.Cut(requestLine, " ")
+	target, version, _ := strings.Cut(rest, " ")
+	if path, _, found := strings.Cut(target, "?"); found {
+		target = path + "?***"
+	}
+	line := strings.TrimSpace(cut(method+" "+withoutUser(target)+" "+version, maxHeaders))
+	return c.refusing("", Event{ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
+		Text:   fmt.Sprintf("Got a request from %s that is not CONNECT and is refused: %s", c, line),
+		Fields: []Field{{"request", line}}})
+}
+
+// HostForbidden is event 105 for a host (canonical, without port) that no entry covers.
+func HostForbidden(c Client, host string, port uint16) Event {
+	return forbidden(c, host, reason.HostNotAllowed, "It is not in the allowed list. Check that the agent on the client and the "+
+		"agent on the gateway use the same workspace, or add the host with: omsgwctl allowed-host add "+allowedHost(host, port),
+		Field{"port", portText(port)})
+}
+
+// PortForbidden is event 105 for a host that is allowed by entry, but not on this port.
+func PortForbidden(c Client, host string, port uint16, entry string) Event {
+	return forbidden(c, host, reason.PortNotAllowed, fmt.Sprintf("Port %d is not allowed for it (the allowed list has %s). Add it "+
+		"with: omsgwctl allowed-host add %s", port, entry, allowedHost(host, port)),
+		Field{"port", portText(port)}, Field{"entry", entry})
+}
+
+// AddressForbidden is event 105 for an allowed host that leads to addresses that a name may not lead to; err tells which and why.
+func AddressForbidden(c Client, host string, err error) Event {
+	return forbidden(c, host, reason.AddressNotAllowed, err.Error())
+}
+
+func forbidden(c Client, host string, why reason.Reason, text string, fields ...Field) Event {
+	return c.refusing(host, Event{ID: Forbidden, Level: Error, Component: GatewayLogic, Reason: why,
+		Text:   fmt.Sprintf("Target host (%s) is forbidden. %s", host, text),
+		Fields: append([]Field{{"host", host}}, fields...)})
+}
+
+// RequestUnreadable is event 400 for a request head or target that cannot be understood.
+func RequestUnreadable(c Client, err error) Event {
+	return c.refusing("", Event{ID: Fault, Level: Error, Component: GatewayLogic, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Request from %s is refused: %s", c, withoutUser(err.Error()))})
+}
+
+// Refused is event 400 for a connection that is refused by a limit or because the gateway is stopping.
+func Refused(c Client, err error) Event {
+	return c.refusing("", Event{ID: Fault, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Connection from %s is refused: %s", c, err)})
+}
+
+// DialFailed is event 403. Target is the canonical host:port.
+func DialFailed(c Client, target string, err error) Event {
+	return c.refusing(target, Event{ID: Network, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
+		Text:   fmt.Sprintf("Cannot connect to server %s for %s: %s", target, c, err),
+		Fields: []Field{{"target", target}}})
+}
+
+// ConnectedToServer is event 200. Target is the canonical host:port.
+func ConnectedToServer(c Client, target string, address netip.AddrPort) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
+		Fields: []Field{{"target", target}, {"address", address.String()}}})
+}
+
+// TunnelStarted is event 200, when bytes begin to move unwatched.
+func TunnelStarted(c Client) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Start tunneling data ..."})
+}
+
+// TunnelEnded is event 200.
+func TunnelEnded(c Client) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "End tunneling data"})
+}
+
+// ClientDisconnected is event 200, when the client's connection is closed.
+func ClientDisconnected(c Client) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
+}
+
+// Summary is what the canonical line of a tunnel, or of a request that did not become one, tells.
+type Summary struct {
+	Client         Client
+	Host           string // canonical; "" if the request named none
+	Port           uint16
+	Decision       string        // for example "allowed"
+	Reason         reason.Reason // of a refusal or failure
+	Entry          string        // the allowed host that let it through
+	Sent, Received int64         // bytes from the client to the target, and back
+	Dial, Total    time.Duration // how long connecting took, and all from the request to the end
+	End            string        // why it ended
+}
+
+// TunnelSummary is the canonical line: key=value pairs, always all and in one order, an absent value as "-". It is an Info event
+// 100 for the outputs only.
+func TunnelSummary(s Summary) Event {
+	b := make([]byte, 0, 256)
+	pair := func(key, value string) {
+		if len(b) > 0 {
+			b = append(b, ' ')
+		}
+		b = append(append(b, key...), '=')
+		b = append(b, logValue(value)...)
+	}
+	pair("client", s.Client.String())
+	pair("host", s.Host)
+	pair("port", portText(s.Port))
+	pair("decision", s.Decision)
+	pair("reason", string(s.Reason))
+	pair("entry", s.Entry)
+	pair("sent", strconv.FormatInt(s.Sent, 10))
+	pair("received", strconv.FormatInt(s.Received, 10))
+	pair("dial_ms", strconv.FormatInt(s.Dial.Milliseconds(), 10))
+	pair("total_s", strconv.FormatFloat(s.Total.Seconds(), 'f', 3, 64))
+	pair("end", s.End)
+	e := Event{ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
+		Text: string(b), logOnly: true}
+	if s.Reason != "" {
+		e.repeat = repeatOf{client: s.Client.Addr.Addr(), host: s.Host}
+	}
+	return e
+}
+
+// headerText prints headers as [Name, value];[Name, value], at most maxHeaders bytes of them.
+func headerText(headers []Header) string {
+	var b strings.Builder
+	for i, h := range headers {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		value := h.Value
+		if isSecret(h.Name) {
+			value = "***"
+		}
+		b.WriteString("[" + clean(h.Name) + ", " + clean(value) + "]")
+		if b.Len() > maxHeaders {
+			break
+		}
+	}
+	return cut(b.String(), maxHeaders)
+}
+
+func isSecret(header string) bool {
+	for _, name := range []string{"Proxy-Authorization", "Authorization", "Cookie"} {
+		if strings.EqualFold(strings.TrimSpace(header), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// userInformation is what stands before the @ of an authority.
+var userInformation = regexp.MustCompile(`[^\s/"']+@`)
+
+func withoutUser(s string) string {
+	if !strings.Contains(s, "@") {
+		return s
+	}
+	return userInformation.ReplaceAllLiteralString(s, "***@")
+}
+
+// allowedHost is host and port as omsgwctl takes them.
+func allowedHost(host string, port uint16) string {
+	if port == 443 {
+		return host
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(addr, port).String()
+	}
+	return host + ":" + portText(port)
+}
+
+func portText(port uint16) string {
+	if port == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(port))
+}

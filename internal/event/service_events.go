@@ -1,0 +1,79 @@
+package event
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"omsgateway/internal/reason"
+)
+
+// Started is event 101. Addresses are where the gateway listens.
+func Started(version string, addresses []string) Event {
+	at := strings.Join(addresses, ", ")
+	return Event{ID: ServiceStarted, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("OMS Gateway %s started and listens on %s", version, at),
+		Fields: []Field{{"version", version}, {"addresses", at}}}
+}
+
+// Stopped is event 102.
+func Stopped() Event {
+	return Event{ID: ServiceStopped, Level: Info, Component: GatewayServer, Text: "OMS Gateway stopped"}
+}
+
+// Note is event 100 for what an administrator may want to know.
+func Note(from Component, text string) Event {
+	return Event{ID: Information, Level: Info, Component: from, Text: text}
+}
+
+// Step is event 200, one step of the program for finding a fault.
+func Step(from Component, text string) Event {
+	return Event{ID: Detail, Level: Debug, Component: from, Text: text}
+}
+
+// Failure is event 400: doing something did not work. Doing completes the sentence "Failed ...", for example "to accept".
+func Failure(from Component, doing string, err error) Event {
+	return Event{ID: Fault, Level: Error, Component: from, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Failed %s: %s", doing, err)}
+}
+
+// ConfigurationWrong is event 401.
+func ConfigurationWrong(err error) Event {
+	return Event{ID: WrongConfiguration, Level: Error, Component: GatewayServer, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Wrong configuration: %s", err)}
+}
+
+// SettingChanged is event 100. The values are as the setting is written; never hand it a secret.
+func SettingChanged(caller, key, old, new string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, caller),
+		Fields: []Field{{"caller", caller}, {"key", key}, {"old", old}, {"new", new}}}
+}
+
+// HostAdded is event 100. Host is as it is stored.
+func HostAdded(caller, host string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Allowed host %s was added by %s", host, caller),
+		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", ""}, {"new", host}}}
+}
+
+// HostRemoved is event 100. Host is as it was stored.
+func HostRemoved(caller, host string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Allowed host %s was removed by %s", host, caller),
+		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", host}, {"new", ""}}}
+}
+
+// AdminDenied is event 400: a call of the admin API was denied to caller.
+func AdminDenied(caller, method string, why reason.Reason) Event {
+	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why,
+		Text:   fmt.Sprintf("%s was denied the call %s (%s)", caller, method, why),
+		Fields: []Field{{"caller", caller}, {"method", method}}}
+}
+
+// dropped is event 400: an output did not keep up and lost events.
+func dropped(output string, n int64) Event {
+	return Event{ID: Fault, Level: Error, Component: GatewayServer,
+		Text:   fmt.Sprintf("%d events were dropped because %s could not take them", n, output),
+		Fields: []Field{{"output", output}, {"count", strconv.FormatInt(n, 10)}}}
+}

@@ -1,0 +1,131 @@
+package event
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"omsgateway/internal/reason"
+)
+
+const (
+	maxWatchers = 10
+	watchBuffer = 1_000 // live events that wait for a watcher
+)
+
+// Watcher follows the events that fit a filter.
+type Watcher struct {
+	hub    *Hub
+	filter Filter
+	wake   chan struct{} // has room for one: something has happened
+
+	mu      sync.Mutex
+	waiting []item
+	live    int   // items of waiting beyond the tail that it began with
+	missed  int64 // after the last of waiting
+	err     error // why there will be no more
+}
+
+// item is an event, or that so many were missed.
+type item struct {
+	event  *Event
+	missed int64
+}
+
+// Watch begins with the newest tail of the kept events that fit, oldest first, and goes on with each new one, without a gap or a
+// duplicate between them. The caller closes the watcher. At most 10 may be open: TOO_MANY_WATCHERS.
+func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.watching {
+		return nil, reason.New(reason.GatewayStopping)
+	}
+	if len(h.watchers) >= maxWatchers {
+		return nil, reason.New(reason.TooManyWatchers, "limit", strconv.Itoa(maxWatchers))
+	}
+	w := &Watcher{hub: h, filter: f, wake: make(chan struct{}, 1)}
+	if tail > 0 {
+		kept, _ := newest(h.rings.events(), &f, tail)
+		for _, e := range kept {
+			w.waiting = append(w.waiting, item{event: e})
+		}
+	}
+	h.watchers[w] = struct{}{}
+	return w, nil
+}
+
+// Next waits for the next event. When events that fit came faster than Next was called, it answers at their place how many were
+// missed, and no event. It fails when ctx ends, and with GATEWAY_STOPPING when the hub ends and all that waited was taken.
+func (w *Watcher) Next(ctx context.Context) (e Event, missed int64, err error) {
+	for {
+		if i, ok, err := w.take(); ok || err != nil {
+			if i.event != nil {
+				e = *i.event
+			}
+			return e, i.missed, err
+		}
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			return Event{}, 0, ctx.Err()
+		}
+	}
+}
+
+// Close ends the watch; it may be called more than once.
+func (w *Watcher) Close() {
+	w.hub.mu.Lock()
+	delete(w.hub.watchers, w)
+	w.hub.mu.Unlock()
+}
+
+func (w *Watcher) take() (i item, ok bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) > 0 {
+		i, w.waiting[0] = w.waiting[0], item{}
+		w.waiting = w.waiting[1:]
+		w.live = min(w.live, len(w.waiting))
+		return i, true, nil
+	}
+	if w.missed > 0 {
+		i.missed, w.missed = w.missed, 0
+		return i, true, nil
+	}
+	return item{}, false, w.err
+}
+
+// offer hands over a new event; the hub's mutex is held.
+func (w *Watcher) offer(e *Event) {
+	if !w.filter.fits(e) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.live >= watchBuffer {
+		w.missed++
+		return
+	}
+	if w.missed > 0 {
+		w.waiting = append(w.waiting, item{missed: w.missed})
+		w.missed = 0
+		w.live++
+	}
+	w.waiting = append(w.waiting, item{event: e})
+	w.live++
+	w.notify()
+}
+
+func (w *Watcher) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+	w.notify()
+}
+
+func (w *Watcher) notify() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}

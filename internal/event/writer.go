@@ -1,0 +1,54 @@
+package event
+
+import (
+	"io"
+	"os"
+)
+
+// Writer writes one line for each event.
+type Writer struct {
+	name    string
+	w       io.Writer
+	journal bool
+	buffer  []byte
+}
+
+// NewWriter writes to w; name is for the texts of events about it.
+func NewWriter(name string, w io.Writer) *Writer { return &Writer{name: name, w: w} }
+
+// Stderr writes to standard error. Where that is the systemd journal, each line has its level in front as sd-daemon(3) says, for
+// example "<3>".
+func Stderr() *Writer {
+	return &Writer{name: "standard error", w: os.Stderr, journal: isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))}
+}
+
+// Name implements Output.
+func (w *Writer) Name() string { return w.name }
+
+// Write implements Output.
+func (w *Writer) Write(events []*Event) error {
+	w.buffer = w.buffer[:0]
+	for _, e := range events {
+		if w.journal {
+			w.buffer = append(w.buffer, journalPrefix(e.Level)...)
+		}
+		w.buffer = append(appendLine(w.buffer, e), '\n')
+	}
+	_, err := w.w.Write(w.buffer)
+	return err
+}
+
+// Close implements Output; what Writer writes to stays open.
+func (w *Writer) Close() error { return nil }
+
+func journalPrefix(l Level) string {
+	switch l {
+	case Error:
+		return "<3>"
+	case Warning:
+		return "<4>"
+	case Info:
+		return "<6>"
+	}
+	return "<7>"
+}
