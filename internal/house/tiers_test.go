@@ -1,5 +1,5 @@
-// Package tiers_test holds the tree to the house of docs/architecture.md: which package may import which.
-package tiers_test
+// Package house_test holds the tree to its rules: which package may import which, and which dependencies there are.
+package house_test
 
 import (
 	"errors"
