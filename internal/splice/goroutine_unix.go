@@ -1,0 +1,112 @@
+//go:build unix
+
+package splice
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// reader holds what a read through the raw connection leaves behind.
+type reader struct {
+	try func(fd uintptr) bool
+	got *buffer
+	n   int
+	err error
+}
+
+// read waits for bytes and reads them into a borrowed buffer, which may be nil when n is 0 and is the caller's to put back.
+func (s *source) read() (b *buffer, n int, err error) {
+	if s.raw == nil {
+		b = s.buffers.get()
+		n, err = s.conn.Read(b[:])
+		return b, n, err
+	}
+	if s.try == nil {
+		s.try = s.readNow
+	}
+	s.got, s.n, s.err = nil, 0, nil
+	if err := s.raw.Read(s.try); err != nil {
+		return nil, 0, err
+	}
+	return s.got, s.n, s.err
+}
+
+// readNow reads what is there, or answers false and borrows nothing.
+func (s *source) readNow(fd uintptr) bool {
+	b := s.buffers.get()
+	n, err := ignoringEINTR(func() (int, error) { return unix.Read(int(fd), b[:]) })
+	switch {
+	case err == unix.EAGAIN:
+		s.buffers.put(b)
+		return false
+	case err != nil:
+		s.n, s.err = 0, os.NewSyscallError("read", err)
+	case n == 0:
+		s.n, s.err = 0, io.EOF
+	default:
+		s.n = n
+	}
+	s.got = b
+	return true
+}
+
+// watch waits until a TCP connection that has nothing more to read is reset, and returns that error. It returns another
+// error when the connection is woken by its deadline or closed, and nil when it is not watched at all.
+func watch(c net.Conn) error {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd)}}
+		_, err := ignoringEINTR(func() (int, error) { return unix.Poll(fds, 0) })
+		if err != nil {
+			failed = os.NewSyscallError("poll", err)
+			return true
+		}
+		if fds[0].Revents&unix.POLLERR != 0 {
+			failed = socketError(int(fd))
+		}
+		return fds[0].Revents != 0
+	})
+	return errors.Join(failed, err)
+}
+
+// socketError takes the error that a socket has pending; nil if there is none.
+func socketError(fd int) error {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return syscall.Errno(n)
+}
+
+func ignoringEINTR(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// isReset tells whether err says that the peer reset the connection. A write after the reset was seen fails with EPIPE, a
+// shutdown with ENOTCONN.
+func isReset(err error) bool {
+	return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) ||
+		errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.ENOTCONN)
+}

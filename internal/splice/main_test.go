@@ -1,0 +1,163 @@
+package splice_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"omsgateway/internal/splice"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// engines are what every test runs over: the one for everything, and the one for this system.
+var engines = []struct {
+	name string
+	make func() (splice.Engine, error)
+}{
+	{"goroutine", func() (splice.Engine, error) { return splice.NewGoroutineEngine(), nil }},
+	{"best", splice.New},
+}
+
+// overEngines runs a test over each engine; the engine is closed, and must have lost no descriptor, when the test ends.
+func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine)) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			before := openFiles(t)
+			e, err := engine.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run("", func(t *testing.T) { test(t, e) })
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+			if after := openFiles(t); after != before {
+				t.Errorf("%d descriptors are open, %d were before", after, before)
+			}
+		})
+	}
+}
+
+// openFiles counts the descriptors of this process, where the system tells.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	// A connection makes the runtime open what it keeps for its poller, so that this does not count later.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	names, err := os.ReadDir("/proc/self/fd")
+	if errors.Is(err, os.ErrNotExist) {
+		return 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+// connect makes a TCP connection over the loopback: what the gateway holds, and what the peer holds.
+func connect(t testing.TB) (held, peer *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return a.(*net.TCPConn), c.(*net.TCPConn)
+}
+
+// tunnel is a joined pair with the two peers that talk through it.
+type tunnel struct {
+	pair           *splice.Pair
+	client, target *net.TCPConn
+	done           <-chan splice.Result
+}
+
+func join(t testing.TB, e splice.Engine, o splice.Options) tunnel {
+	t.Helper()
+	heldClient, client := connect(t)
+	heldTarget, target := connect(t)
+	pair, done := joinConns(e, heldClient, heldTarget, o)
+	return tunnel{pair: pair, client: client, target: target, done: done}
+}
+
+func joinConns(e splice.Engine, client, target net.Conn, o splice.Options) (*splice.Pair, <-chan splice.Result) {
+	done := make(chan splice.Result, 2) // room for a second call, which would be wrong and be found
+	o.Done = func(r splice.Result) { done <- r }
+	return e.Join(client, target, o), done
+}
+
+// result waits for the end of the tunnel.
+func (tn tunnel) result(t testing.TB) splice.Result {
+	t.Helper()
+	r := <-tn.done
+	sent, received := tn.pair.Counts()
+	if sent != r.Sent || received != r.Received {
+		t.Errorf("Counts after the end are %d and %d, the result has %d and %d", sent, received, r.Sent, r.Received)
+	}
+	return r
+}
+
+func send(t testing.TB, to io.Writer, text string) {
+	t.Helper()
+	if _, err := io.WriteString(to, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expect(t testing.TB, from io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(from, got); err != nil || string(got) != want {
+		t.Fatalf("read %q, %v; want %q", got, err, want)
+	}
+}
+
+func expectEOF(t testing.TB, from io.Reader) {
+	t.Helper()
+	if n, err := from.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Fatalf("read %d bytes, %v; want the end of the stream", n, err)
+	}
+}
+
+// expectReset reads whatever is left and wants the connection to have been reset after it.
+func expectReset(t testing.TB, from io.Reader) {
+	t.Helper()
+	if _, err := io.Copy(io.Discard, from); !isReset(err) {
+		t.Fatalf("read ended with %v; want a reset", err)
+	}
+}
+
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// reset closes c so that its peer sees an RST.
+func reset(t testing.TB, c *net.TCPConn) {
+	t.Helper()
+	if err := c.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

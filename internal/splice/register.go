@@ -1,0 +1,154 @@
+package splice
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// register is what all engines share: the clock, the pairs that are open, and one timer wheel for their idle limits.
+//
+// The wheel is lazy. Traffic only notes the time in Pair.active; when the hand comes to a pair, the pair is either overdue,
+// or is moved on to where its limit lies by now. A limit beyond the wheel is looked at once a turn.
+type register struct {
+	start time.Time // Pair.active counts from here; monotonic
+
+	mu      sync.Mutex
+	changed sync.Cond // open fell to 0
+	closed  bool
+	open    int // pairs entered and not left
+
+	slots   [wheelSlots + 1]*Pair // the last one holds pairs that wait for nothing
+	limited int                   // pairs in the other slots
+	hand    int64                 // the tick that was looked at last
+	timer   *time.Timer           // nil while no pair has a limit
+}
+
+const (
+	wheelTick  = 500 * time.Millisecond
+	wheelSlots = 256 // of one tick each
+	unlimited  = wheelSlots
+)
+
+func newRegister() *register {
+	r := &register{start: time.Now()}
+	r.changed.L = &r.mu
+	return r
+}
+
+// now is the time on the register's clock.
+func (r *register) now() int64 { return int64(time.Since(r.start)) }
+
+// enter notes a pair that is about to run. It answers false when the engine is closed: the pair counts all the same and
+// must leave, but has to be stopped at once.
+func (r *register) enter(p *Pair) bool {
+	now := r.now()
+	p.active.Store(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open++
+	p.register = r
+	if p.idle <= 0 || r.closed {
+		r.put(p, unlimited)
+		return !r.closed
+	}
+	if r.timer == nil {
+		r.hand = now / int64(wheelTick)
+		r.timer = time.AfterFunc(wheelTick, r.tick)
+	}
+	r.schedule(p)
+	return true
+}
+
+// leave forgets a pair whose Done has returned.
+func (r *register) leave(p *Pair) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.take(p)
+	r.open--
+	if r.open == 0 {
+		r.changed.Broadcast()
+	}
+}
+
+// close stops every pair, now and in future, and waits until the last has left.
+func (r *register) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	for _, p := range r.slots {
+		for ; p != nil; p = p.next {
+			p.stopper.stop(EndClosed, net.ErrClosed)
+		}
+	}
+	for r.open > 0 {
+		r.changed.Wait()
+	}
+}
+
+// tick moves the hand to the present and ends the pairs that are overdue.
+func (r *register) tick() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.timer == nil {
+		return // closed meanwhile
+	}
+	now := r.now()
+	present := now / int64(wheelTick)
+	r.hand = max(r.hand, present-wheelSlots) // after a suspended machine wakes, one turn sees all
+	for r.hand < present {
+		r.hand++
+		for p := r.slots[r.hand%wheelSlots]; p != nil; {
+			next := p.next
+			r.take(p)
+			if p.active.Load()+int64(p.idle) <= now {
+				r.put(p, unlimited)
+				p.stopper.stop(EndIdle, nil)
+			} else {
+				r.schedule(p)
+			}
+			p = next
+		}
+	}
+	if r.limited == 0 {
+		r.timer = nil
+		return
+	}
+	r.timer.Reset(wheelTick)
+}
+
+// schedule puts a pair where the hand will come by when its limit has passed, or as far ahead as the wheel goes.
+func (r *register) schedule(p *Pair) {
+	due := (p.active.Load() + int64(p.idle)) / int64(wheelTick)
+	due = min(max(due, r.hand)+1, r.hand+wheelSlots-1)
+	r.put(p, int(due%wheelSlots))
+}
+
+func (r *register) put(p *Pair, slot int) {
+	if slot != unlimited {
+		r.limited++
+	}
+	p.slot, p.prev, p.next = slot, nil, r.slots[slot]
+	if p.next != nil {
+		p.next.prev = p
+	}
+	r.slots[slot] = p
+}
+
+func (r *register) take(p *Pair) {
+	if p.slot != unlimited {
+		r.limited--
+	}
+	if p.prev != nil {
+		p.prev.next = p.next
+	} else {
+		r.slots[p.slot] = p.next
+	}
+	if p.next != nil {
+		p.next.prev = p.prev
+	}
+}
