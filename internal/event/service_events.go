@@ -37,6 +37,13 @@ func Failure(from Component, doing string, err error) Event {
 		Text: fmt.Sprintf("Failed %s: %s", doing, err)}
 }
 
+// Panic is event 400 for a fault in the program that was caught: the value of the panic and the stack of its goroutine.
+func Panic(value any, stack []byte) Event {
+	lines := strings.ReplaceAll(strings.TrimSpace(string(stack)), "\n", " | ")
+	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.GatewayFault,
+		Text: fmt.Sprintf("Fault in the program: %v; %s", value, strings.ReplaceAll(lines, "\t", ""))}
+}
+
 // ConfigurationWrong is event 401.
 func ConfigurationWrong(err error) Event {
 	return Event{ID: WrongConfiguration, Level: Error, Component: GatewayServer, Reason: reason.Of(err),
