@@ -1,0 +1,219 @@
+// Package tunnel keeps the open tunnels, the bounds on client connections, and the counters that the gateway's status shows.
+package tunnel
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"omsgateway/internal/hostname"
+)
+
+// Info is what does not change about a tunnel.
+type Info struct {
+	ID            int64 // number of the client connection, unique since the start
+	Client        netip.AddrPort
+	Target        hostname.Target // as the client asked for it
+	TargetAddress netip.AddrPort  // that was dialled
+	Entry         string          // the allowed host that let it through
+	Opened        time.Time       // when its request was accepted
+}
+
+// State is a tunnel at one moment.
+type State struct {
+	Info
+	Sent, Received int64     // bytes from the client to the target, and back
+	LastActive     time.Time // when a byte last moved, or when it was opened
+}
+
+// Live is the moving part of a tunnel. Its methods may be called from any goroutine, must not wait for anything, and the counts
+// must not shrink.
+type Live interface {
+	Counts() (sent, received int64)
+	LastActive() time.Time
+	Close(cause error)
+}
+
+// ErrClosed is the cause of a tunnel that was closed through the table.
+var ErrClosed = errors.New("closed by the gateway or its administrator")
+
+// Table has the open tunnels. Its methods may be called from any goroutine.
+type Table struct {
+	mu             sync.Mutex
+	tunnels        map[int64]*Tunnel
+	entries        map[string]int // tunnels by entry, without those that are closing
+	opened         int64
+	sent, received int64 // of tunnels that have ended
+}
+
+// NewTable makes an empty table.
+func NewTable() *Table {
+	return &Table{tunnels: make(map[int64]*Tunnel), entries: make(map[string]int)}
+}
+
+// Tunnel is an open tunnel in its table.
+type Tunnel struct {
+	info  Info
+	table *Table
+
+	// Guarded by the table's mutex.
+	live    Live // nil until it is attached
+	closing bool
+	removed bool
+}
+
+// Add opens a tunnel. Info.ID must be new.
+func (t *Table) Add(info Info) *Tunnel {
+	tunnel := &Tunnel{info: info, table: t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tunnels[info.ID] = tunnel
+	t.entries[info.Entry]++
+	t.opened++
+	return tunnel
+}
+
+// Attach gives the tunnel its moving part, and closes that at once if the tunnel was closed meanwhile. After Remove it does
+// nothing.
+func (t *Tunnel) Attach(live Live) {
+	t.table.mu.Lock()
+	attach := !t.removed
+	if attach {
+		t.live = live
+	}
+	closing := t.closing
+	t.table.mu.Unlock()
+	if attach && closing {
+		live.Close(ErrClosed)
+	}
+}
+
+// Remove ends the tunnel with its final byte counts. Only the first call counts.
+func (t *Tunnel) Remove(sent, received int64) {
+	table := t.table
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	if t.removed {
+		return
+	}
+	t.removed, t.live = true, nil
+	table.sent += sent
+	table.received += received
+	delete(table.tunnels, t.info.ID)
+	if !t.closing {
+		table.leave(t.info.Entry)
+	}
+}
+
+// List answers the open tunnels that fit, the oldest first. Fits must not call the table; nil fits all.
+func (t *Table) List(fits func(*Info) bool) []State {
+	t.mu.Lock()
+	states := make([]State, 0, 64)
+	for _, tunnel := range t.tunnels {
+		if !tunnel.closing && (fits == nil || fits(&tunnel.info)) {
+			states = append(states, tunnel.state())
+		}
+	}
+	t.mu.Unlock()
+	slices.SortFunc(states, func(a, b State) int { return cmp.Compare(a.ID, b.ID) })
+	return states
+}
+
+// Close closes the tunnel with this id, and answers whether it was open. It does not wait for the end.
+func (t *Table) Close(id int64) bool {
+	t.mu.Lock()
+	tunnel, open := t.tunnels[id]
+	open = open && !tunnel.closing
+	var live Live
+	if open {
+		live = t.markClosing(tunnel)
+	}
+	t.mu.Unlock()
+	if live != nil {
+		live.Close(ErrClosed)
+	}
+	return open
+}
+
+// CloseIdle closes the tunnels in which no byte has moved for quiet or longer, and answers how many. 0 closes all.
+func (t *Table) CloseIdle(quiet time.Duration) int {
+	limit := time.Now().Add(-quiet)
+	closed := 0
+	var lives []Live
+	t.mu.Lock()
+	for _, tunnel := range t.tunnels {
+		if tunnel.closing || tunnel.state().LastActive.After(limit) {
+			continue
+		}
+		closed++
+		if live := t.markClosing(tunnel); live != nil {
+			lives = append(lives, live)
+		}
+	}
+	t.mu.Unlock()
+	for _, live := range lives {
+		live.Close(ErrClosed)
+	}
+	return closed
+}
+
+// Len is how many tunnels have not been removed, those that are closing included.
+func (t *Table) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.tunnels)
+}
+
+// CountByEntry is how many open tunnels an allowed host let through.
+func (t *Table) CountByEntry(entry string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.entries[entry]
+}
+
+// Opened is how many tunnels were opened since the start.
+func (t *Table) Opened() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.opened
+}
+
+// Bytes are the bytes that all tunnels have moved since the start, to targets and back. They never shrink.
+func (t *Table) Bytes() (sent, received int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sent, received = t.sent, t.received
+	for _, tunnel := range t.tunnels {
+		s := tunnel.state()
+		sent += s.Sent
+		received += s.Received
+	}
+	return sent, received
+}
+
+// markClosing takes the tunnel out of lists; t.mu is held. What it answers, if not nil, is then to be closed without t.mu.
+func (t *Table) markClosing(tunnel *Tunnel) Live {
+	tunnel.closing = true
+	t.leave(tunnel.info.Entry)
+	return tunnel.live
+}
+
+// leave counts one tunnel less for the entry; t.mu is held.
+func (t *Table) leave(entry string) {
+	if t.entries[entry]--; t.entries[entry] == 0 {
+		delete(t.entries, entry)
+	}
+}
+
+// state is how the tunnel is now; the table's mutex is held.
+func (t *Tunnel) state() State {
+	s := State{Info: t.info, LastActive: t.info.Opened}
+	if t.live != nil {
+		s.Sent, s.Received = t.live.Counts()
+		s.LastActive = t.live.LastActive()
+	}
+	return s
+}
