@@ -1,0 +1,152 @@
+package localsock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxPath is the longest path of a unix socket: sun_path has 108 bytes, of which the last is 0 (unix(7)).
+const maxPath = 107
+
+func systemPath(kind, name string) (string, error) {
+	switch {
+	case kind != "unix":
+		return "", errNoPipes
+	case strings.HasPrefix(name, "@"):
+		return "", errors.New("the socket needs a path: an abstract one has no folder that protects it")
+	case len(name) > maxPath:
+		return "", fmt.Errorf("the path has %d bytes, and that of a socket at most %d", len(name), maxPath)
+	}
+	return name, nil
+}
+
+func listen(path string) (net.Listener, error) {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("making the folder of the admin socket: %w", err)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("opening the admin socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false) // it would remove the path whatever is there by then
+	if err := os.Chmod(path, 0o666); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("opening the admin socket to all users: %w", err)
+	}
+	own, err := os.Lstat(path)
+	if err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("opening the admin socket: %w", err)
+	}
+	return socketListener{l, path, own}, nil
+}
+
+// makeFolder makes dir with mode 0755 whatever the umask is. A folder that is there stays as it is.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+// removeStale removes a socket at path that nobody serves.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for an older admin socket: %w", err)
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is in the way of the admin socket: it is not a socket; move it away or use another --address", path)
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		_ = conn.Close()
+	}
+	if err == nil || errors.Is(err, unix.EAGAIN) { // EAGAIN: it is served, and its queue is full
+		return fmt.Errorf("another gateway serves %s; stop it first or use another --address", path)
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("finding out whether another gateway serves %s: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("removing the admin socket of a gateway that is gone: %w", err)
+	}
+	return nil
+}
+
+// socketListener removes its socket when it is closed, but not one that has taken its place.
+type socketListener struct {
+	*net.UnixListener
+	path string
+	own  fs.FileInfo
+}
+
+func (l socketListener) Close() error {
+	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.own) {
+		_ = os.Remove(l.path)
+	}
+	return l.UnixListener.Close()
+}
+
+// dialPause is how long dial waits for a place in a full queue before it tries again: the kernel tells at once (EAGAIN).
+const dialPause = 20 * time.Millisecond
+
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	var dialer net.Dialer
+	for {
+		conn, err := dialer.DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
+			return conn, nil
+		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
+			return nil, fmt.Errorf("connecting to %s: %w: %w", path, ErrNotListening, cause(err))
+		case !errors.Is(err, unix.EAGAIN):
+			return nil, fmt.Errorf("connecting to %s: %w", path, cause(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("connecting to %s: the gateway is busy: %w", path, ctx.Err())
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// cause is err without the address that net repeats.
+func cause(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	return err
+}
+
+// closable is f such that Close ends a Read that waits. The file that os made of a standard stream cannot do that.
+func closable(f *os.File) *os.File {
+	fd := f.Fd()
+	if err := unix.SetNonblock(int(fd), true); err != nil {
+		return f
+	}
+	return os.NewFile(fd, f.Name())
+}
