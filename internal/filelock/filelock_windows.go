@@ -31,6 +31,8 @@ func try(f *os.File, flags uint32) (held bool, err error) {
 	return false, err
 }
 
-func openOrCreate(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) }
+func openOrCreate(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+}
 
 func openExisting(path string) (*os.File, error) { return os.Open(path) }
