@@ -1,0 +1,195 @@
+// Package hostname gives hosts one canonical form, for the rules of an administrator and the requests of a client alike, so that
+// comparing them is comparing values.
+package hostname
+
+import (
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"omsgateway/internal/reason"
+)
+
+const (
+	maxName  = 253 // octets without the final dot: 255 on the wire (RFC 1035, section 2.3.4) less two length octets
+	maxLabel = 63  // octets (RFC 1035, section 2.3.4)
+
+	// maxInput bounds a name outside ASCII before it is mapped: no code point takes fewer octets in an A-label than a quarter of
+	// its UTF-8.
+	maxInput = 4 * maxName
+)
+
+// Host is a canonical host: a name in lower-case A-labels (RFC 5890) without final dot, or an IP address, IPv4-mapped ones as
+// IPv4 and without zone. Hosts are equal (==) if they mean the same. The zero Host is none.
+type Host struct {
+	name string
+	addr netip.Addr
+}
+
+// Name is the canonical spelling; an IPv6 address has no brackets (RFC 5952).
+func (h Host) Name() string { return h.name }
+
+// Addr is the address, or the zero Addr if the host is a name.
+func (h Host) Addr() netip.Addr { return h.addr }
+
+// IsAddr says whether the host is an IP address.
+func (h Host) IsAddr() bool { return h.addr.IsValid() }
+
+// ParseHost reads a name or an IP address; IPv6 may stand in brackets. A name has at most 253 octets of letters, digits,
+// hyphens, underscores (which IDNA would refuse, but the DNS has) and dots; names outside ASCII become A-labels by the mapping
+// and the checks of UTS #46, non-transitional. One final dot is dropped.
+//
+// A name whose last label is a number is refused as the URL Standard does ("ends in a number"), since resolvers read such as
+// 127.1 or 0x7f.1 as IPv4 addresses. IPv6 zones are refused.
+//
+// Errors are *reason.Error with a HOST_ reason. The Host may share the memory of s; nothing is allocated for a canonical s
+// without A-labels.
+func ParseHost(s string) (Host, error) {
+	switch {
+	case s == "":
+		return Host{}, reason.New(reason.HostEmpty)
+	case s[0] == '[':
+		inner, closed := strings.CutSuffix(s[1:], "]")
+		if !closed || !strings.Contains(inner, ":") {
+			return Host{}, refuse(reason.HostInvalid, s)
+		}
+		return parseIPv6(inner)
+	case strings.Contains(s, ":"):
+		return parseIPv6(s)
+	default:
+		return parseName(s)
+	}
+}
+
+func parseIPv6(s string) (Host, error) {
+	bare, _, zone := strings.Cut(s, "%")
+	addr, err := netip.ParseAddr(bare)
+	switch {
+	case err != nil:
+		return Host{}, refuse(reason.HostAddress, s)
+	case zone:
+		return Host{}, refuse(reason.HostZone, s, "meant", addr.Unmap().String())
+	}
+	return addrHost(addr, s), nil
+}
+
+// addrHost is the host of an address whose spelling is perhaps canonical, which then need not be made again.
+func addrHost(addr netip.Addr, spelling string) Host {
+	addr = addr.Unmap()
+	var buf [64]byte
+	if canonical := addr.AppendTo(buf[:0]); string(canonical) != spelling {
+		spelling = string(canonical)
+	}
+	return Host{name: spelling, addr: addr}
+}
+
+func parseName(s string) (Host, error) {
+	name, err := toASCII(s)
+	if err != nil {
+		return Host{}, err
+	}
+	name = strings.TrimSuffix(name, ".")
+	if err := checkName(name, s); err != nil {
+		return Host{}, err
+	}
+	if !endsInNumber(name) {
+		return Host{name: name}, nil
+	}
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addrHost(addr, s), nil
+	}
+	if addr, ok := legacyIPv4(name); ok {
+		return Host{}, refuse(reason.HostAddressForm, s, "meant", addr.String())
+	}
+	return Host{}, refuse(reason.HostAddress, s)
+}
+
+// lookup maps and checks a name as a client that looks it up should (UTS #46, section 4), with two exceptions that the DNS is
+// full of: underscores, and two hyphens in the third and fourth place. What other ASCII characters it lets pass checkName
+// refuses.
+var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.CheckHyphens(false))
+
+// toASCII makes s lower case and its labels outside ASCII A-labels. The answer need not be a valid name.
+func toASCII(s string) (string, error) {
+	ascii := isASCII(s)
+	if ascii && len(s) > maxName+1 || len(s) > maxInput {
+		return "", refuse(reason.HostTooLong, s)
+	}
+	if ascii {
+		s = strings.ToLower(s)
+		if !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--") {
+			return s, nil
+		}
+	}
+	name, err := lookup.ToASCII(s)
+	if err != nil || ascii && name != s {
+		return "", refuseRune(s)
+	}
+	return name, nil
+}
+
+// refuseRune names the character that has no place in a host name, if a single one can be blamed.
+func refuseRune(s string) error {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			return refuse(reason.HostCharacter, s, "character", printableRune(s[i:]))
+		}
+		if _, err := lookup.ToASCII(string(r)); err != nil && r >= utf8.RuneSelf {
+			return refuse(reason.HostCharacter, s, "character", printableRune(s[i:]))
+		}
+	}
+	return refuse(reason.HostInvalid, s)
+}
+
+// checkName checks the form of a lower-case ASCII name; given is its spelling for the error.
+func checkName(name, given string) error {
+	if name == "" {
+		return refuse(reason.HostInvalid, given)
+	}
+	label := 0 // octets of the current label so far
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		switch {
+		case c == '.':
+			if label == 0 {
+				return refuse(reason.HostEmptyLabel, given)
+			}
+			if name[i-1] == '-' {
+				return refuse(reason.HostHyphen, given)
+			}
+			label = 0
+			continue
+		case c == '-' && label == 0:
+			return refuse(reason.HostHyphen, given)
+		case !isNameByte(c):
+			return refuse(reason.HostCharacter, given, "character", printableRune(name[i:]))
+		}
+		if label++; label > maxLabel {
+			return refuse(reason.HostTooLong, given)
+		}
+	}
+	switch {
+	case label == 0:
+		return refuse(reason.HostEmptyLabel, given)
+	case name[len(name)-1] == '-':
+		return refuse(reason.HostHyphen, given)
+	case len(name) > maxName:
+		return refuse(reason.HostTooLong, given)
+	}
+	return nil
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,200 @@
+// Package policy decides which requests the gateway serves. It is pure: no I/O, no clock, no logging.
+package policy
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/reason"
+)
+
+// SourceKind is a way by which an entry gets into the policy.
+type SourceKind string
+
+// Local entries were configured on this gateway.
+const Local SourceKind = "local"
+
+// Source tells where an entry comes from.
+type Source struct {
+	Kind   SourceKind
+	Detail string // what the kind alone does not tell; may be empty
+}
+
+// Entry is one rule of the policy.
+type Entry struct {
+	Pattern hostname.Pattern
+	Source  Source
+}
+
+// Limits are all that the data path needs to know before and after a decision.
+type Limits struct {
+	MaxConnections          int           // open client connections
+	MaxRequestHeads         int           // connections whose request has not been read yet
+	MaxConnectionsPerClient int           // open connections of one client address; 0 is no limit
+	HeadTimeout             time.Duration // for the whole request head
+	DialTimeout             time.Duration // for the whole dial, look-up included
+	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
+	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
+}
+
+// Input is what a policy is made from.
+type Input struct {
+	Entries       []Entry // of two with the same pattern the first decides
+	Limits        Limits
+	AllowLoopback bool
+	ListenPort    uint16 // of the gateway itself; 0 if unknown
+}
+
+// Policy is an immutable set of rules, safe for concurrent use.
+type Policy struct {
+	entries       []Entry          // sorted by pattern, so that all of one host are neighbours
+	exact         map[string]group // by host
+	wildcards     map[string]group // by domain
+	longestDomain int              // octets of the longest domain of a wildcard
+	limits        Limits
+	guard         Guard
+}
+
+// group is the entries of one host, or of one domain's wildcard: from first up to, but not including, end. They are sorted by
+// port.
+type group struct{ first, end int32 }
+
+// Compile makes a Policy. It fails only on an entry whose pattern was not made by hostname.ParsePattern.
+func Compile(in Input) (*Policy, error) {
+	p := &Policy{
+		entries: slices.Clone(in.Entries),
+		limits:  in.Limits,
+		guard:   Guard{AllowLoopback: in.AllowLoopback, OwnPort: in.ListenPort},
+	}
+	slices.SortStableFunc(p.entries, func(a, b Entry) int { return a.Pattern.Compare(b.Pattern) })
+
+	wildcards := 0
+	for _, e := range p.entries {
+		if e.Pattern.Host.Name() == "" || e.Pattern.Port == 0 || e.Pattern.Wildcard && e.Pattern.Host.IsAddr() {
+			return nil, fmt.Errorf("compiling the policy: entry %q from source %s is no pattern", e.Pattern, e.Source.Kind)
+		}
+		if e.Pattern.Wildcard {
+			wildcards++
+			p.longestDomain = max(p.longestDomain, len(e.Pattern.Host.Name()))
+		}
+	}
+	p.exact = make(map[string]group, len(p.entries)-wildcards)
+	p.wildcards = make(map[string]group, wildcards)
+	for first := 0; first < len(p.entries); {
+		pattern := p.entries[first].Pattern
+		end := first + 1
+		for end < len(p.entries) && sameHosts(p.entries[end].Pattern, pattern) {
+			end++
+		}
+		groups := p.exact
+		if pattern.Wildcard {
+			groups = p.wildcards
+		}
+		groups[pattern.Host.Name()] = group{int32(first), int32(end)}
+		first = end
+	}
+	return p, nil
+}
+
+func sameHosts(a, b hostname.Pattern) bool { return a.Host == b.Host && a.Wildcard == b.Wildcard }
+
+// Limits are those the policy was compiled with.
+func (p *Policy) Limits() Limits { return p.limits }
+
+// Entries are all entries, sorted by pattern, and those of one pattern in the order they were given in.
+func (p *Policy) Entries() []Entry { return slices.Clone(p.entries) }
+
+// Request is what a client asks for.
+type Request struct {
+	Method string // as it was sent: methods are case-sensitive (RFC 9110, section 9.1)
+	Target hostname.Target
+}
+
+// Decision is the verdict on a request and all that later steps need to carry it out.
+type Decision struct {
+	Allowed bool
+	Reason  reason.Reason // METHOD_NOT_ALLOWED, HOST_NOT_ALLOWED or PORT_NOT_ALLOWED; "" if allowed
+	Entry   *Entry        // the entry that matched; with PORT_NOT_ALLOWED one that allows the host at another port; read only
+	Guard   Guard
+	Limits  Limits
+}
+
+// Decide judges r. Of the entries that cover the target the one for the host itself decides, else the wildcard with the longest
+// domain. It allocates nothing.
+func (p *Policy) Decide(r Request) Decision {
+	if r.Method != http.MethodConnect {
+		return p.refuse(reason.MethodNotAllowed, nil)
+	}
+	var otherPort *Entry
+	name := r.Target.Host.Name()
+	if g, ok := p.exact[name]; ok {
+		if e := p.find(g, r.Target.Port); e != nil {
+			return p.allow(e)
+		}
+		otherPort = &p.entries[g.first]
+	}
+	for domain := p.parent(name); domain != ""; domain = p.parent(domain) {
+		g, ok := p.wildcards[domain]
+		if !ok {
+			continue
+		}
+		if e := p.find(g, r.Target.Port); e != nil {
+			return p.allow(e)
+		}
+		if otherPort == nil {
+			otherPort = &p.entries[g.first]
+		}
+	}
+	if otherPort != nil {
+		return p.refuse(reason.PortNotAllowed, otherPort)
+	}
+	return p.refuse(reason.HostNotAllowed, nil)
+}
+
+// CoveredBy is the wildcard with the longest domain, other than pattern itself, that allows all that pattern allows.
+func (p *Policy) CoveredBy(pattern hostname.Pattern) (Entry, bool) {
+	name := pattern.Host.Name()
+	for domain := p.parent(name); domain != ""; domain = p.parent(domain) {
+		if e := p.find(p.wildcards[domain], pattern.Port); e != nil {
+			return *e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// allow is the one place that says what an entry means for later steps.
+func (p *Policy) allow(e *Entry) Decision {
+	d := Decision{Allowed: true, Entry: e, Guard: p.guard, Limits: p.limits}
+	d.Guard.Literal = e.Pattern.Host.IsAddr()
+	return d
+}
+
+func (p *Policy) refuse(r reason.Reason, e *Entry) Decision {
+	return Decision{Reason: r, Entry: e, Guard: p.guard, Limits: p.limits}
+}
+
+// find is the first entry of g for port, or nil.
+func (p *Policy) find(g group, port uint16) *Entry {
+	entries := p.entries[g.first:g.end]
+	i, found := slices.BinarySearchFunc(entries, port, func(e Entry, port uint16) int { return int(e.Pattern.Port) - int(port) })
+	if !found {
+		return nil
+	}
+	return &entries[i]
+}
+
+// parent is the next domain above name that a wildcard could be for, or "". An IP address has none, since no wildcard's domain
+// ends in a number.
+func (p *Policy) parent(name string) string {
+	for {
+		_, domain, found := strings.Cut(name, ".")
+		if !found || len(domain) <= p.longestDomain {
+			return domain
+		}
+		name = domain
+	}
+}
