@@ -1,0 +1,192 @@
+// Package forward is the data path: it accepts the connections of clients, reads one CONNECT request from each, has the policy
+// decide it, opens the tunnel, and tells in one line what became of it.
+//
+// It knows neither the settings nor the admin API: it is handed a policy for each request, a dialer and a sink for events.
+package forward
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
+	"omsgateway/internal/tunnel"
+)
+
+// Dialer opens the outward connection of a tunnel. Its errors are *reason.Error, or that of ctx.
+type Dialer interface {
+	Dial(ctx context.Context, target hostname.Target, guard policy.Guard, timeout time.Duration) (net.Conn, error)
+}
+
+// Sink takes events. Emit never blocks; Enabled tells whether events of a level are wanted, so that none is made in vain.
+type Sink interface {
+	event.Sink
+	Enabled(event.Level) bool
+}
+
+// Options are what a Server works with. All are required.
+type Options struct {
+	Policy   func() *policy.Policy // the policy in force; asked once for each request
+	Dialer   Dialer
+	Engine   splice.Engine
+	Events   Sink
+	Tunnels  *tunnel.Table
+	Counters *tunnel.Counters
+}
+
+// Server is the data path. Its methods may be called from any goroutine.
+type Server struct {
+	Options
+	buffers     sync.Pool // of *[maxHead]byte
+	connections atomic.Int64
+	refusing    chan struct{} // a place for each over-limit connection that is being answered
+	running     sync.WaitGroup
+
+	stopping context.Context // cancelled when the server stops: no request is accepted any more
+	stop     context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	waiting map[net.Conn]struct{} // connections that have no tunnel yet
+}
+
+// maxRefusing is how many over-limit connections are answered at once; more are closed without an answer.
+const maxRefusing = 256
+
+// New makes a Server that waits for Serve.
+func New(o Options) *Server {
+	s := &Server{
+		Options:  o,
+		buffers:  sync.Pool{New: func() any { return new([maxHead]byte) }},
+		refusing: make(chan struct{}, maxRefusing),
+		waiting:  make(map[net.Conn]struct{}),
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// Serve accepts connections from l until l is closed, which is no error. Several listeners may be served at once.
+func (s *Server) Serve(l net.Listener) error {
+	pause := time.Duration(0)
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.accept(conn)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			// Without descriptors accept fails at once, again and again, while the connection stays in the queue.
+			if pause == 0 {
+				s.Events.Emit(event.Failure(event.GatewayServer, "to accept a connection", err))
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			select {
+			case <-time.After(pause):
+			case <-s.stopping.Done():
+			}
+		}
+	}
+}
+
+// Shutdown ends the server; its listeners must be closed before. Requests that have no tunnel yet are refused, idle tunnels are
+// closed, and busy ones may end by themselves until ctx is done, when the rest is closed. It returns when no tunnel is left.
+func (s *Server) Shutdown(ctx context.Context) {
+	s.stop()
+	s.mu.Lock()
+	s.closed = true
+	for conn := range s.waiting {
+		_ = conn.SetReadDeadline(time.Now())
+	}
+	s.mu.Unlock()
+
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for s.Tunnels.Len() > 0 && ctx.Err() == nil {
+		s.Tunnels.CloseIdle(quiet)
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	for conn := range s.waiting {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	_ = s.Engine.Close()
+}
+
+// quiet is how long no byte has moved in a tunnel that counts as idle when the gateway stops.
+const quiet = time.Second
+
+// accept takes a connection over, or refuses it without waiting for anything.
+func (s *Server) accept(conn net.Conn) {
+	c := &connection{server: s, conn: conn, client: event.Client{Connection: s.connections.Add(1), Addr: addrPort(conn.RemoteAddr())}}
+	slot, err := s.Counters.Admit(c.client.Addr.Addr(), s.Policy().Limits())
+	if err == nil && !s.wait(conn) {
+		slot.Release()
+		err = reason.New(reason.GatewayStopping)
+	}
+	if err == nil {
+		c.slot = slot
+		go c.serve()
+		return
+	}
+	s.refuseConnection(c, err)
+}
+
+func (s *Server) refuseConnection(c *connection, err error) {
+	select {
+	case s.refusing <- struct{}{}:
+	default:
+		_ = c.conn.Close()
+		s.Counters.Refused(reason.Of(err))
+		return
+	}
+	s.running.Go(func() {
+		defer func() { <-s.refusing }()
+		s.Counters.Refused(reason.Of(err))
+		s.Events.Emit(event.Refused(c.client, err))
+		answerAndClose(c.conn, refusal(err))
+	})
+}
+
+// wait notes a connection that has no tunnel yet; it answers false once the server stops.
+func (s *Server) wait(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.waiting[conn] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) waited(conn net.Conn) {
+	s.mu.Lock()
+	delete(s.waiting, conn)
+	s.mu.Unlock()
+	s.running.Done()
+}
+
+// addrPort is the address of a TCP peer, an IPv4 address never in its IPv6 form.
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := tcp.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
