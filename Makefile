@@ -56,7 +56,7 @@ generate: $(BUF) $(PLUGINS) ## make the Go code of the admin API from the .proto
 check-generate: $(BUF) $(PLUGINS) ## fail if the generated code is not what the .proto files say
 	@rm -rf bin/.generated # with a dot, so that ./... does not find it
 	$(BUF) generate --output bin/.generated
-	@diff -r --exclude='*.proto' bin/.generated/proto proto || { echo 'generated code is not current: run make generate'; exit 1; }
+	@diff -r --exclude='*.proto' bin/.generated/proto proto || { echo 'generated code is not current: run make generate, and remove what it no longer makes'; exit 1; }
 
 breaking: $(BUF) ## compare the .proto files with branch main: does a client of the old ones break?
 	$(BUF) breaking --against '.git#branch=main'
