@@ -56,7 +56,7 @@ func NewTable() *Table {
 
 // Tunnel is an open tunnel in its table.
 type Tunnel struct {
-	info  Info
+	info  Info // never changes
 	table *Table
 
 	// Guarded by the table's mutex.
@@ -108,54 +108,46 @@ func (t *Tunnel) Remove(sent, received int64) {
 	}
 }
 
-// List answers the open tunnels that fit, the oldest first. Fits must not call the table; nil fits all.
+// List answers the open tunnels that fit, the oldest first; nil fits all. The table is locked only while it is copied.
 func (t *Table) List(fits func(*Info) bool) []State {
-	t.mu.Lock()
-	states := make([]State, 0, 64)
-	for _, tunnel := range t.tunnels {
-		if !tunnel.closing && (fits == nil || fits(&tunnel.info)) {
-			states = append(states, tunnel.state())
-		}
+	open := t.open()
+	if fits != nil {
+		open = slices.DeleteFunc(open, func(m moving) bool { return !fits(m.info) })
 	}
-	t.mu.Unlock()
-	slices.SortFunc(states, func(a, b State) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(open, func(a, b moving) int { return cmp.Compare(a.info.ID, b.info.ID) })
+	states := make([]State, len(open))
+	for i, m := range open {
+		states[i] = m.state()
+	}
 	return states
 }
 
 // Close closes the tunnel with this id, and answers whether it was open. It does not wait for the end.
 func (t *Table) Close(id int64) bool {
 	t.mu.Lock()
-	tunnel, open := t.tunnels[id]
-	open = open && !tunnel.closing
-	var live Live
-	if open {
-		live = t.markClosing(tunnel)
+	tunnel := t.tunnels[id]
+	if tunnel == nil || tunnel.closing {
+		t.mu.Unlock()
+		return false
 	}
+	tunnel.closing = true
+	t.leave(tunnel.info.Entry)
+	live := tunnel.live
 	t.mu.Unlock()
 	if live != nil {
 		live.Close(ErrClosed)
 	}
-	return open
+	return true
 }
 
 // CloseIdle closes the tunnels in which no byte has moved for quiet or longer, and answers how many. 0 closes all.
 func (t *Table) CloseIdle(quiet time.Duration) int {
 	limit := time.Now().Add(-quiet)
 	closed := 0
-	var lives []Live
-	t.mu.Lock()
-	for _, tunnel := range t.tunnels {
-		if tunnel.closing || tunnel.state().LastActive.After(limit) {
-			continue
+	for _, m := range t.open() {
+		if !m.state().LastActive.After(limit) && t.Close(m.info.ID) {
+			closed++
 		}
-		closed++
-		if live := t.markClosing(tunnel); live != nil {
-			lives = append(lives, live)
-		}
-	}
-	t.mu.Unlock()
-	for _, live := range lives {
-		live.Close(ErrClosed)
 	}
 	return closed
 }
@@ -187,18 +179,13 @@ func (t *Table) Bytes() (sent, received int64) {
 	defer t.mu.Unlock()
 	sent, received = t.sent, t.received
 	for _, tunnel := range t.tunnels {
-		s := tunnel.state()
-		sent += s.Sent
-		received += s.Received
+		if tunnel.live != nil {
+			s, r := tunnel.live.Counts()
+			sent += s
+			received += r
+		}
 	}
 	return sent, received
-}
-
-// markClosing takes the tunnel out of lists; t.mu is held. What it answers, if not nil, is then to be closed without t.mu.
-func (t *Table) markClosing(tunnel *Tunnel) Live {
-	tunnel.closing = true
-	t.leave(tunnel.info.Entry)
-	return tunnel.live
 }
 
 // leave counts one tunnel less for the entry; t.mu is held.
@@ -208,12 +195,30 @@ func (t *Table) leave(entry string) {
 	}
 }
 
-// state is how the tunnel is now; the table's mutex is held.
-func (t *Tunnel) state() State {
-	s := State{Info: t.info, LastActive: t.info.Opened}
-	if t.live != nil {
-		s.Sent, s.Received = t.live.Counts()
-		s.LastActive = t.live.LastActive()
+// moving is a tunnel as it can be looked at without the mutex.
+type moving struct {
+	info *Info
+	live Live
+}
+
+// open are the tunnels that are not closing, in no order.
+func (t *Table) open() []moving {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	open := make([]moving, 0, len(t.tunnels))
+	for _, tunnel := range t.tunnels {
+		if !tunnel.closing {
+			open = append(open, moving{&tunnel.info, tunnel.live})
+		}
+	}
+	return open
+}
+
+func (m moving) state() State {
+	s := State{Info: *m.info, LastActive: m.info.Opened}
+	if m.live != nil {
+		s.Sent, s.Received = m.live.Counts()
+		s.LastActive = m.live.LastActive()
 	}
 	return s
 }
