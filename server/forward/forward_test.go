@@ -1,0 +1,620 @@
+package forward_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
+	"omsgateway/internal/tunnel"
+	"omsgateway/server/forward"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test.
+const patience = 20 * time.Second
+
+// rig is a server on loopback with the two seams faked: the dialer answers what the test says, the sink keeps what it gets.
+type rig struct {
+	t        *testing.T
+	address  string
+	listener net.Listener
+	server   *forward.Server
+	sink     *sink
+	tunnels  *tunnel.Table
+	counters *tunnel.Counters
+}
+
+func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
+	t.Helper()
+	in := policy.Input{Limits: policy.Limits{
+		MaxConnections:  100,
+		MaxRequestHeads: 80,
+		HeadTimeout:     patience,
+		DialTimeout:     patience,
+		IdleTimeout:     patience,
+		DrainTimeout:    patience,
+	}}
+	for _, host := range []string{"a.example.com", "b.example.com:8443"} {
+		pattern, err := hostname.ParsePattern(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Entries = append(in.Entries, policy.Entry{Pattern: pattern, Source: policy.Source{Kind: policy.Local}})
+	}
+	if change != nil {
+		change(&in)
+	}
+	compiled, err := policy.Compile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := splice.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, address: listener.Addr().String(), listener: listener, sink: newSink(), tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}}
+	r.server = forward.New(forward.Options{
+		Policy:   func() *policy.Policy { return compiled },
+		Dialer:   dialer,
+		Engine:   engine,
+		Events:   r.sink,
+		Tunnels:  r.tunnels,
+		Counters: r.counters,
+	})
+	served := make(chan error, 1)
+	go func() { served <- r.server.Serve(listener) }()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		r.server.Shutdown(now)
+	})
+	return r
+}
+
+func (r *rig) dial() *net.TCPConn {
+	r.t.Helper()
+	conn, err := net.DialTimeout("tcp", r.address, patience)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		r.t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// exchange sends request and reads one answer to its end.
+func (r *rig) exchange(request string) *http.Response {
+	r.t.Helper()
+	conn := r.dial()
+	if _, err := io.WriteString(conn, request); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.answer(conn)
+}
+
+func (r *rig) answer(conn net.Conn) *http.Response {
+	r.t.Helper()
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		r.t.Fatalf("reading the answer: %v (got %q)", err, all)
+	}
+	method := http.MethodGet
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(all)), &http.Request{Method: method})
+	if err != nil {
+		r.t.Fatalf("parsing the answer %q: %v", all, err)
+	}
+	return resp
+}
+
+// sink keeps events and lets a test wait for one.
+type sink struct {
+	mu      sync.Mutex
+	events  []event.Event
+	changed chan struct{}
+}
+
+func newSink() *sink { return &sink{changed: make(chan struct{}, 1)} }
+
+func (s *sink) Enabled(event.Level) bool { return true }
+
+func (s *sink) Emit(e event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wait answers the first event that fits.
+func (s *sink) wait(t *testing.T, what string, fits func(event.Event) bool) event.Event {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		if e, ok := s.find(fits); ok {
+			return e
+		}
+		select {
+		case <-s.changed:
+		case <-timeout:
+			t.Fatalf("no event %s in %v", what, s.texts())
+		}
+	}
+}
+
+func (s *sink) find(fits func(event.Event) bool) (event.Event, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if fits(e) {
+			return e, true
+		}
+	}
+	return event.Event{}, false
+}
+
+func (s *sink) texts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var texts []string
+	for _, e := range s.events {
+		texts = append(texts, fmt.Sprintf("%d %s", e.ID, e.Text))
+	}
+	return texts
+}
+
+func id(want event.ID) func(event.Event) bool {
+	return func(e event.Event) bool { return e.ID == want }
+}
+
+func summary(part string) func(event.Event) bool {
+	return func(e event.Event) bool {
+		return strings.HasPrefix(e.Text, "client=") && strings.Contains(e.Text, part)
+	}
+}
+
+// dialer is the fake of the other seam.
+type dialer func(ctx context.Context, target hostname.Target) (net.Conn, error)
+
+func (d dialer) Dial(ctx context.Context, target hostname.Target, _ policy.Guard, _ time.Duration) (net.Conn, error) {
+	return d(ctx, target)
+}
+
+// never is the dialer of tests in which nothing may be dialled.
+func never(t *testing.T) forward.Dialer {
+	return dialer(func(_ context.Context, target hostname.Target) (net.Conn, error) {
+		t.Errorf("%v was dialled", target)
+		return nil, reason.New(reason.TargetUnreachable, "target", target.String())
+	})
+}
+
+// echoServer is a target on loopback that gives every byte back.
+func echoServer(t *testing.T) forward.Dialer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() {
+				defer conn.Close()
+				_, _ = io.Copy(conn, conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait()
+	})
+	return dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", listener.Addr().String())
+	})
+}
+
+// open opens a tunnel and answers a reader that begins behind the proxy's answer.
+func (r *rig) open(conn net.Conn, request string) *bufio.Reader {
+	r.t.Helper()
+	if _, err := io.WriteString(conn, request); err != nil {
+		r.t.Fatal(err)
+	}
+	reader := bufio.NewReader(conn)
+	head := make([]byte, len("HTTP/1.1 200 Connection established\r\n\r\n"))
+	if _, err := io.ReadFull(reader, head); err != nil {
+		r.t.Fatal(err)
+	}
+	if diff := cmp.Diff("HTTP/1.1 200 Connection established\r\n\r\n", string(head)); diff != "" {
+		r.t.Fatalf("answer (-want +got):\n%s", diff)
+	}
+	return reader
+}
+
+func TestRefusedRequests(t *testing.T) {
+	const ok = "CONNECT a.example.com:443 HTTP/1.1\r\n"
+	tests := map[string]struct {
+		request string
+		status  int
+		reason  reason.Reason
+		event   event.ID
+	}{
+		"GET":                     {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 405, reason.MethodNotAllowed, event.NotAConnect},
+		"absolute form":           {"GET http://a.example.com/ HTTP/1.1\r\nHost: a\r\n\r\n", 405, reason.MethodNotAllowed, event.NotAConnect},
+		"POST to the probe":       {"POST /healthz HTTP/1.1\r\n\r\n", 405, reason.MethodNotAllowed, event.NotAConnect},
+		"another path":            {"GET /healthz/ HTTP/1.1\r\n\r\n", 405, reason.MethodNotAllowed, event.NotAConnect},
+		"lower-case method":       {"connect a.example.com:443 HTTP/1.1\r\n\r\n", 405, reason.MethodNotAllowed, event.NotAConnect},
+		"host not allowed":        {"CONNECT c.example.com:443 HTTP/1.1\r\n\r\n", 403, reason.HostNotAllowed, event.Forbidden},
+		"port not allowed":        {"CONNECT a.example.com:444 HTTP/1.1\r\n\r\n", 403, reason.PortNotAllowed, event.Forbidden},
+		"default port of another": {"CONNECT b.example.com:443 HTTP/1.1\r\n\r\n", 403, reason.PortNotAllowed, event.Forbidden},
+		"no port":                 {"CONNECT a.example.com HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"port 0":                  {"CONNECT a.example.com:0 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"port 65536":              {"CONNECT a.example.com:65536 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"port with plus":          {"CONNECT a.example.com:+443 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"blank after the port":    {"CONNECT a.example.com:443  HTTP/1.1\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"user name":               {"CONNECT u@a.example.com:443 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"URL":                     {"CONNECT https://a.example.com:443 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"IPv6 zone":               {"CONNECT [fe80::1%25eth0]:443 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
+		"body by length":          {ok + "Content-Length: 5\r\n\r\nhello", 400, reason.RequestBody, event.Fault},
+		"body by chunks":          {ok + "Transfer-Encoding: chunked\r\n\r\n", 400, reason.RequestBody, event.Fault},
+		"two lengths":             {ok + "Content-Length: 0\r\nContent-Length: 1\r\n\r\n", 400, reason.RequestBody, event.Fault},
+		"two Host headers":        {ok + "Host: a\r\nHost: a\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"bare LF":                 {"CONNECT a.example.com:443 HTTP/1.1\n\n", 400, reason.RequestInvalid, event.Fault},
+		"bare CR":                 {ok + "A: b\rc\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"NUL":                     {ok + "A: \x00\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"folded header":           {ok + "A: b\r\n c\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"blank before colon":      {ok + "A : b\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"no colon":                {ok + "Aaa\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"HTTP/2":                  {"CONNECT a.example.com:443 HTTP/2.0\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"HTTP/2 preface":          {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"HTTP/0.9":                {"CONNECT a.example.com:443\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
+		"TLS at the proxy port":   {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, reason.RequestInvalid, event.Fault},
+		"empty line first":        {"\r\n" + ok + "\r\n", 400, reason.RequestInvalid, event.Fault},
+		"oversized":               {ok + "A: " + strings.Repeat("b", 17<<10), 400, reason.RequestTooLarge, event.Fault},
+		"header flood":            {ok + strings.Repeat("A: b\r\n", 4000), 400, reason.RequestTooLarge, event.Fault},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, never(t), nil)
+			resp := r.exchange(tt.request)
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != tt.status || resp.Header.Get(forward.ReasonHeader) != string(tt.reason) {
+				t.Errorf("got %d %s, want %d %s", resp.StatusCode, resp.Header.Get(forward.ReasonHeader), tt.status, tt.reason)
+			}
+			if len(body) == 0 || bytes.IndexByte(body, '\n') != len(body)-1 || !resp.Close {
+				t.Errorf("the body %q is not one line, or the answer does not announce the close", body)
+			}
+			if allow := resp.Header.Get("Allow"); (allow == "CONNECT") != (tt.status == 405) {
+				t.Errorf("Allow: %q", allow)
+			}
+			r.sink.wait(t, "of the refusal", func(e event.Event) bool { return e.ID == tt.event && e.Reason == tt.reason })
+			if got := r.counters.Snapshot().Refused[tt.reason]; got != 1 {
+				t.Errorf("counted %d times", got)
+			}
+		})
+	}
+}
+
+func TestTextsThatScriptsKnow(t *testing.T) {
+	r := start(t, never(t), nil)
+	r.exchange("CONNECT C.Example.COM:443 HTTP/1.1\r\nHost: c.example.com:443\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n")
+	got := r.sink.wait(t, "105", id(event.Forbidden)).Text
+	if !strings.HasPrefix(got, "Target host (c.example.com) is forbidden. ") || !strings.Contains(got, "allowed list") {
+		t.Errorf("105 reads %q", got)
+	}
+	got = r.sink.wait(t, "103", id(event.Connect)).Text
+	want := ": CONNECT C.Example.COM:443 with headers [Host, c.example.com:443];[Proxy-Authorization, ***]"
+	if !strings.HasPrefix(got, "Got request from 127.0.0.1:") || !strings.HasSuffix(got, want) {
+		t.Errorf("103 reads %q", got)
+	}
+}
+
+func TestTunnel(t *testing.T) {
+	r := start(t, echoServer(t), nil)
+	conn := r.dial()
+	// HTTP/1.0, a length of 0, and the first bytes for the target at once, as clients send them.
+	reader := r.open(conn, "CONNECT A.example.com.:443 HTTP/1.0\r\nContent-Length: 0\r\n\r\nearly ")
+	if _, err := io.WriteString(conn, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("early late", string(got)); diff != "" {
+		t.Errorf("through the tunnel (-want +got):\n%s", diff)
+	}
+	line := r.sink.wait(t, "at the end", summary("host=a.example.com"))
+	for _, part := range []string{"port=443", "decision=allowed", "entry=a.example.com", "sent=10", "received=10", "end=finished"} {
+		if !strings.Contains(line.Text, part) {
+			t.Errorf("the canonical line has no %s: %s", part, line.Text)
+		}
+	}
+	r.sink.wait(t, "client disconnected", func(e event.Event) bool { return e.Text == "Client socket disconnected" })
+	if counts := r.counters.Snapshot(); counts.ActiveConnections != 0 || counts.ConnectedClients != 0 || r.tunnels.Len() != 0 {
+		t.Errorf("left over: %+v, %d tunnels", counts, r.tunnels.Len())
+	}
+}
+
+func TestHeadSplitAtEveryByte(t *testing.T) {
+	const request = "CONNECT a.example.com:443 HTTP/1.1\r\nHost: a.example.com:443\r\n\r\nping"
+	r := start(t, echoServer(t), nil)
+	for cut := 1; cut < len(request); cut++ {
+		conn := r.dial()
+		if _, err := io.WriteString(conn, request[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		reader := r.open(conn, request[cut:])
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(reader, got); err != nil || string(got) != "ping" {
+			t.Fatalf("cut at %d: %q, %v", cut, got, err)
+		}
+		_ = conn.Close()
+	}
+	conn := r.dial()
+	for i := range len(request) - 1 {
+		if _, err := io.WriteString(conn, request[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.open(conn, request[len(request)-1:])
+}
+
+func TestProbes(t *testing.T) {
+	r := start(t, never(t), nil)
+	for method, want := range map[string]string{"GET": "ok\n", "HEAD": ""} {
+		conn := r.dial()
+		if _, err := io.WriteString(conn, method+" /healthz HTTP/1.1\r\nHost: lb\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != 200 || string(body) != want {
+			t.Errorf("%s: %d %q, %v", method, resp.StatusCode, body, err)
+		}
+		if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+			t.Errorf("%s: after the answer: %q, %v", method, rest, err)
+		}
+	}
+	bare := r.dial()
+	_ = bare.Close()
+	reset := r.dial()
+	_ = reset.SetLinger(0)
+	_ = reset.Close()
+	half := r.dial()
+	_ = half.CloseWrite()
+	if _, err := io.ReadAll(half); err != nil {
+		t.Error(err)
+	}
+	// Three bare connections and two probes leave nothing but that clients were disconnected; a refusal afterwards shows that
+	// events do arrive.
+	r.exchange("GET / HTTP/1.1\r\n\r\n")
+	r.sink.wait(t, "104", id(event.NotAConnect))
+	for _, text := range r.sink.texts() {
+		if !strings.HasPrefix(text, "104") && !strings.Contains(text, "METHOD_NOT_ALLOWED") && text != "200 Client socket disconnected" {
+			t.Errorf("unexpected event: %s", text)
+		}
+	}
+}
+
+func TestSlowHead(t *testing.T) {
+	r := start(t, never(t), func(in *policy.Input) { in.Limits.HeadTimeout = 50 * time.Millisecond })
+	silent := r.dial()
+	if got, err := io.ReadAll(silent); err != nil || len(got) > 0 {
+		t.Errorf("a silent connection got %q, %v", got, err)
+	}
+	resp := r.exchange("CONNECT a.exam")
+	if resp.StatusCode != 400 || resp.Header.Get(forward.ReasonHeader) != string(reason.RequestTimeout) {
+		t.Errorf("got %d %v", resp.StatusCode, resp.Header)
+	}
+}
+
+func TestDialFailures(t *testing.T) {
+	tests := map[string]struct {
+		err    error
+		status int
+		reason reason.Reason
+		event  event.ID
+	}{
+		"refused":   {reason.New(reason.TargetUnreachable, "target", "a.example.com:443"), 502, reason.TargetUnreachable, event.Network},
+		"not found": {reason.New(reason.TargetNotFound, "host", "a.example.com"), 502, reason.TargetNotFound, event.Network},
+		"time-out":  {reason.New(reason.TargetTimeout, "target", "a.example.com:443"), 504, reason.TargetTimeout, event.Network},
+		"address": {reason.New(reason.AddressNotAllowed, "host", "a.example.com", "address", "127.0.0.1", "kind", "loopback"), 403,
+			reason.AddressNotAllowed, event.Forbidden},
+		"resources": {reason.New(reason.ResourcesExhausted), 503, reason.ResourcesExhausted, event.Network},
+		"unknown":   {errors.Join(errors.New("a secret of the program"), reason.New(reason.Internal)), 500, reason.GatewayFault, event.Network},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, dialer(func(context.Context, hostname.Target) (net.Conn, error) { return nil, tt.err }), nil)
+			resp := r.exchange("CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != tt.status || resp.Header.Get(forward.ReasonHeader) != string(tt.reason) {
+				t.Errorf("got %d %s", resp.StatusCode, resp.Header.Get(forward.ReasonHeader))
+			}
+			if strings.Contains(string(body), "secret") {
+				t.Errorf("the body tells too much: %s", body)
+			}
+			r.sink.wait(t, "of the failure", id(tt.event))
+			r.sink.wait(t, "canonical", summary("end=not-connected"))
+		})
+	}
+}
+
+func TestDialIsGivenUpWhenTheClientGoesAway(t *testing.T) {
+	dialling, gaveUp := make(chan struct{}), make(chan struct{})
+	r := start(t, dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
+		close(dialling)
+		<-ctx.Done()
+		close(gaveUp)
+		return nil, ctx.Err()
+	}), nil)
+	conn := r.dial()
+	if _, err := io.WriteString(conn, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-dialling
+	_ = conn.Close()
+	select {
+	case <-gaveUp:
+	case <-time.After(patience):
+		t.Fatal("the dial goes on")
+	}
+	r.sink.wait(t, "canonical", summary("end=client-gone"))
+}
+
+func TestLimits(t *testing.T) {
+	tests := map[string]struct {
+		change func(*policy.Limits)
+		reason reason.Reason
+	}{
+		"connections": {func(l *policy.Limits) { l.MaxConnections = 2 }, reason.TooManyConnections},
+		"per client":  {func(l *policy.Limits) { l.MaxConnectionsPerClient = 2 }, reason.TooManyClientConnection},
+		"heads":       {func(l *policy.Limits) { l.MaxRequestHeads = 8 }, reason.TooManyClientHeads},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, echoServer(t), func(in *policy.Input) { tt.change(&in.Limits) })
+			held := []net.Conn{r.dial(), r.dial()}
+			if tt.reason != reason.TooManyClientHeads {
+				for _, conn := range held {
+					r.open(conn, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+				}
+			} else {
+				for _, conn := range held { // each byte makes sure that the connection has been accepted before the next
+					if _, err := io.WriteString(conn, "C"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			resp := r.exchange("CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+			if resp.StatusCode != 503 || resp.Header.Get(forward.ReasonHeader) != string(tt.reason) {
+				t.Errorf("got %d %s", resp.StatusCode, resp.Header.Get(forward.ReasonHeader))
+			}
+			// A place that becomes free is given to the next.
+			_ = held[0].Close()
+			deadline := time.Now().Add(patience)
+			for {
+				resp := r.tryConnect()
+				if resp == 200 {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("still %d after a connection was closed", resp)
+				}
+			}
+		})
+	}
+}
+
+// tryConnect answers the status of one CONNECT whose connection is closed at once.
+func (r *rig) tryConnect() int {
+	r.t.Helper()
+	conn, err := net.DialTimeout("tcp", r.address, patience)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestShutdown(t *testing.T) {
+	r := start(t, echoServer(t), nil)
+	head := r.dial()
+	if _, err := io.WriteString(head, "CONNECT a.exam"); err != nil {
+		t.Fatal(err)
+	}
+	busy, idle := r.dial(), r.dial()
+	busyReader := r.open(busy, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+	idleReader := r.open(idle, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+	_ = r.listener.Close()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.server.Shutdown(ctx)
+	}()
+	if resp := r.answer(head); resp.Header.Get(forward.ReasonHeader) != string(reason.GatewayStopping) {
+		t.Errorf("a request in its head got %d %v", resp.StatusCode, resp.Header)
+	}
+	// The idle tunnel is closed while the busy one still carries bytes.
+	idleEnded := make(chan struct{})
+	go func() {
+		defer close(idleEnded)
+		_, _ = idleReader.ReadByte()
+	}()
+	ping := []byte("ping")
+	for open := true; open; {
+		if _, err := busy.Write(ping); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(busyReader, ping); err != nil {
+			t.Fatalf("the busy tunnel was cut: %v", err)
+		}
+		select {
+		case <-idleEnded:
+			open = false
+		default:
+		}
+	}
+	cancel()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("Shutdown does not end")
+	}
+	if _, err := busyReader.ReadByte(); err == nil {
+		t.Error("the busy tunnel is open after the drain time")
+	}
+}
