@@ -17,7 +17,9 @@ import (
 )
 
 // Dialer connects directly to targets, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
-type Dialer struct{}
+type Dialer struct {
+	Resolver *net.Resolver // nil is the system's
+}
 
 // Dial connects to target within timeout. Every address is put to guard when it is dialled, not in a look-up before, so that a
 // name cannot answer one address to the check and another to the connection.
@@ -25,13 +27,14 @@ type Dialer struct{}
 // Errors are *reason.Error: ADDRESS_NOT_ALLOWED if guard refused every address, TARGET_NOT_FOUND, TARGET_TIMEOUT,
 // RESOURCES_EXHAUSTED if the system has no descriptor or memory left for one more connection, else TARGET_UNREACHABLE. A context
 // that is cancelled is answered with its own error.
-func (Dialer) Dial(ctx context.Context, target hostname.Target, guard policy.Guard, timeout time.Duration) (net.Conn, error) {
+func (d Dialer) Dial(ctx context.Context, target hostname.Target, guard policy.Guard, timeout time.Duration) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	var refused atomic.Pointer[error]
 	var passed atomic.Bool
 	dialer := net.Dialer{
+		Resolver: d.Resolver,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			err := checkAddress(guard, address)
 			if err != nil {
