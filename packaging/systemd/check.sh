@@ -22,4 +22,7 @@ if ! report=$(systemd-analyze security --offline=true --no-pager --threshold=19 
 fi
 echo "$report" | tail -n 1
 
-systemd-sysusers --dry-run "$PWD/omsgateway.sysusers" >/dev/null
+if ! report=$(systemd-sysusers --dry-run "$PWD/omsgateway.sysusers" 2>&1); then
+	echo "$report" >&2
+	exit 1
+fi
