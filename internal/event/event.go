@@ -120,17 +120,20 @@ type Client struct {
 	Addr       netip.AddrPort // where it comes from
 }
 
-func (c Client) String() string { return c.Addr.String() }
+// String is ip:port, an IPv4 address always as such.
+func (c Client) String() string {
+	return netip.AddrPortFrom(c.Addr.Addr().Unmap(), c.Addr.Port()).String()
+}
 
 // about makes e an event about c, with the field "client" first.
 func (c Client) about(e Event) Event {
 	e.Connection = c.Connection
-	e.Fields = append([]Field{{"client", c.Addr.String()}}, e.Fields...)
+	e.Fields = append([]Field{{"client", c.String()}}, e.Fields...)
 	return e
 }
 
 // refusing is about for a refusal or failure, whose repeats for one client address, host and reason are collapsed.
 func (c Client) refusing(host string, e Event) Event {
-	e.repeat = repeatOf{client: c.Addr.Addr(), host: host}
+	e.repeat = repeatOf{client: c.Addr.Addr().Unmap(), host: host}
 	return c.about(e)
 }

@@ -17,10 +17,16 @@ type Filter struct {
 	Since  time.Time     // happened then or later
 }
 
+// prepared is f as fits wants it.
+func (f Filter) prepared() Filter {
+	f.Text = strings.ToLower(f.Text)
+	return f
+}
+
 func (f *Filter) fits(e *Event) bool {
 	return (len(f.IDs) == 0 || slices.Contains(f.IDs, e.ID)) &&
 		(f.Level == 0 || e.Level <= f.Level) &&
 		(f.Reason == "" || e.Reason == f.Reason) &&
 		(f.Since.IsZero() || !e.Time.Before(f.Since)) &&
-		(f.Text == "" || strings.Contains(strings.ToLower(e.Text), strings.ToLower(f.Text)))
+		(f.Text == "" || strings.Contains(strings.ToLower(e.Text), f.Text))
 }

@@ -11,8 +11,11 @@ import (
 // timeLayout is local time to the second.
 const timeLayout = "2006-01-02 15:04:05"
 
-// maxText bounds the text of an event, and each of its fields, in bytes.
-const maxText = 4 << 10
+// Bounds of an event's text and of each of its fields, in bytes.
+const (
+	maxText  = 4 << 10
+	maxField = 1 << 10
+)
 
 // Format is the line of e, without the newline, in the layout of the original: local time, the number of the client connection
 // in brackets (the original had a thread's number there; 0 if e is about no connection), the level as log4net spells it (ERROR,
@@ -63,6 +66,9 @@ func clean(s string) string {
 	}
 	return string(b)
 }
+
+// bound is s clean and of at most limit bytes.
+func bound(s string, limit int) string { return cut(clean(cut(s, limit)), limit) }
 
 // cut shortens s to at most limit bytes, "..." included, without splitting a character.
 func cut(s string, limit int) string {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,9 @@ type Hub struct {
 	level   atomic.Int32
 	dropped atomic.Int64
 	queues  []*queue
-	stop    chan struct{} // closed by Close: the repeats' goroutine ends
-	stopped chan struct{} // that goroutine has ended
+	closing sync.Once
+	stop    chan struct{} // closed when Close begins: summarize ends, and outputs that fail are given up
+	stopped chan struct{} // summarize has ended
 
 	mu       sync.Mutex // guards what is below
 	closed   bool
@@ -54,24 +56,9 @@ func NewHub(o Options) *Hub {
 
 // Emit takes e if its level is enabled. It never blocks; an output that is too slow misses events, which Dropped counts.
 func (h *Hub) Emit(e Event) {
-	if !h.Enabled(e.Level) {
-		return
+	if h.Enabled(e.Level) {
+		h.emit(e)
 	}
-	if e.Time.IsZero() {
-		e.Time = time.Now()
-	}
-	e.Text = clean(cut(e.Text, maxText))
-	for i, f := range e.Fields {
-		if value := clean(cut(f.Value, maxText)); value != f.Value {
-			e.Fields[i].Value = value
-		}
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed || h.repeats.hold(&e) {
-		return
-	}
-	h.publish(&e)
 }
 
 // Enabled tells whether events of this level are kept. Who would build a costly Debug event asks first.
@@ -85,6 +72,7 @@ func (h *Hub) Dropped() int64 { return h.dropped.Load() }
 
 // List answers the newest events that fit, at most limit, oldest first, and how many more fit.
 func (h *Hub) List(f Filter, limit int) (events []Event, leftOut int) {
+	f = f.prepared()
 	h.mu.Lock()
 	kept := h.rings.events()
 	h.mu.Unlock()
@@ -107,30 +95,45 @@ func (h *Hub) EndWatches() {
 	}
 }
 
-// Close writes what is queued, the repeats held back among it, closes the outputs and forgets later events. When ctx ends first,
-// the rest is dropped, and the error of ctx tells so; an output that is stuck in a write then stays so.
+// Close writes what is queued, the repeats held back among it, closes the outputs and forgets later events. It waits for no
+// longer than ctx lasts: an output that is stuck then stays so, and the error names it. Only the first call does anything.
 func (h *Hub) Close(ctx context.Context) error {
 	h.EndWatches()
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return nil
-	}
-	h.summarizeLocked()
-	h.closed = true
-	for _, q := range h.queues {
-		close(q.events)
-	}
-	h.mu.Unlock()
-	close(h.stop)
-	<-h.stopped
-	var err error
-	for _, q := range h.queues {
-		if e := q.wait(ctx); e != nil {
-			err = e
+	var errs []error
+	h.closing.Do(func() {
+		close(h.stop)
+		<-h.stopped
+		h.mu.Lock()
+		for _, e := range h.repeats.summaries() {
+			h.publish(&e)
 		}
+		h.closed = true
+		for _, q := range h.queues {
+			close(q.events)
+		}
+		h.mu.Unlock()
+		for _, q := range h.queues {
+			errs = append(errs, q.wait(ctx))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// emit answers whether e was taken, which ends with Close. Unlike in Emit, e is on the heap from the start.
+func (h *Hub) emit(e Event) bool {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
 	}
-	return err
+	e.Text = bound(e.Text, maxText)
+	for i, f := range e.Fields {
+		e.Fields[i].Value = bound(f.Value, maxField)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed && !h.repeats.hold(&e) {
+		h.publish(&e)
+	}
+	return !h.closed
 }
 
 // publish gives e its place and hands it on; h.mu is held. From here on e never changes.
@@ -148,7 +151,7 @@ func (h *Hub) publish(e *Event) {
 	}
 }
 
-// summarize publishes what was held back, every minute.
+// summarize publishes, every minute, what was held back.
 func (h *Hub) summarize() {
 	defer close(h.stopped)
 	tick := time.NewTicker(time.Minute)
@@ -157,22 +160,18 @@ func (h *Hub) summarize() {
 		select {
 		case <-tick.C:
 			h.mu.Lock()
-			h.summarizeLocked()
+			minute := h.repeats
+			h.repeats = repeats{}
 			h.mu.Unlock()
+			for _, e := range minute.summaries() {
+				h.mu.Lock()
+				h.publish(&e)
+				h.mu.Unlock()
+			}
 		case <-h.stop:
 			return
 		}
 	}
-}
-
-func (h *Hub) summarizeLocked() {
-	if h.closed || len(h.repeats) == 0 {
-		return
-	}
-	for _, e := range h.repeats.summaries() {
-		h.publish(&e)
-	}
-	h.repeats = repeats{}
 }
 
 // newest are the last of kept that fit, at most limit, and how many more fit.

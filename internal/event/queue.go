@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -10,7 +11,7 @@ import (
 // Output is where events are written: one goroutine calls it, and it may block.
 type Output interface {
 	Name() string                // for texts: "the log file ..."
-	Write(events []*Event) error // all or none of them; after an error the same events come again
+	Write(events []*Event) error // after an error the same events come again, a second later
 	Close() error
 }
 
@@ -24,15 +25,13 @@ const (
 type queue struct {
 	out     Output
 	hub     *Hub
-	events  chan *Event   // closed by the hub
-	giveUp  chan struct{} // closed when nobody waits any longer
-	done    chan error    // has the error of the end
-	dropped atomic.Int64  // since the last notice
+	events  chan *Event  // closed by the hub
+	done    chan error   // has the error of the end
+	dropped atomic.Int64 // since the last notice
 }
 
 func newQueue(out Output, h *Hub) *queue {
-	return &queue{out: out, hub: h,
-		events: make(chan *Event, queueLength), giveUp: make(chan struct{}), done: make(chan error, 1)}
+	return &queue{out: out, hub: h, events: make(chan *Event, queueLength), done: make(chan error, 1)}
 }
 
 // offer never blocks.
@@ -55,7 +54,6 @@ func (q *queue) wait(ctx context.Context) error {
 	case err := <-q.done:
 		return err
 	case <-ctx.Done():
-		close(q.giveUp)
 		return fmt.Errorf("writing the last events to %s: %w", q.out.Name(), ctx.Err())
 	}
 }
@@ -67,22 +65,24 @@ func (q *queue) run() {
 		batch = q.fill(append(batch[:0], e))
 		q.write(batch)
 		if len(q.events) < queueLength/2 {
-			if n := q.dropped.Swap(0); n > 0 {
-				q.hub.Emit(dropped(q.out.Name(), n))
+			if n := q.dropped.Swap(0); n > 0 && !q.hub.emit(dropped(q.out.Name(), n)) {
+				q.dropped.Add(n)
 			}
 		}
 		clear(batch)
 	}
+	q.done <- q.finish()
+}
+
+// finish tells of what was dropped last, and closes the output.
+func (q *queue) finish() error {
 	var err error
 	if n := q.dropped.Swap(0); n > 0 {
 		e := dropped(q.out.Name(), n)
 		e.Time = time.Now()
 		err = q.out.Write([]*Event{&e})
 	}
-	if e := q.out.Close(); err == nil {
-		err = e
-	}
-	q.done <- err
+	return errors.Join(err, q.out.Close())
 }
 
 // fill adds to batch what is waiting.
@@ -101,28 +101,25 @@ func (q *queue) fill(batch []*Event) []*Event {
 	return batch
 }
 
-// write tries until it succeeds; once the hub is closed, only one more time.
+// write tries until it succeeds, or until it fails while the hub is closing.
 func (q *queue) write(batch []*Event) {
-	failing := false
-	for {
+	for failures := 0; ; failures++ {
 		err := q.out.Write(batch)
 		if err == nil {
 			return
 		}
-		if !failing {
-			failing = true
-			q.hub.Emit(Failure(GatewayServer, "to write "+q.out.Name(), err))
+		if failures == 0 {
+			q.hub.Emit(Failure(GatewayServer, "to write to "+q.out.Name(), err))
+		}
+		select {
+		case <-q.hub.stop:
+			q.drop(len(batch))
+			return
+		default:
 		}
 		select {
 		case <-time.After(retryAfter):
 		case <-q.hub.stop:
-			if q.out.Write(batch) != nil {
-				q.drop(len(batch))
-			}
-			return
-		case <-q.giveUp:
-			q.drop(len(batch))
-			return
 		}
 	}
 }

@@ -3,7 +3,9 @@ package event
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"time"
 
 	"omsgateway/internal/reason"
 )
@@ -32,7 +34,7 @@ type repeats map[repeatKey]*repeated
 
 type repeated struct {
 	count int
-	last  Event // the last one that was held back
+	last  *Event // the last one that was held back
 }
 
 // hold counts e and tells whether it is to be held back.
@@ -51,7 +53,7 @@ func (r repeats) hold(e *Event) bool {
 	if seen.count++; seen.count <= repeatLimit {
 		return false
 	}
-	seen.last = *e
+	seen.last = e
 	return true
 }
 
@@ -60,10 +62,14 @@ func (r repeats) summaries() []Event {
 	var all []Event
 	for _, seen := range r {
 		if held := seen.count - repeatLimit; held > 0 {
-			e := seen.last
-			e.repeat = repeatOf{}
-			e.Text = fmt.Sprintf("%s (the last of %d more from %s within a minute)", cut(e.Text, maxText-100), held, seen.last.repeat.client)
-			e.Fields = append(e.Fields[:len(e.Fields):len(e.Fields)], Field{"repeats", strconv.Itoa(held)})
+			e := *seen.last
+			e.Time = time.Now()
+			if e.logOnly {
+				e.Text = fmt.Sprintf("%s repeats=%d", e.Text, held)
+			} else {
+				e.Text = fmt.Sprintf("%s (%d more from %s within a minute)", e.Text, held, e.repeat.client)
+			}
+			e.Fields = append(slices.Clip(e.Fields), Field{"repeats", strconv.Itoa(held)})
 			all = append(all, e)
 		}
 	}

@@ -16,15 +16,19 @@ type Header struct {
 	Name, Value string
 }
 
-// maxHeaders is how many bytes of a request's headers an event shows.
-const maxHeaders = 2 << 10
+// How many bytes of a request's headers, and of its target or its first line, an event shows.
+const (
+	maxHeaders = 2 << 10
+	maxTarget  = 512
+)
 
 // ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that carry credentials print as ***,
 // and headers are cut at 2 KiB.
 func ConnectReceived(c Client, target string, headers []Header) Event {
-	text := fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, withoutUser(target), headerText(headers))
-	return c.about(Event{ID: Connect, Level: Debug, Component: GatewayLogic, Text: text,
-		Fields: []Field{{"target", withoutUser(target)}}})
+	target = cut(withoutUser(target), maxTarget)
+	return c.about(Event{ID: Connect, Level: Debug, Component: GatewayLogic,
+		Text:   fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, target, headerText(headers)),
+		Fields: []Field{{"target", target}}})
 }
 
 // NotConnect is event 104. Of the request line the user information and the query of the target print as ***.
@@ -34,7 +38,7 @@ func NotConnect(c Client, requestLine string) Event {
 	if path, _, found := strings.Cut(target, "?"); found {
 		target = path + "?***"
 	}
-	line := strings.TrimSpace(cut(method+" "+withoutUser(target)+" "+version, maxHeaders))
+	line := cut(strings.TrimSpace(method+" "+withoutUser(target)+" "+version), maxTarget)
 	return c.refusing("", Event{ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
 		Text:   fmt.Sprintf("Got a request from %s that is not CONNECT and is refused: %s", c, line),
 		Fields: []Field{{"request", line}}})
@@ -143,7 +147,7 @@ func TunnelSummary(s Summary) Event {
 	e := Event{ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
 		Text: string(b), logOnly: true}
 	if s.Reason != "" {
-		e.repeat = repeatOf{client: s.Client.Addr.Addr(), host: s.Host}
+		e.repeat = repeatOf{client: s.Client.Addr.Addr().Unmap(), host: s.Host}
 	}
 	return e
 }
@@ -176,8 +180,8 @@ func isSecret(header string) bool {
 	return false
 }
 
-// userInformation is what stands before the @ of an authority.
-var userInformation = regexp.MustCompile(`[^\s/"']+@`)
+// userInformation is what may be a name and a password before the @ of an authority, and rather more than less.
+var userInformation = regexp.MustCompile(`[^\s"]\S*@`)
 
 func withoutUser(s string) string {
 	if !strings.Contains(s, "@") {
@@ -192,7 +196,7 @@ func allowedHost(host string, port uint16) string {
 		return host
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(addr, port).String()
+		return netip.AddrPortFrom(addr, port).String() // brackets around IPv6
 	}
 	return host + ":" + portText(port)
 }

@@ -35,6 +35,24 @@ type item struct {
 // Watch begins with the newest tail of the kept events that fit, oldest first, and goes on with each new one, without a gap or a
 // duplicate between them. The caller closes the watcher. At most 10 may be open: TOO_MANY_WATCHERS.
 func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
+	w := &Watcher{hub: h, filter: f.prepared(), wake: make(chan struct{}, 1)}
+	kept, err := h.register(w)
+	if err != nil {
+		return nil, err
+	}
+	fit, _ := newest(kept, &w.filter, max(tail, 0))
+	before := make([]item, len(fit))
+	for i, e := range fit {
+		before[i].event = e
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = append(before, w.waiting...)
+	return w, nil
+}
+
+// register begins to offer new events to w, and answers those kept before.
+func (h *Hub) register(w *Watcher) (kept []*Event, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.watching {
@@ -43,15 +61,8 @@ func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
 	if len(h.watchers) >= maxWatchers {
 		return nil, reason.New(reason.TooManyWatchers, "limit", strconv.Itoa(maxWatchers))
 	}
-	w := &Watcher{hub: h, filter: f, wake: make(chan struct{}, 1)}
-	if tail > 0 {
-		kept, _ := newest(h.rings.events(), &f, tail)
-		for _, e := range kept {
-			w.waiting = append(w.waiting, item{event: e})
-		}
-	}
 	h.watchers[w] = struct{}{}
-	return w, nil
+	return h.rings.events(), nil
 }
 
 // Next waits for the next event. When events that fit came faster than Next was called, it answers at their place how many were

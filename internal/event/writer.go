@@ -17,9 +17,9 @@ type Writer struct {
 func NewWriter(name string, w io.Writer) *Writer { return &Writer{name: name, w: w} }
 
 // Stderr writes to standard error. Where that is the systemd journal, each line has its level in front as sd-daemon(3) says, for
-// example "<3>".
+// example "<3>". Where it is a pipe that nobody reads any more, writing fails and does not end the process.
 func Stderr() *Writer {
-	return &Writer{name: "standard error", w: os.Stderr, journal: isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))}
+	return &Writer{name: "standard error", w: stderr(), journal: isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))}
 }
 
 // Name implements Output.

@@ -1,0 +1,206 @@
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/reason"
+)
+
+func watch(t *testing.T, h *event.Hub, f event.Filter, tail int) *event.Watcher {
+	t.Helper()
+	w, err := h.Watch(f, tail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+func next(t *testing.T, w *event.Watcher) (event.Event, int64) {
+	t.Helper()
+	e, missed, err := w.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, missed
+}
+
+func TestWatchGoesFromTheTailToTheLive(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	for i := 1; i <= 5; i++ {
+		h.Emit(note(i))
+		h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d", i), 443))
+	}
+	w := watch(t, h, event.Filter{IDs: []event.ID{event.Information}}, 3)
+	none := watch(t, h, event.Filter{}, 0)
+	h.Emit(note(6))
+	h.Emit(event.Stopped())
+	h.Emit(note(7))
+	for i := 3; i <= 7; i++ {
+		if e, missed := next(t, w); e.Text != fmt.Sprintf("note %d", i) || missed != 0 {
+			t.Errorf("event %q, missed %d; want note %d", e.Text, missed, i)
+		}
+	}
+	if e, _ := next(t, none); e.Text != "note 6" {
+		t.Errorf("without a tail the first is %q", e.Text)
+	}
+}
+
+// Whenever a watch begins while events flow, its sequences have neither a gap nor a duplicate.
+func TestWatchHasNoGap(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	const total = 3_000
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range total {
+			h.Emit(note(i))
+		}
+	}()
+	for range 9 {
+		w := watch(t, h, event.Filter{}, 10_000)
+		for expected := int64(1); expected <= total; {
+			e, missed := next(t, w)
+			if missed == 0 && e.Sequence != expected {
+				t.Fatalf("sequence %d, want %d", e.Sequence, expected)
+			}
+			expected += max(missed, 1)
+		}
+		w.Close()
+	}
+	<-done
+}
+
+func TestSlowWatcherIsToldWhatItMissed(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	for i := range 5_000 { // more than the buffer has room for, but this is the tail
+		h.Emit(note(i))
+	}
+	w := watch(t, h, event.Filter{Text: "note"}, 5_000)
+	for range 1_300 {
+		h.Emit(note(0))
+		h.Emit(event.Stopped()) // does not fit, so it is not missed
+	}
+	events, missed := 0, int64(0)
+	for events+int(missed) < 6_300 {
+		e, n := next(t, w)
+		if missed += n; n == 0 {
+			if events++; missed > 0 {
+				t.Fatalf("event %d after the gap", e.Sequence)
+			}
+		}
+	}
+	if events != 6_000 || missed != 300 {
+		t.Errorf("%d events and %d missed, want 6000 and 300", events, missed)
+	}
+	h.Emit(note(9))
+	if e, n := next(t, w); e.Text != "note 9" || n != 0 {
+		t.Errorf("then %q, missed %d", e.Text, n)
+	}
+}
+
+// What is missed is told at its place: between the events before and after the gap.
+func TestMissedIsToldInOrder(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	w := watch(t, h, event.Filter{}, 0)
+	for i := range 1_005 {
+		h.Emit(note(i))
+	}
+	if e, _ := next(t, w); e.Sequence != 1 {
+		t.Errorf("first is %d", e.Sequence)
+	}
+	h.Emit(note(1_005))
+	expected := int64(2)
+	for expected <= 1_006 {
+		e, missed := next(t, w)
+		switch {
+		case missed > 0 && (missed != 5 || expected != 1_001):
+			t.Fatalf("missed %d before %d", missed, expected)
+		case missed > 0:
+			expected += missed
+		case e.Sequence != expected:
+			t.Fatalf("sequence %d, want %d", e.Sequence, expected)
+		default:
+			expected++
+		}
+	}
+}
+
+func TestAtMostTenWatchers(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	var last *event.Watcher
+	for range 10 {
+		last = watch(t, h, event.Filter{}, 0)
+	}
+	if w, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.TooManyWatchers || w != nil {
+		t.Errorf("watcher %v, error %v, want TOO_MANY_WATCHERS", w, err)
+	}
+	last.Close()
+	last.Close()
+	watch(t, h, event.Filter{}, 0)
+}
+
+func TestNextEndsWithItsContext(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	w := watch(t, h, event.Filter{}, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, _, err := w.Next(ctx)
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestWatchesEndBeforeTheHub(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	w := watch(t, h, event.Filter{}, 0)
+	ended := make(chan error)
+	go func() {
+		for {
+			if _, _, err := w.Next(context.Background()); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	h.Emit(note(1))
+	h.EndWatches()
+	if err := <-ended; reason.Of(err) != reason.GatewayStopping {
+		t.Errorf("error %v, want GATEWAY_STOPPING", err)
+	}
+	if _, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.GatewayStopping {
+		t.Errorf("a new watch: error %v, want GATEWAY_STOPPING", err)
+	}
+	h.Emit(note(2)) // the hub itself goes on
+	if last := sequence(t, h); last != 2 {
+		t.Errorf("last sequence %d, want 2", last)
+	}
+	end(t, h)
+}
+
+func TestCloseEndsWatchesAfterWhatTheyStillHave(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	w := watch(t, h, event.Filter{}, 0)
+	h.Emit(event.Stopped())
+	end(t, h)
+	if e, _ := next(t, w); e.ID != event.ServiceStopped {
+		t.Errorf("event %v", e)
+	}
+	if _, _, err := w.Next(t.Context()); reason.Of(err) != reason.GatewayStopping {
+		t.Errorf("error %v, want GATEWAY_STOPPING", err)
+	}
+}
