@@ -5,6 +5,7 @@ package hostname
 import (
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -90,7 +91,6 @@ func parseName(s string) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	name = strings.TrimSuffix(name, ".")
 	if err := checkName(name, s); err != nil {
 		return Host{}, err
 	}
@@ -106,41 +106,79 @@ func parseName(s string) (Host, error) {
 	return Host{}, refuse(reason.HostAddress, s)
 }
 
+// toASCII makes s lower case and its labels outside ASCII A-labels, and drops a final dot. What the answer has in ASCII is not
+// checked yet.
+func toASCII(s string) (string, error) {
+	if !isASCII(s) {
+		return mapIDN(s)
+	}
+	name := strings.ToLower(strings.TrimSuffix(s, "."))
+	switch {
+	case len(name) > maxName:
+		return "", refuse(reason.HostTooLong, s)
+	case !strings.HasPrefix(name, "xn--") && !strings.Contains(name, ".xn--"):
+		return name, nil
+	}
+	if checked, err := aLabels(name, s); err != nil {
+		return "", err
+	} else if checked != name {
+		return "", refuse(reason.HostInvalid, s)
+	}
+	return name, nil
+}
+
+func mapIDN(s string) (string, error) {
+	switch {
+	case len(s) > maxInput:
+		return "", refuse(reason.HostTooLong, s)
+	case !utf8.ValidString(s):
+		return "", refuseRune(s, s, func(r rune) bool { return r == utf8.RuneError })
+	}
+	name := s
+	if last, size := utf8.DecodeLastRuneInString(s); strings.ContainsRune(".\u3002\uff0e\uff61", last) { // dots to UTS #46
+		name = s[:len(s)-size]
+	}
+	return aLabels(name, s)
+}
+
 // lookup maps and checks a name as a client that looks it up should (UTS #46, section 4), with two exceptions that the DNS is
 // full of: underscores, and two hyphens in the third and fourth place. What other ASCII characters it lets pass checkName
 // refuses.
 var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.CheckHyphens(false))
 
-// toASCII makes s lower case and its labels outside ASCII A-labels. The answer need not be a valid name.
-func toASCII(s string) (string, error) {
-	ascii := isASCII(s)
-	if ascii && len(s) > maxName+1 || len(s) > maxInput {
-		return "", refuse(reason.HostTooLong, s)
+// aLabels maps and checks name. UTS #46 would let symbols, dashes and quotation marks pass; IDNA 2008 does not, and in a host
+// that was pasted they are mistakes.
+func aLabels(name, given string) (string, error) {
+	text, err := lookup.ToUnicode(name)
+	if err != nil {
+		return "", refuseRune(given, name, func(r rune) bool {
+			_, err := lookup.ToUnicode(string(r))
+			return r >= utf8.RuneSelf && err != nil
+		})
 	}
-	if ascii {
-		s = strings.ToLower(s)
-		if !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--") {
-			return s, nil
-		}
+	if strings.ContainsFunc(text, notIDNA) {
+		return "", refuseRune(given, text, notIDNA)
 	}
-	name, err := lookup.ToASCII(s)
-	if err != nil || ascii && name != s {
-		return "", refuseRune(s)
+	ascii, err := lookup.ToASCII(text)
+	if err != nil || strings.HasSuffix(ascii, ".") {
+		return "", refuse(reason.HostInvalid, given)
 	}
-	return name, nil
+	return ascii, nil
 }
 
-// refuseRune names the character that has no place in a host name, if a single one can be blamed.
-func refuseRune(s string) error {
-	for i, r := range s {
-		if r == utf8.RuneError {
-			return refuse(reason.HostCharacter, s, "character", printableRune(s[i:]))
-		}
-		if _, err := lookup.ToASCII(string(r)); err != nil && r >= utf8.RuneSelf {
-			return refuse(reason.HostCharacter, s, "character", printableRune(s[i:]))
-		}
+// notIDNA says whether r is outside ASCII and no letter, mark or digit, and none of the exceptions either (RFC 5892, section 2
+// and appendix A).
+func notIDNA(r rune) bool {
+	return r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.M, unicode.Nd) &&
+		!strings.ContainsRune("\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\u3007\u30fb", r)
+}
+
+// refuseRune blames the first character of name that is bad, or all of it if none is bad by itself.
+func refuseRune(given, name string, bad func(rune) bool) error {
+	if i := strings.IndexFunc(name, bad); i >= 0 {
+		return refuse(reason.HostCharacter, given, "character", printableRune(name[i:]))
 	}
-	return refuse(reason.HostInvalid, s)
+	return refuse(reason.HostInvalid, given)
 }
 
 // checkName checks the form of a lower-case ASCII name; given is its spelling for the error.

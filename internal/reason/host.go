@@ -39,7 +39,7 @@ var hostTexts = map[Reason]string{
 	HostHasPunctuation:       `"{host}" has a quotation mark or other punctuation around it; give the host alone: {meant}`,
 	HostLeadingDot:           `"{host}" begins with a dot; for every name below the domain write {meant}`,
 	HostEmptyLabel:           `"{host}" has two dots in a row, or one at the beginning`,
-	HostCharacter:            `"{host}" has the character {character}; a host name has letters, digits, hyphens, underscores and dots`,
+	HostCharacter:            `"{host}" has the character "{character}"; a host name has letters, digits, hyphens, underscores and dots`,
 	HostHyphen:               `"{host}" has a hyphen at the beginning or the end, or beside a dot; a host name has hyphens only between others`,
 	HostTooLong:              `"{host}" is too long: a host name has at most 253 octets, and at most 63 between two dots`,
 	HostPort:                 `"{host}" has "{port}" in the place of a port, which is a number from 1 to 65535`,
