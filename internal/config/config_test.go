@@ -1,0 +1,235 @@
+package config_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/reason"
+)
+
+func TestDefaultIsValid(t *testing.T) {
+	if err := config.Default().Validate(); err != nil {
+		t.Error(err)
+	}
+	wantRoundTrip(t, config.Default())
+}
+
+func TestRoundTripOfAnyConfiguration(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	etags := map[string]string{}
+	for range 300 {
+		c := randomConfig(t, random)
+		if err := c.Validate(); err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		wantRoundTrip(t, c)
+		file := c.Encode()
+		etag := config.Etag(file)
+		if other, ok := etags[etag]; ok && other != string(file) {
+			t.Fatalf("one etag for two configurations:\n%s\n%s", file, other)
+		}
+		etags[etag] = string(file)
+	}
+	if len(etags) < 200 {
+		t.Errorf("only %d different configurations were tried", len(etags))
+	}
+}
+
+func randomConfig(t *testing.T, random *rand.Rand) config.Config {
+	c := config.Default()
+	for _, row := range config.Table() {
+		var value string
+		switch row.Type {
+		case config.Number:
+			value = strconv.FormatInt(row.Min+random.Int64N(row.Max-row.Min+1), 10)
+		case config.Choice:
+			value = row.Choices[random.IntN(len(row.Choices))]
+		case config.Address:
+			value = []string{"", "192.0.2.7", "2001:db8::7", "0.0.0.0", "::"}[random.IntN(5)]
+		}
+		if err := c.Settings.Set(row.Key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range random.IntN(20) {
+		host := []string{"a.example.com", "*.example.com", "192.0.2.7", "2001:db8::7", "ü.example.com", "_x.example.com"}[random.IntN(6)]
+		if host == "2001:db8::7" {
+			host = "[" + host + "]"
+		}
+		h := config.AllowedHost{
+			Pattern: pattern(t, fmt.Sprintf("%s:%d", host, 1+random.IntN(65535))),
+			AddedBy: []string{"", "root", `DOMAIN\Jürgen`, `"quoted" <&>`}[random.IntN(4)],
+		}
+		if random.IntN(3) > 0 {
+			h.AddedAt = time.Unix(random.Int64N(4e9), random.Int64N(1e9)).In(time.FixedZone("", 3600))
+		}
+		c.AddHosts(h)
+	}
+	return c
+}
+
+func TestAddAndRemoveHosts(t *testing.T) {
+	var c config.Config
+	at := time.Date(2026, 3, 31, 10, 15, 0, 999, time.FixedZone("", 7200))
+	first := config.AllowedHost{Pattern: pattern(t, "b.example.com"), AddedAt: at, AddedBy: "first"}
+	second := config.AllowedHost{Pattern: pattern(t, "B.example.com:443"), AddedAt: at.Add(time.Hour), AddedBy: "second"}
+	other := config.AllowedHost{Pattern: pattern(t, "a.example.com")}
+
+	if diff := cmp.Diff([]bool{true, true, false}, c.AddHosts(first, other, second)); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]bool{false}, c.AddHosts(second)); diff != "" {
+		t.Errorf("added again (-want +got):\n%s", diff)
+	}
+	wantHosts(t, c, "a.example.com ", "b.example.com first")
+	if got := c.AllowedHosts[1].AddedAt; got != time.Date(2026, 3, 31, 8, 15, 0, 0, time.UTC) {
+		t.Errorf("added at %v, want UTC and whole seconds", got)
+	}
+	wantRoundTrip(t, config.Config{Settings: config.DefaultSettings(), AllowedHosts: c.AllowedHosts})
+
+	absent := pattern(t, "c.example.com")
+	if diff := cmp.Diff([]bool{false, true, false}, c.RemoveHosts(absent, first.Pattern, second.Pattern)); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	wantHosts(t, c, "a.example.com ")
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	c := config.Default()
+	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com")}, config.AllowedHost{Pattern: pattern(t, "b.example.com")})
+	d := c.Clone()
+	if !c.Equal(d) {
+		t.Fatal("the clone differs")
+	}
+	d.RemoveHosts(pattern(t, "a.example.com"))
+	wantHosts(t, c, "a.example.com ", "b.example.com ")
+	if c.Equal(d) {
+		t.Error("a host less makes no difference")
+	}
+	e := c.Clone()
+	e.AllowedHosts[0].AddedBy = "root"
+	f := c.Clone()
+	f.Settings.DrainSeconds = 6
+	if c.Equal(e) || c.Equal(f) || c.AllowedHosts[0].AddedBy != "" {
+		t.Error("a change makes no difference, or one to the original")
+	}
+}
+
+func TestValidate(t *testing.T) {
+	a, b := config.AllowedHost{Pattern: pattern(t, "a.example.com")}, config.AllowedHost{Pattern: pattern(t, "b.example.com")}
+	host := func(change func(*config.AllowedHost)) func(*config.Config) {
+		return func(c *config.Config) {
+			h := a
+			change(&h)
+			c.AllowedHosts = []config.AllowedHost{h}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*config.Config)
+		why    reason.Reason
+		text   string
+	}{
+		{"no settings", func(c *config.Config) { c.Settings = config.Settings{} }, reason.SettingOutOfRange, "ListenPort"},
+		{"port", func(c *config.Config) { c.Settings.ListenPort = 65536 }, reason.SettingOutOfRange, "ListenPort cannot be 65536"},
+		{"level", func(c *config.Config) { c.Settings.LogLevel = "" }, reason.SettingNotAChoice, "LogLevel"},
+		{"level not canonical", func(c *config.Config) { c.Settings.LogLevel = "info" }, "", `"info" is written "Info"`},
+		{"address not canonical", func(c *config.Config) { c.Settings.ListenAddress = "::ffff:192.0.2.1" }, "", `"192.0.2.1"`},
+		{"order", func(c *config.Config) { c.AllowedHosts = []config.AllowedHost{b, a} }, "", `allowed host "a.example.com"`},
+		{"twice", func(c *config.Config) { c.AllowedHosts = []config.AllowedHost{a, a} }, "", "twice"},
+		{"no pattern", host(func(h *config.AllowedHost) { h.Pattern = hostname.Pattern{} }), reason.HostPort, ""},
+		{"no port", host(func(h *config.AllowedHost) { h.Pattern.Port = 0 }), reason.HostPort, ""},
+		{"wildcard", host(func(h *config.AllowedHost) {
+			h.Pattern = hostname.Pattern{Host: pattern(t, "192.0.2.1").Host, Port: 443, Wildcard: true}
+		}), reason.HostInvalid, ""},
+		{"local time", host(func(h *config.AllowedHost) { h.AddedAt = time.Unix(0, 0).In(time.FixedZone("", 60)) }), "", "added"},
+		{"part of a second", host(func(h *config.AllowedHost) { h.AddedAt = time.Unix(0, 1).UTC() }), "", "added"},
+		{"year", host(func(h *config.AllowedHost) { h.AddedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }), "", "10000"},
+		{"name", host(func(h *config.AllowedHost) { h.AddedBy = "a\x1bb" }), "", "printed"},
+		{"name not UTF-8", host(func(h *config.AllowedHost) { h.AddedBy = "J\xfcrgen" }), "", "printed"},
+		{"long name", host(func(h *config.AllowedHost) { h.AddedBy = strings.Repeat("x", 257) }), "", "256"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := config.Default()
+			test.change(&c)
+			wantError(t, c.Validate(), test.why, test.text)
+		})
+	}
+}
+
+func TestMoreHostsThanTheLimitAreNotValid(t *testing.T) {
+	c := config.Default()
+	hosts := make([]config.AllowedHost, config.MaxHosts+1)
+	for i := range hosts {
+		hosts[i].Pattern = pattern(t, fmt.Sprintf("h%d.example.com", i))
+	}
+	c.AddHosts(hosts...)
+	wantError(t, c.Validate(), reason.TooManyHosts, "100001")
+	c.RemoveHosts(hosts[0].Pattern)
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	c := config.Default()
+	hosts := make([]config.AllowedHost, 10_000)
+	for i := range hosts {
+		p, err := hostname.ParsePattern(fmt.Sprintf("h%d.example.com", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		hosts[i] = config.AllowedHost{Pattern: p, AddedAt: time.Unix(1.7e9, 0), AddedBy: "root"}
+	}
+	c.AddHosts(hosts...)
+	data := c.Encode()
+	b.Run("Encode", func(b *testing.B) {
+		for b.Loop() {
+			c.Encode()
+		}
+	})
+	b.Run("Decode", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := config.Decode("config.json", data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Validate", func(b *testing.B) {
+		for b.Loop() {
+			if err := c.Validate(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func pattern(t *testing.T, s string) hostname.Pattern {
+	t.Helper()
+	p, err := hostname.ParsePattern(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// wantHosts checks the allowed hosts, each "pattern by".
+func wantHosts(t *testing.T, c config.Config, want ...string) {
+	t.Helper()
+	var got []string
+	for _, h := range c.AllowedHosts {
+		got = append(got, h.Pattern.String()+" "+h.AddedBy)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("hosts %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"omsgateway/internal/reason"
+)
+
+// Read decodes the file at path. The errors are CONFIG_UNREADABLE, which is fs.ErrNotExist if there is no file, and those of
+// Decode.
+func Read(path string) (Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		if perr, ok := errors.AsType[*fs.PathError](err); ok {
+			err = perr.Err // the reason's text has the path
+		}
+		return Config{}, reason.Wrap(err, reason.ConfigUnreadable, "file", path)
+	}
+	return Decode(path, data)
+}
+
+// Decode reads a file of any version up to Version; name is what errors call it. It is strict: a field that is unknown, twice,
+// of a wrong type or value, a second document, a file larger than MaxFileSize are errors, which tell the field or the line and
+// column. Hosts may stand in any order and spelling. The errors are those of FileVersion, CONFIG_FIELD and CONFIG_DUPLICATE.
+func Decode(name string, data []byte) (Config, error) {
+	version, err := FileVersion(name, data)
+	if err != nil {
+		return Config{}, err
+	}
+	return decoders[version](newReader(name, data))
+}
+
+// decoders has one for each version that ever was; each makes a configuration of today, with the defaults for what its version
+// did not have yet.
+var decoders = map[int]func(*reader) (Config, error){
+	1: decodeV1,
+}
+
+// FileVersion is the version of a file, from 1 to Version. The file is then one JSON object that is not too large and not
+// nested too deeply. The errors are CONFIG_TOO_LARGE, CONFIG_SYNTAX, CONFIG_DUPLICATE, CONFIG_FIELD, CONFIG_VERSION and
+// CONFIG_TOO_NEW.
+func FileVersion(name string, data []byte) (int, error) {
+	if len(data) > MaxFileSize {
+		return 0, reason.New(reason.ConfigTooLarge, "file", name, "limit", strconv.Itoa(MaxFileSize))
+	}
+	written, err := newReader(name, data).scan()
+	if err != nil {
+		return 0, err
+	}
+	supported := strconv.Itoa(Version)
+	version, err := strconv.Atoi(written)
+	if tooLong := errors.Is(err, strconv.ErrRange) && written[0] != '-'; tooLong || err == nil && version > Version {
+		return 0, reason.New(reason.ConfigTooNew, "file", name, "version", shown(written), "supported", supported)
+	}
+	if decoders[version] == nil {
+		return 0, reason.New(reason.ConfigVersion, "file", name, "supported", supported)
+	}
+	return version, nil
+}
+
+// readFile reads one byte more than a file may have.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file") // to open a named pipe would wait for its other end
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+}

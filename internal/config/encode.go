@@ -1,0 +1,67 @@
+package config
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Encode makes a file of c: indented JSON in UTF-8 with a final newline, the same bytes for the same configuration. Settings
+// that have their default are left out.
+func (c Config) Encode() []byte {
+	var out bytes.Buffer
+	w := writer{jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))}
+	w.object(func() {
+		w.tokens(jsontext.String("version"), jsontext.Int(Version), jsontext.String("settings"))
+		w.object(func() { w.settings(c.Settings) })
+		w.tokens(jsontext.String("allowedHosts"), jsontext.BeginArray)
+		for _, h := range c.AllowedHosts {
+			w.object(func() { w.host(h) })
+		}
+		w.tokens(jsontext.EndArray)
+	})
+	return out.Bytes()
+}
+
+type writer struct{ *jsontext.Encoder }
+
+func (w writer) settings(s Settings) {
+	for _, row := range table {
+		value := row.get(&s)
+		if value == row.Default {
+			continue
+		}
+		w.tokens(jsontext.String(row.Key))
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && row.Type == Number {
+			w.tokens(jsontext.Int(n))
+		} else {
+			w.tokens(jsontext.String(value))
+		}
+	}
+}
+
+func (w writer) host(h AllowedHost) {
+	w.tokens(jsontext.String("host"), jsontext.String(h.Pattern.String()))
+	if !h.AddedAt.IsZero() {
+		w.tokens(jsontext.String("addedAt"), jsontext.String(h.AddedAt.Format(time.RFC3339)))
+	}
+	if h.AddedBy != "" {
+		w.tokens(jsontext.String("addedBy"), jsontext.String(h.AddedBy))
+	}
+}
+
+func (w writer) object(members func()) {
+	w.tokens(jsontext.BeginObject)
+	members()
+	w.tokens(jsontext.EndObject)
+}
+
+func (w writer) tokens(tokens ...jsontext.Token) {
+	for _, t := range tokens {
+		if err := w.WriteToken(t); err != nil {
+			panic(err) // the memory takes everything, so the order of the tokens is wrong
+		}
+	}
+}
