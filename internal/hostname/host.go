@@ -112,11 +112,12 @@ func toASCII(s string) (string, error) {
 	if !isASCII(s) {
 		return mapIDN(s)
 	}
-	name := strings.ToLower(strings.TrimSuffix(s, "."))
-	switch {
-	case len(name) > maxName:
+	name := strings.TrimSuffix(s, ".")
+	if len(name) > maxName {
 		return "", refuse(reason.HostTooLong, s)
-	case !strings.HasPrefix(name, "xn--") && !strings.Contains(name, ".xn--"):
+	}
+	name = strings.ToLower(name)
+	if !strings.HasPrefix(name, "xn--") && !strings.Contains(name, ".xn--") {
 		return name, nil
 	}
 	if checked, err := aLabels(name, s); err != nil {

@@ -1,6 +1,7 @@
 package hostname_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -112,7 +113,7 @@ func TestParseTargetRefuses(t *testing.T) {
 			t.Errorf("ParseTarget(%.100q) = %v, %v, want %s", test.in, target, err, reason.AuthorityInvalid)
 			continue
 		}
-		cause := err.(*reason.Error).Unwrap()
+		cause := errors.Unwrap(err)
 		if got := reason.Of(cause); got != test.cause {
 			t.Errorf("ParseTarget(%.100q): cause %q (%v), want %q", test.in, got, cause, test.cause)
 		}

@@ -149,7 +149,8 @@ func TestZeroTargetIsNotAllowed(t *testing.T) {
 
 func TestEmptyPolicyAllowsNothing(t *testing.T) {
 	p := compile(t, policy.Input{Limits: limits})
-	if d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, "a.example.com:443")}); d.Allowed || d.Reason != reason.HostNotAllowed {
+	d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, "a.example.com:443")})
+	if d.Allowed || d.Reason != reason.HostNotAllowed {
 		t.Errorf("a request to an empty policy: %+v", d)
 	}
 	if p.Limits() != limits {
