@@ -1,0 +1,19 @@
+package forward
+
+// ParseHead reads a request head from data that came in pieces, the way the server does. The rest is what came behind it; done is
+// false while the head is not complete.
+func ParseHead(data []byte, pieces ...int) (method, target string, rest []byte, done bool, err error) {
+	checked := 0
+	for _, filled := range append(pieces, len(data)) {
+		end, err := scanHead(data[:filled], checked)
+		if err != nil {
+			return "", "", nil, true, err
+		}
+		if end > 0 {
+			h, err := parseHead(data[:end])
+			return h.method, h.target, data[end:], true, err
+		}
+		checked = filled
+	}
+	return "", "", nil, false, nil
+}
