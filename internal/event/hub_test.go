@@ -360,7 +360,7 @@ func BenchmarkEmitNotEnabled(b *testing.B) {
 }
 
 func BenchmarkEmitInfo(b *testing.B) {
-	h := event.NewHub(event.Options{Outputs: []event.Output{event.NewWriter("nowhere", nowhere{}), event.NewFile(b.TempDir() + "/log")}})
+	h := event.NewHub(event.Options{Outputs: []event.Output{nowhere{}, event.NewFile(b.TempDir() + "/log")}})
 	e := event.Note(event.GatewayServer, "Allowed host a.example.com was added by root")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -370,7 +370,7 @@ func BenchmarkEmitInfo(b *testing.B) {
 }
 
 func BenchmarkEmitRepeatedRefusal(b *testing.B) {
-	h := event.NewHub(event.Options{Outputs: []event.Output{event.NewWriter("nowhere", nowhere{})}})
+	h := event.NewHub(event.Options{Outputs: []event.Output{nowhere{}}})
 	b.ReportAllocs()
 	for b.Loop() {
 		h.Emit(event.HostForbidden(client, "a.example.com", 443))
@@ -392,7 +392,9 @@ func BenchmarkList(b *testing.B) {
 
 type nowhere struct{}
 
-func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Name() string               { return "nowhere" }
+func (nowhere) Write([]*event.Event) error { return nil }
+func (nowhere) Close() error               { return nil }
 
 func closeHub(b *testing.B, h *event.Hub) {
 	if err := h.Close(context.Background()); err != nil {

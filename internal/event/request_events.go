@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -163,7 +162,7 @@ func headerText(headers []Header) string {
 		if isSecret(h.Name) {
 			value = "***"
 		}
-		b.WriteString("[" + clean(h.Name) + ", " + clean(value) + "]")
+		b.WriteString("[" + bound(h.Name, maxHeaders) + ", " + bound(value, maxHeaders) + "]")
 		if b.Len() > maxHeaders {
 			break
 		}
@@ -180,14 +179,29 @@ func isSecret(header string) bool {
 	return false
 }
 
-// userInformation is what may be a name and a password before the @ of an authority, and rather more than less.
-var userInformation = regexp.MustCompile(`[^\s"]\S*@`)
-
+// withoutUser masks what may be a name and a password before an @: all of a word up to its last @.
 func withoutUser(s string) string {
-	if !strings.Contains(s, "@") {
-		return s
+	const blanks = " \t\r\n"
+	var masked strings.Builder
+	for {
+		at := strings.IndexByte(s, '@')
+		if at < 0 {
+			masked.WriteString(s)
+			return masked.String()
+		}
+		word := strings.LastIndexAny(s[:at], blanks) + 1
+		if s[word] == '"' {
+			word++
+		}
+		end := len(s)
+		if n := strings.IndexAny(s[at:], blanks); n >= 0 {
+			end = at + n
+		}
+		last := strings.LastIndexByte(s[:end], '@')
+		masked.WriteString(s[:word])
+		masked.WriteString("***@")
+		s = s[last+1:]
 	}
-	return userInformation.ReplaceAllLiteralString(s, "***@")
 }
 
 // allowedHost is host and port as omsgwctl takes them.

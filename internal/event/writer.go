@@ -1,29 +1,22 @@
 package event
 
-import (
-	"io"
-	"os"
-)
+import "os"
 
-// Writer writes one line for each event.
+// Writer writes one line for each event to standard error.
 type Writer struct {
-	name    string
-	w       io.Writer
+	file    *os.File
 	journal bool
 	buffer  []byte
 }
 
-// NewWriter writes to w; name is for the texts of events about it.
-func NewWriter(name string, w io.Writer) *Writer { return &Writer{name: name, w: w} }
-
 // Stderr writes to standard error. Where that is the systemd journal, each line has its level in front as sd-daemon(3) says, for
 // example "<3>". Where it is a pipe that nobody reads any more, writing fails and does not end the process.
 func Stderr() *Writer {
-	return &Writer{name: "standard error", w: stderr(), journal: isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))}
+	return &Writer{file: stderr(), journal: isJournal(os.Stderr, os.Getenv("JOURNAL_STREAM"))}
 }
 
 // Name implements Output.
-func (w *Writer) Name() string { return w.name }
+func (w *Writer) Name() string { return "standard error" }
 
 // Write implements Output.
 func (w *Writer) Write(events []*Event) error {
@@ -34,11 +27,11 @@ func (w *Writer) Write(events []*Event) error {
 		}
 		w.buffer = append(appendLine(w.buffer, e), '\n')
 	}
-	_, err := w.w.Write(w.buffer)
+	_, err := w.file.Write(w.buffer)
 	return err
 }
 
-// Close implements Output; what Writer writes to stays open.
+// Close implements Output; standard error stays open.
 func (w *Writer) Close() error { return nil }
 
 func journalPrefix(l Level) string {

@@ -1,0 +1,258 @@
+package event_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/reason"
+)
+
+var headers = []event.Header{{Name: "Host", Value: "a.example.com:443"}, {Name: "User-Agent", Value: "curl/7.37.0"}}
+
+// Each kind of event: its id, its reason, and its line without the time.
+func TestEvents(t *testing.T) {
+	addressed := reason.New(reason.AddressNotAllowed, "host", "a.example.com", "address", "127.0.0.1", "kind", "a loopback address")
+	tests := []struct {
+		event  event.Event
+		id     event.ID
+		reason reason.Reason
+		line   string
+	}{
+		{event.Note(event.GatewayServer, "x"), 100, "", "[0] INFO GatewayServer - x"},
+		{event.SettingChanged("root", "ListenPort", "8080", "8081"), 100, "",
+			`[0] INFO GatewayServer - Setting ListenPort was changed from "8080" to "8081" by root`},
+		{event.HostAdded("root", "*.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host *.example.com was added by root"},
+		{event.HostRemoved("uid:7", "a.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host a.example.com was removed by uid:7"},
+		{event.Started("1.0.0", []string{"127.0.0.1:8080", "[::1]:8080"}), 101, "",
+			"[0] INFO GatewayServer - OMS Gateway 1.0.0 started and listens on 127.0.0.1:8080, [::1]:8080"},
+		{event.Stopped(), 102, "", "[0] INFO GatewayServer - OMS Gateway stopped"},
+		{event.ConnectReceived(client, "a.example.com:443", headers), 103, "",
+			"[47] DEBUG GatewayLogic - Got request from 10.1.2.3:51234: CONNECT a.example.com:443 with headers " +
+				"[Host, a.example.com:443];[User-Agent, curl/7.37.0]"},
+		{event.NotConnect(client, "GET http://a.example.com/ HTTP/1.1"), 104, reason.MethodNotAllowed,
+			"[47] WARN GatewayLogic - Got a request from 10.1.2.3:51234 that is not CONNECT and is refused: GET http://a.example.com/ HTTP/1.1"},
+		{event.HostForbidden(client, "a.example.com", 443), 105, reason.HostNotAllowed,
+			"[47] ERROR GatewayLogic - Target host (a.example.com) is forbidden. It is not in the allowed list. Check that the agent " +
+				"on the client and the agent on the gateway use the same workspace, or add the host with: " +
+				"omsgwctl allowed-host add a.example.com"},
+		{event.HostForbidden(client, "2001:db8::1", 8443), 105, reason.HostNotAllowed,
+			"[47] ERROR GatewayLogic - Target host (2001:db8::1) is forbidden. It is not in the allowed list. Check that the agent " +
+				"on the client and the agent on the gateway use the same workspace, or add the host with: " +
+				"omsgwctl allowed-host add [2001:db8::1]:8443"},
+		{event.PortForbidden(client, "a.example.com", 8443, "*.example.com"), 105, reason.PortNotAllowed,
+			"[47] ERROR GatewayLogic - Target host (a.example.com) is forbidden. Port 8443 is not allowed for it (the allowed list " +
+				"has *.example.com). Add it with: omsgwctl allowed-host add a.example.com:8443"},
+		{event.AddressForbidden(client, "a.example.com", addressed), 105, reason.AddressNotAllowed,
+			"[47] ERROR GatewayLogic - Target host (a.example.com) is forbidden. " + addressed.Error()},
+		{event.ConnectedToServer(client, "a.example.com:443", netip.MustParseAddrPort("192.0.2.1:443")), 200, "",
+			"[47] DEBUG TcpConnection - Connected to server a.example.com:443"},
+		{event.TunnelStarted(client), 200, "", "[47] DEBUG TcpConnection - Start tunneling data ..."},
+		{event.TunnelEnded(client), 200, "", "[47] DEBUG TcpConnection - End tunneling data"},
+		{event.ClientDisconnected(client), 200, "", "[47] DEBUG TcpConnection - Client socket disconnected"},
+		{event.Step(event.TLSParser, "x"), 200, "", "[0] DEBUG TlsParser - x"},
+		{event.RequestUnreadable(client, reason.New(reason.RequestBody)), 400, reason.RequestBody,
+			"[47] ERROR GatewayLogic - Request from 10.1.2.3:51234 is refused: a CONNECT request has no body"},
+		{event.Refused(client, reason.New(reason.GatewayStopping)), 400, reason.GatewayStopping,
+			"[47] ERROR TcpConnection - Connection from 10.1.2.3:51234 is refused: the gateway is stopping"},
+		{event.Failure(event.GatewayServer, "to accept a connection", errors.New("too many open files")), 400, "",
+			"[0] ERROR GatewayServer - Failed to accept a connection: too many open files"},
+		{event.AdminDenied("uid:7", "SettingService/SetSettings", reason.NotPermittedToChange), 400, reason.NotPermittedToChange,
+			"[0] ERROR GatewayServer - uid:7 was denied the call SettingService/SetSettings (NOT_PERMITTED_TO_CHANGE)"},
+		{event.Panic("index out of range", []byte("goroutine 1 [running]:\nmain.main()\n\tmain.go:7 +0x1\n")), 400, reason.GatewayFault,
+			"[0] ERROR GatewayServer - Fault in the program: index out of range; goroutine 1 [running]: | main.main() | main.go:7 +0x1"},
+		{event.ConfigurationWrong(reason.New(reason.ConfigTooLarge, "file", "config.json", "limit", "9")), 401, reason.ConfigTooLarge,
+			"[0] ERROR GatewayServer - Wrong configuration: config.json is larger than 9 bytes"},
+		{event.DialFailed(client, "a.example.com:443", reason.New(reason.TargetNotFound, "host", "a.example.com")), 403, reason.TargetNotFound,
+			"[47] ERROR TcpConnection - Cannot connect to server a.example.com:443 for 10.1.2.3:51234: the name a.example.com cannot be resolved"},
+	}
+	for _, test := range tests {
+		t.Run(test.line, func(t *testing.T) {
+			e := test.event
+			e.Time = time.Date(2020, 2, 28, 3, 19, 5, 999, time.Local)
+			if diff := cmp.Diff("2020-02-28 03:19:05 "+test.line, event.Format(e)); diff != "" {
+				t.Error(diff)
+			}
+			if e.ID != test.id || e.Reason != test.reason {
+				t.Errorf("id %d, reason %q; want %d, %q", e.ID, e.Reason, test.id, test.reason)
+			}
+		})
+	}
+}
+
+func TestTimeIsLocal(t *testing.T) {
+	e := event.Stopped()
+	e.Time = time.Date(2020, 2, 28, 13, 19, 5, 0, time.FixedZone("far away", 13*3600))
+	if got, want := event.Format(e), e.Time.Local().Format("2006-01-02 15:04:05"); !strings.HasPrefix(got, want+" [0] INFO ") {
+		t.Errorf("line = %q, want the time %s", got, want)
+	}
+}
+
+func TestFieldsCarryTheParts(t *testing.T) {
+	e := event.PortForbidden(client, "a.example.com", 8443, "*.example.com")
+	want := []event.Field{{Name: "client", Value: "10.1.2.3:51234"}, {Name: "host", Value: "a.example.com"},
+		{Name: "port", Value: "8443"}, {Name: "entry", Value: "*.example.com"}}
+	if diff := cmp.Diff(want, e.Fields); diff != "" {
+		t.Error(diff)
+	}
+	changed := event.SettingChanged("root", "LogLevel", "Info", "Debug")
+	want = []event.Field{{Name: "caller", Value: "root"}, {Name: "key", Value: "LogLevel"}, {Name: "old", Value: "Info"}, {Name: "new", Value: "Debug"}}
+	if diff := cmp.Diff(want, changed.Fields); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestClientIsPrintedAsIPv4(t *testing.T) {
+	mapped := event.Client{Addr: netip.MustParseAddrPort("[::ffff:10.1.2.3]:5")}
+	if got := mapped.String(); got != "10.1.2.3:5" {
+		t.Errorf("client = %q", got)
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	const secret = "s3cr3t"
+	tests := []struct {
+		name  string
+		event event.Event
+		want  string
+	}{
+		{"credentials", event.ConnectReceived(client, "a:443", []event.Header{{Name: "Proxy-Authorization", Value: "Basic " + secret}}),
+			"[Proxy-Authorization, ***]"},
+		{"authorization", event.ConnectReceived(client, "a:443", []event.Header{{Name: "authorization", Value: secret}}), "[authorization, ***]"},
+		{"cookie", event.ConnectReceived(client, "a:443", []event.Header{{Name: "COOKIE", Value: "id=" + secret}}), "[COOKIE, ***]"},
+		{"blank after the name", event.ConnectReceived(client, "a:443", []event.Header{{Name: "Cookie ", Value: secret}}), "[Cookie , ***]"},
+		{"among others", event.ConnectReceived(client, "a:443", []event.Header{headers[0], {Name: "Cookie", Value: secret}, headers[1]}),
+			"[Host, a.example.com:443];[Cookie, ***];[User-Agent, curl/7.37.0]"},
+		{"user of a target", event.ConnectReceived(client, "ann:"+secret+"@a:443", nil), "CONNECT ***@a:443 with"},
+		{"user of a URL", event.NotConnect(client, "GET http://ann:"+secret+"@a/ HTTP/1.1"), "GET ***@a/ HTTP/1.1"},
+		{"query", event.NotConnect(client, "GET http://a/x?sig="+secret+" HTTP/1.1"), "GET http://a/x?*** HTTP/1.1"},
+		{"user in an error", event.RequestUnreadable(client, reason.New(reason.AuthorityInvalid, "authority", "ann:s3cr3t/s3cr3t@s3cr3t@a:443")),
+			`the target "***@a:443" is not`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := event.Format(test.event)
+			if !strings.Contains(got, test.want) {
+				t.Errorf("line = %q, want %q in it", got, test.want)
+			}
+			for _, f := range test.event.Fields {
+				got += f.Value
+			}
+			if strings.Contains(got, secret) {
+				t.Errorf("the secret is in %q", got)
+			}
+		})
+	}
+}
+
+func TestHeadersAreCut(t *testing.T) {
+	const text = "with headers "
+	for name, many := range map[string][]event.Header{
+		"one":  {{Name: "X", Value: strings.Repeat("é", 4_000)}},
+		"many": slicesRepeat(headers, 1_000),
+		"raw":  {{Name: "X", Value: strings.Repeat("\x01", 4_000)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := event.ConnectReceived(client, strings.Repeat("a", 10_000)+":443", many)
+			_, shown, _ := strings.Cut(e.Text, text)
+			if len(shown) > 2<<10 || len(shown) < 2<<10-4 || !strings.HasSuffix(shown, "...") {
+				t.Errorf("%d bytes of headers, which end with %q", len(shown), shown[len(shown)-9:])
+			}
+			if len(e.Text) > 3<<10 {
+				t.Errorf("%d bytes of text", len(e.Text))
+			}
+		})
+	}
+}
+
+func slicesRepeat(h []event.Header, n int) []event.Header {
+	var all []event.Header
+	for range n {
+		all = append(all, h...)
+	}
+	return all
+}
+
+func TestTunnelSummary(t *testing.T) {
+	full := event.Summary{Client: client, Host: "a.example.com", Port: 443, Decision: "allowed", Entry: "*.example.com",
+		Sent: 1234, Received: 99, Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
+	failed := event.Summary{Client: client, Host: `a b="c"`, Decision: "allowed", Reason: reason.TargetNotFound, End: "not connected"}
+	tests := []struct {
+		name    string
+		summary event.Summary
+		want    string
+	}{
+		{"full", full, "client=10.1.2.3:51234 host=a.example.com port=443 decision=allowed reason=- entry=*.example.com sent=1234 " +
+			"received=99 dial_ms=12 total_s=3.456 end=finished"},
+		{"failed", failed, `client=10.1.2.3:51234 host="a b=\"c\"" port=- decision=allowed reason=TARGET_NOT_FOUND entry=- sent=0 ` +
+			`received=0 dial_ms=0 total_s=0.000 end="not connected"`},
+	}
+	for _, test := range tests {
+		e := event.TunnelSummary(test.summary)
+		if diff := cmp.Diff(test.want, e.Text); diff != "" || e.ID != event.Information || e.Level != event.Info || e.Connection != 47 {
+			t.Errorf("%s: %s %+v", test.name, diff, e)
+		}
+	}
+}
+
+func TestControlCharactersAreEscaped(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"plain ~", "plain ~"},
+		{"Grüße 世界", "Grüße 世界"},
+		{"a\r\n2020-02-28 13:19:05 [0] INFO forged", `a\r\n2020-02-28 13:19:05 [0] INFO forged`},
+		{"\x1b[31mred\x00\x7f", `\x1b[31mred\x00\x7f`},
+		{"\u0085\u2028\u202e\ufeff", `\u0085\u2028\u202e\ufeff`},
+		{"\xff\xc3", `\xff\xc3`},
+		{`back\slash`, `back\slash`},
+	}
+	for _, test := range tests {
+		_, got, _ := strings.Cut(event.Format(event.Note(event.GatewayServer, test.text)), " - ")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestParseLevel(t *testing.T) {
+	for level := event.Error; level <= event.Debug; level++ {
+		for _, s := range []string{level.String(), strings.ToUpper(level.String())} {
+			if got, err := event.ParseLevel(s); got != level || err != nil {
+				t.Errorf("ParseLevel(%q) = %v, %v", s, got, err)
+			}
+		}
+	}
+	for _, s := range []string{"", "Trace", "Level(0)", "4"} {
+		if got, err := event.ParseLevel(s); err == nil {
+			t.Errorf("ParseLevel(%q) = %v", s, got)
+		}
+	}
+}
+
+func FuzzConnectReceived(f *testing.F) {
+	f.Add("a.example.com:443", "Host", "a.example.com:443")
+	f.Fuzz(func(t *testing.T, target, name, value string) {
+		e := event.ConnectReceived(client, target, []event.Header{{Name: name, Value: value}, {Name: "Cookie", Value: "s3cr3t"}})
+		got := event.Format(e)
+		for _, r := range got {
+			if r < ' ' || r == 0x7f {
+				t.Fatalf("%q has %q", got, r)
+			}
+		}
+		again := e
+		again.Text = got
+		if _, text, _ := strings.Cut(event.Format(again), " - "); text != got {
+			t.Errorf("%q is not escaped the same way again: %q", got, text)
+		}
+		if len(got) > 16<<10 {
+			t.Errorf("%d bytes", len(got))
+		}
+		if strings.Contains(got, "s3cr3t") && !strings.Contains(target+name+value, "s3cr3t") {
+			t.Errorf("the secret is in %q", got)
+		}
+	})
+}
