@@ -1,0 +1,151 @@
+// Package settings keeps the configuration that is in force. A Store owns the folder of its file, gives snapshots to any number
+// of readers, and is the only one that changes anything.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"omsgateway/internal/atomicfile"
+	"omsgateway/internal/config"
+	"omsgateway/internal/event"
+	"omsgateway/internal/filelock"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+)
+
+// Options are what a Store is made from.
+type Options struct {
+	Dir       string     // the state folder; made (mode 0700) if absent
+	Overrides []Override // settings that are fixed for the life of the Store
+	Events    event.Sink // gets an event for each change
+}
+
+// Snapshot is the whole configuration at one moment. It is never changed.
+type Snapshot struct {
+	Config   config.Config   // as it is stored
+	Settings config.Settings // in force: those of Config, and the overrides
+	Fixed    map[string]bool // by key: overridden, so that it cannot be changed
+	Etag     string          // of Config
+	Policy   *policy.Policy
+
+	file []byte // what Config is encoded to
+}
+
+// Store is the configuration in force and its file. It is safe for concurrent use.
+type Store struct {
+	path      string
+	overrides []Override
+	fixed     map[string]bool
+	events    event.Sink
+	lock      *filelock.Lock
+	current   atomic.Pointer[Snapshot]
+
+	writer  chan struct{} // holds one element while a change is made; it guards what follows
+	effects []Effect
+	saved   bool // the file is known to have today's version
+	closed  bool
+}
+
+// Open takes the state folder for this process and reads its file; without a file the defaults are in force. An error leaves
+// everything as it is: CONFIG_IN_USE if another process has the folder, CONFIG_FOLDER_DENIED, those of config.Read, and for
+// a wrong override SETTING_UNKNOWN or what is wrong with its value.
+func Open(o Options) (*Store, error) {
+	overrides, fixed, err := checkOverrides(o.Overrides)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the state folder: %w", err)
+	}
+	lock, err := takeFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		path:      osdefaults.ConfigFile(dir),
+		overrides: overrides,
+		fixed:     fixed,
+		events:    o.Events,
+		lock:      lock,
+		writer:    make(chan struct{}, 1),
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	return s, nil
+}
+
+// Current is the configuration in force, never nil.
+func (s *Store) Current() *Snapshot { return s.current.Load() }
+
+// Close waits for a change that is being made and gives the folder back. Current still answers.
+func (s *Store) Close() error {
+	s.writer <- struct{}{}
+	defer func() { <-s.writer }()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.lock.Release()
+}
+
+func takeFolder(dir string) (*filelock.Lock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
+	}
+	lock, err := filelock.Acquire(osdefaults.LockFile(dir))
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		return nil, reason.New(reason.ConfigInUse, "folder", dir)
+	case err != nil:
+		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
+	}
+	return lock, nil
+}
+
+func (s *Store) load() error {
+	c, err := config.Read(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		c, err = config.Default(), nil
+	}
+	if err != nil {
+		return err
+	}
+	snapshot, err := s.compile(c)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.RemoveTemps(s.path); err != nil {
+		return reason.Wrap(err, reason.ConfigFolderDenied, "folder", filepath.Dir(s.path))
+	}
+	s.current.Store(snapshot)
+	return nil
+}
+
+// compile makes a snapshot of a valid configuration.
+func (s *Store) compile(c config.Config) (*Snapshot, error) {
+	inForce, err := override(c.Settings, s.overrides)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := policy.Compile(PolicyInput(inForce, c.AllowedHosts))
+	if err != nil {
+		return nil, fmt.Errorf("compiling the policy: %w", err)
+	}
+	file := c.Encode()
+	return &Snapshot{
+		Config:   c,
+		Settings: inForce,
+		Fixed:    s.fixed,
+		Etag:     config.Etag(file),
+		Policy:   compiled,
+		file:     file,
+	}, nil
+}

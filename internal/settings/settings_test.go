@@ -1,0 +1,354 @@
+package settings_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/event"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/settings"
+)
+
+func TestOpenWithoutAFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "by", "open")
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
+	now := s.Current()
+	if !now.Config.Equal(config.Default()) || now.Settings != config.DefaultSettings() || now.Policy == nil || now.Etag == "" {
+		t.Errorf("Current() = %+v, want the defaults", now)
+	}
+	wantNames(t, dir, "omsgateway.lock")
+	if info, err := os.Stat(dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder: %v, %v; want mode 0700", info, err)
+	}
+}
+
+func TestOpenReadsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	const file = `{"version":1,"settings":{"DrainSeconds":7},"allowedHosts":[{"host":"a.example.com"}]}`
+	writeFile(t, osdefaults.ConfigFile(dir), file)
+	writeFile(t, filepath.Join(dir, ".config.json.123.tmp"), "left by a process that died")
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
+	now := s.Current()
+	if now.Settings.DrainSeconds != 7 || now.Policy.Limits().DrainTimeout != 7*time.Second || !allowed(t, now, "a.example.com:443") {
+		t.Errorf("Current() = %+v, want what the file says", now)
+	}
+	wantNames(t, dir, "config.json", "omsgateway.lock")
+	if got := readFile(t, osdefaults.ConfigFile(dir)); got != file {
+		t.Errorf("the file was changed to %s", got)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		options settings.Options
+		prepare func(t *testing.T, dir string)
+		why     reason.Reason
+		text    string
+	}{
+		{name: "wrong file", prepare: func(t *testing.T, dir string) {
+			writeFile(t, osdefaults.ConfigFile(dir), `{"version":1,"settings":{"ListenPort":0}}`)
+		}, why: reason.ConfigField, text: "config.json, line 1: settings.ListenPort"},
+		{name: "newer file", prepare: func(t *testing.T, dir string) {
+			writeFile(t, osdefaults.ConfigFile(dir), `{"version":99}`)
+		}, why: reason.ConfigTooNew, text: "99"},
+		{name: "folder in place of the file", prepare: func(t *testing.T, dir string) {
+			mkdir(t, osdefaults.ConfigFile(dir))
+		}, why: reason.ConfigUnreadable, text: "it is not a file"},
+		{name: "folder in place of the lock", prepare: func(t *testing.T, dir string) {
+			mkdir(t, osdefaults.LockFile(dir))
+		}, why: reason.ConfigFolderDenied, text: "cannot be used"},
+		{name: "file in place of the folder", prepare: func(t *testing.T, dir string) {
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, dir, "")
+		}, why: reason.ConfigFolderDenied, text: "cannot be used"},
+		{name: "unknown override", options: with("ListenPrt", "1"), why: reason.SettingUnknown, text: "did you mean ListenPort?"},
+		{name: "wrong override", options: with("LogLevel", "Loud"), why: reason.SettingNotAChoice, text: "Loud"},
+		{name: "port beyond", options: with("ListenPort", "65536"), why: reason.SettingOutOfRange, text: "65536"},
+		{name: "zero elsewhere", options: with("MaxConnections", "0"), why: reason.SettingOutOfRange, text: "MaxConnections"},
+		{name: "override twice", options: with("LogLevel", "Info", "loglevel", "Debug"), text: "LogLevel is given twice"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			mkdir(t, dir)
+			if test.prepare != nil {
+				test.prepare(t, dir)
+			}
+			before := tree(t, dir)
+			test.options.Dir, test.options.Events = dir, &recorder{}
+			for range 2 { // twice, since the first must have given the lock back
+				s, err := settings.Open(test.options)
+				if err == nil {
+					t.Fatalf("it was opened: %v", s.Close())
+				}
+				wantError(t, err, test.why, test.text)
+			}
+			after := tree(t, dir)
+			delete(after, "omsgateway.lock")
+			delete(before, "omsgateway.lock")
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("the folder was changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, osdefaults.ConfigFile(dir), `{"version":1,"settings":{"ListenPort":81,"LogLevel":"Error"}}`)
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}, Overrides: []settings.Override{
+		{Key: "listenport", Value: "0"}, {Key: "ListenAddress", Value: "127.0.0.1"}, {Key: "MaxConnections", Value: "7"},
+	}})
+	check := func(wantDrain int) {
+		t.Helper()
+		now := s.Current()
+		want := config.DefaultSettings()
+		want.LogLevel, want.ListenPort, want.ListenAddress, want.MaxConnections = "Error", 0, "127.0.0.1", 7
+		want.DrainSeconds = wantDrain
+		if diff := cmp.Diff(want, now.Settings); diff != "" {
+			t.Errorf("in force (-want +got):\n%s", diff)
+		}
+		if stored := now.Config.Settings; stored.ListenPort != 81 || stored.ListenAddress != "" || stored.MaxConnections != 20000 {
+			t.Errorf("overrides are stored: %+v", stored)
+		}
+		if now.Policy.Limits().MaxConnections != 7 {
+			t.Errorf("the policy has %+v", now.Policy.Limits())
+		}
+		if diff := cmp.Diff(map[string]bool{"ListenPort": true, "ListenAddress": true, "MaxConnections": true}, now.Fixed); diff != "" {
+			t.Errorf("fixed (-want +got):\n%s", diff)
+		}
+	}
+	check(5)
+
+	for _, key := range []string{"ListenPort", "ListenAddress", "MaxConnections"} {
+		_, _, err := s.Update(t.Context(), settings.Request{}, set(key, map[string]string{"ListenAddress": "::1"}[key], "82"))
+		wantError(t, err, reason.SettingFixed, "setting "+key+" was given on the gateway's command line")
+	}
+	if _, _, err := s.Update(t.Context(), settings.Request{}, set("ListenPort", "81")); err != nil {
+		t.Errorf("a fixed setting cannot be set to what it is: %v", err)
+	}
+	if _, _, err := s.Update(t.Context(), settings.Request{}, set("DrainSeconds", "9")); err != nil {
+		t.Error(err)
+	}
+	check(9)
+	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || c.Settings.ListenPort != 81 || c.Settings.DrainSeconds != 9 {
+		t.Errorf("the file has %+v, %v", c.Settings, err)
+	}
+}
+
+func TestPolicyInput(t *testing.T) {
+	s := config.Settings{ListenPort: 1, DrainSeconds: 2, AllowLoopbackTargets: true,
+		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6}
+	p := pattern(t, "a.example.com:8443")
+	want := policy.Input{
+		Entries: []policy.Entry{{Pattern: p, Source: policy.Source{Kind: policy.Local}}},
+		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5,
+			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
+		AllowLoopback: true, ListenPort: 1,
+	}
+	got := settings.PolicyInput(s, []config.AllowedHost{{Pattern: p, AddedBy: "root"}})
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestClose(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := s.Update(t.Context(), settings.Request{}, set("DrainSeconds", "9"))
+	wantError(t, err, reason.GatewayStopping, "")
+	if s.Current().Settings != config.DefaultSettings() {
+		t.Error("Current does not answer after Close")
+	}
+	wantNames(t, dir, "omsgateway.lock")
+}
+
+// recorder is a sink that keeps the texts of the events.
+type recorder struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (r *recorder) Emit(e event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// take answers the texts of the events since the last time.
+func (r *recorder) take() (texts []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		texts = append(texts, e.Text)
+	}
+	r.events = nil
+	return texts
+}
+
+func open(t *testing.T, o settings.Options) *settings.Store {
+	t.Helper()
+	s, err := settings.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// with are options with overrides, keys and values in turn.
+func with(pairs ...string) (o settings.Options) {
+	for pair := range slices.Chunk(pairs, 2) {
+		o.Overrides = append(o.Overrides, settings.Override{Key: pair[0], Value: pair[1]})
+	}
+	return o
+}
+
+// set is the change of a setting to the first value that is not empty.
+func set(key string, values ...string) func(*config.Config) error {
+	i := slices.IndexFunc(values, func(v string) bool { return v != "" })
+	return func(c *config.Config) error { return c.Settings.Set(key, values[i]) }
+}
+
+// add is the change that allows hosts.
+func add(t *testing.T, hosts ...string) func(*config.Config) error {
+	t.Helper()
+	var list []config.AllowedHost
+	for _, h := range hosts {
+		list = append(list, config.AllowedHost{Pattern: pattern(t, h), AddedBy: "test"})
+	}
+	return func(c *config.Config) error {
+		c.AddHosts(list...)
+		return nil
+	}
+}
+
+func update(t *testing.T, s *settings.Store, change func(*config.Config) error) (before, after *settings.Snapshot) {
+	t.Helper()
+	before, after, err := s.Update(context.Background(), settings.Request{Caller: "test"}, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return before, after
+}
+
+func allowed(t *testing.T, s *settings.Snapshot, authority string) bool {
+	t.Helper()
+	target, err := hostname.ParseTarget(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Policy.Decide(policy.Request{Method: "CONNECT", Target: target}).Allowed
+}
+
+func pattern(t *testing.T, s string) hostname.Pattern {
+	t.Helper()
+	p, err := hostname.ParsePattern(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func wantError(t *testing.T, err error, why reason.Reason, text string) {
+	t.Helper()
+	if err == nil || reason.Of(err) != why || !strings.Contains(err.Error(), text) {
+		t.Errorf("error %v (%s), want one with %q (%s)", err, reason.Of(err), text, why)
+	}
+}
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	got := slices.Sorted(func(yield func(string) bool) {
+		for name := range tree(t, dir) {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the folder (-want +got):\n%s", diff)
+	}
+}
+
+// tree are the entries of a folder with the content of the files; a file in the folder's place is one of no name.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		if content, readErr := os.ReadFile(dir); readErr == nil {
+			return map[string]string{"": string(content)}
+		}
+		t.Fatal(err)
+	}
+	content := map[string]string{}
+	for _, e := range entries {
+		if e.IsDir() {
+			content[e.Name()] = "a folder"
+			continue
+		}
+		content[e.Name()] = readFile(t, filepath.Join(dir, e.Name()))
+	}
+	return content
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,227 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+
+	"omsgateway/internal/atomicfile"
+	"omsgateway/internal/config"
+	"omsgateway/internal/event"
+	"omsgateway/internal/reason"
+)
+
+// Request is how a change is to be made.
+type Request struct {
+	Etag         string // of the configuration that the change was made for; empty for whichever is in force
+	ValidateOnly bool   // answer as if, change nothing
+	Caller       string // who changes, for the events
+}
+
+// Effect is a part of the program that a change touches beyond the snapshot, such as the listener.
+type Effect interface {
+	// Prepare does all that can fail. After an error nothing may be left of it.
+	Prepare(ctx context.Context, before, after *Snapshot) (Prepared, error)
+}
+
+// Prepared is an effect between its preparation and its end: either Commit or Rollback is called, once. Both may be nil.
+type Prepared struct{ Commit, Rollback func() }
+
+// AddEffect adds an effect to every change; they are prepared and committed in the order in which they were added. It belongs
+// to the wiring, before the first Update.
+func (s *Store) AddEffect(e Effect) {
+	s.writer <- struct{}{}
+	defer func() { <-s.writer }()
+	s.effects = append(s.effects, e)
+}
+
+// Update lets change work on a copy of the configuration and puts the result in force: when it returns, the file is written,
+// readers see the new snapshot, effects are committed and the events are emitted. One change is made at a time, in the order of
+// their events. A change that changes nothing writes nothing and answers the same snapshot twice.
+//
+// An error leaves file, snapshot and effects as they were: ETAG_MISMATCH, SETTING_FIXED, CONFIG_TOO_LARGE, CONFIG_NOT_WRITTEN,
+// those of change, of Config.Validate and of the effects, and that of ctx, which bounds the wait for other changes. That the
+// folder could not be synced once the file was replaced is no error, but an event 400.
+func (s *Store) Update(
+	ctx context.Context, req Request, change func(*config.Config) error,
+) (before, after *Snapshot, err error) {
+	if err := s.lockWriter(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer func() { <-s.writer }()
+
+	before = s.Current()
+	if req.Etag != "" && req.Etag != before.Etag {
+		return nil, nil, reason.New(reason.EtagMismatch, "etag", req.Etag, "current", before.Etag)
+	}
+	changed := before.Config.Clone()
+	if err := change(&changed); err != nil {
+		return nil, nil, err
+	}
+	if changed.Equal(before.Config) {
+		return before, before, nil
+	}
+	if after, err = s.check(before, changed); err != nil {
+		return nil, nil, err
+	}
+	if req.ValidateOnly {
+		return before, after, nil
+	}
+	unsynced, err := s.apply(ctx, before, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.announce(req.Caller, before.Config, after.Config)
+	if unsynced != nil {
+		s.events.Emit(event.Failure(event.GatewayServer, "to make sure that the configuration outlives a power cut", unsynced))
+	}
+	return before, after, nil
+}
+
+func (s *Store) lockWriter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.writer <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.closed {
+		<-s.writer
+		return reason.New(reason.GatewayStopping)
+	}
+	return nil
+}
+
+// check makes the snapshot of a change that may be made.
+func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error) {
+	if err := changed.Validate(); err != nil {
+		return nil, err
+	}
+	for _, o := range s.overrides {
+		if changed.Settings.Get(o.Key) != before.Config.Settings.Get(o.Key) {
+			return nil, reason.New(reason.SettingFixed, "key", o.Key)
+		}
+	}
+	after, err := s.compile(changed)
+	if err != nil {
+		return nil, err
+	}
+	if len(after.file) > config.MaxFileSize {
+		return nil, reason.New(reason.ConfigTooLarge, "file", s.path, "limit", strconv.Itoa(config.MaxFileSize))
+	}
+	return after, nil
+}
+
+// apply prepares the effects, writes the file, publishes the snapshot and commits the effects; or does nothing of it, also when
+// an effect panics.
+func (s *Store) apply(ctx context.Context, before, after *Snapshot) (unsynced *atomicfile.SyncError, err error) {
+	var prepared []Prepared
+	written := false
+	defer func() {
+		if written {
+			return
+		}
+		for _, p := range slices.Backward(prepared) {
+			if p.Rollback != nil {
+				p.Rollback()
+			}
+		}
+	}()
+	for _, e := range s.effects {
+		p, err := e.Prepare(ctx, before, after)
+		if err != nil {
+			return nil, err
+		}
+		prepared = append(prepared, p)
+	}
+	if unsynced, err = s.save(after.file); err != nil {
+		return nil, err
+	}
+	written = true
+	s.current.Store(after)
+	for _, p := range prepared {
+		if p.Commit != nil {
+			p.Commit()
+		}
+	}
+	return unsynced, nil
+}
+
+// save writes the file; unsynced is not nil if it is in place, but its folder was not synced.
+func (s *Store) save(file []byte) (unsynced *atomicfile.SyncError, err error) {
+	if !s.saved {
+		if err := keepOlder(s.path, config.Version); err != nil {
+			return nil, reason.Wrap(err, reason.ConfigNotWritten, "file", s.path)
+		}
+	}
+	err = atomicfile.Write(s.path, file)
+	unsynced, ok := errors.AsType[*atomicfile.SyncError](err)
+	if err != nil && !ok {
+		return nil, reason.Wrap(err, reason.ConfigNotWritten, "file", s.path)
+	}
+	s.saved = true
+	return unsynced, nil
+}
+
+// keepOlder copies the file at path to path.vN if its version N is below current, so that who goes back to the older program
+// finds it.
+func keepOlder(path string, current int) error {
+	file, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the older file: %w", err)
+	}
+	version, err := config.FileVersion(path, file)
+	if err != nil {
+		return err
+	}
+	if version == current {
+		return nil
+	}
+	if err := atomicfile.Write(fmt.Sprintf("%s.v%d", path, version), file); err != nil {
+		return fmt.Errorf("keep the older file: %w", err)
+	}
+	return nil
+}
+
+// announce emits an event for each difference.
+func (s *Store) announce(caller string, before, after config.Config) {
+	for _, row := range config.Table() {
+		if old, now := before.Settings.Get(row.Key), after.Settings.Get(row.Key); old != now {
+			s.events.Emit(event.SettingChanged(caller, row.Key, old, now))
+		}
+	}
+	removed, added := before.AllowedHosts, after.AllowedHosts
+	for len(removed) > 0 || len(added) > 0 {
+		switch order := compareFirst(removed, added); {
+		case order < 0:
+			s.events.Emit(event.HostRemoved(caller, removed[0].Pattern.String()))
+			removed = removed[1:]
+		case order > 0:
+			s.events.Emit(event.HostAdded(caller, added[0].Pattern.String()))
+			added = added[1:]
+		default:
+			removed, added = removed[1:], added[1:]
+		}
+	}
+}
+
+// compareFirst compares the first hosts of two sorted lists; the end of a list comes after all hosts.
+func compareFirst(a, b []config.AllowedHost) int {
+	switch {
+	case len(b) == 0:
+		return -1
+	case len(a) == 0:
+		return 1
+	default:
+		return a[0].Pattern.Compare(b[0].Pattern)
+	}
+}
