@@ -3,6 +3,7 @@ package event_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ var headers = []event.Header{{Name: "Host", Value: "a.example.com:443"}, {Name: 
 // Each kind of event: its id, its reason, and its line without the time.
 func TestEvents(t *testing.T) {
 	addressed := reason.New(reason.AddressNotAllowed, "host", "a.example.com", "address", "127.0.0.1", "kind", "a loopback address")
+	notFound := reason.New(reason.TargetNotFound, "host", "a.example.com")
 	tests := []struct {
 		event  event.Event
 		id     event.ID
@@ -36,7 +38,8 @@ func TestEvents(t *testing.T) {
 			"[47] DEBUG GatewayLogic - Got request from 10.1.2.3:51234: CONNECT a.example.com:443 with headers " +
 				"[Host, a.example.com:443];[User-Agent, curl/7.37.0]"},
 		{event.NotConnect(client, "GET http://a.example.com/ HTTP/1.1"), 104, reason.MethodNotAllowed,
-			"[47] WARN GatewayLogic - Got a request from 10.1.2.3:51234 that is not CONNECT and is refused: GET http://a.example.com/ HTTP/1.1"},
+			"[47] WARN GatewayLogic - Got a request from 10.1.2.3:51234 that is not CONNECT and is refused: " +
+				"GET http://a.example.com/ HTTP/1.1"},
 		{event.HostForbidden(client, "a.example.com", 443), 105, reason.HostNotAllowed,
 			"[47] ERROR GatewayLogic - Target host (a.example.com) is forbidden. It is not in the allowed list. Check that the agent " +
 				"on the client and the agent on the gateway use the same workspace, or add the host with: " +
@@ -68,8 +71,9 @@ func TestEvents(t *testing.T) {
 			"[0] ERROR GatewayServer - Fault in the program: index out of range; goroutine 1 [running]: | main.main() | main.go:7 +0x1"},
 		{event.ConfigurationWrong(reason.New(reason.ConfigTooLarge, "file", "config.json", "limit", "9")), 401, reason.ConfigTooLarge,
 			"[0] ERROR GatewayServer - Wrong configuration: config.json is larger than 9 bytes"},
-		{event.DialFailed(client, "a.example.com:443", reason.New(reason.TargetNotFound, "host", "a.example.com")), 403, reason.TargetNotFound,
-			"[47] ERROR TcpConnection - Cannot connect to server a.example.com:443 for 10.1.2.3:51234: the name a.example.com cannot be resolved"},
+		{event.DialFailed(client, "a.example.com:443", notFound), 403, reason.TargetNotFound,
+			"[47] ERROR TcpConnection - Cannot connect to server a.example.com:443 for 10.1.2.3:51234: " +
+				notFound.Error()},
 	}
 	for _, test := range tests {
 		t.Run(test.line, func(t *testing.T) {
@@ -101,7 +105,8 @@ func TestFieldsCarryTheParts(t *testing.T) {
 		t.Error(diff)
 	}
 	changed := event.SettingChanged("root", "LogLevel", "Info", "Debug")
-	want = []event.Field{{Name: "caller", Value: "root"}, {Name: "key", Value: "LogLevel"}, {Name: "old", Value: "Info"}, {Name: "new", Value: "Debug"}}
+	want = []event.Field{{Name: "caller", Value: "root"}, {Name: "key", Value: "LogLevel"},
+		{Name: "old", Value: "Info"}, {Name: "new", Value: "Debug"}}
 	if diff := cmp.Diff(want, changed.Fields); diff != "" {
 		t.Error(diff)
 	}
@@ -116,23 +121,23 @@ func TestClientIsPrintedAsIPv4(t *testing.T) {
 
 func TestSecretsAreMasked(t *testing.T) {
 	const secret = "s3cr3t"
+	with := func(h ...event.Header) event.Event { return event.ConnectReceived(client, "a:443", h) }
+	unreadable := reason.New(reason.AuthorityInvalid, "authority", "ann:s3cr3t/s3cr3t@s3cr3t@a:443")
 	tests := []struct {
 		name  string
 		event event.Event
 		want  string
 	}{
-		{"credentials", event.ConnectReceived(client, "a:443", []event.Header{{Name: "Proxy-Authorization", Value: "Basic " + secret}}),
-			"[Proxy-Authorization, ***]"},
-		{"authorization", event.ConnectReceived(client, "a:443", []event.Header{{Name: "authorization", Value: secret}}), "[authorization, ***]"},
-		{"cookie", event.ConnectReceived(client, "a:443", []event.Header{{Name: "COOKIE", Value: "id=" + secret}}), "[COOKIE, ***]"},
-		{"blank after the name", event.ConnectReceived(client, "a:443", []event.Header{{Name: "Cookie ", Value: secret}}), "[Cookie , ***]"},
-		{"among others", event.ConnectReceived(client, "a:443", []event.Header{headers[0], {Name: "Cookie", Value: secret}, headers[1]}),
+		{"credentials", with(event.Header{Name: "Proxy-Authorization", Value: "Basic " + secret}), "[Proxy-Authorization, ***]"},
+		{"authorization", with(event.Header{Name: "authorization", Value: secret}), "[authorization, ***]"},
+		{"cookie", with(event.Header{Name: "COOKIE", Value: "id=" + secret}), "[COOKIE, ***]"},
+		{"blank after the name", with(event.Header{Name: "Cookie ", Value: secret}), "[Cookie , ***]"},
+		{"among others", with(headers[0], event.Header{Name: "Cookie", Value: secret}, headers[1]),
 			"[Host, a.example.com:443];[Cookie, ***];[User-Agent, curl/7.37.0]"},
 		{"user of a target", event.ConnectReceived(client, "ann:"+secret+"@a:443", nil), "CONNECT ***@a:443 with"},
 		{"user of a URL", event.NotConnect(client, "GET http://ann:"+secret+"@a/ HTTP/1.1"), "GET ***@a/ HTTP/1.1"},
 		{"query", event.NotConnect(client, "GET http://a/x?sig="+secret+" HTTP/1.1"), "GET http://a/x?*** HTTP/1.1"},
-		{"user in an error", event.RequestUnreadable(client, reason.New(reason.AuthorityInvalid, "authority", "ann:s3cr3t/s3cr3t@s3cr3t@a:443")),
-			`the target "***@a:443" is not`},
+		{"user in an error", event.RequestUnreadable(client, unreadable), `the target "***@a:443" is not`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,7 +159,7 @@ func TestHeadersAreCut(t *testing.T) {
 	const text = "with headers "
 	for name, many := range map[string][]event.Header{
 		"one":  {{Name: "X", Value: strings.Repeat("é", 4_000)}},
-		"many": slicesRepeat(headers, 1_000),
+		"many": slices.Repeat(headers, 1_000),
 		"raw":  {{Name: "X", Value: strings.Repeat("\x01", 4_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,14 +173,6 @@ func TestHeadersAreCut(t *testing.T) {
 			}
 		})
 	}
-}
-
-func slicesRepeat(h []event.Header, n int) []event.Header {
-	var all []event.Header
-	for range n {
-		all = append(all, h...)
-	}
-	return all
 }
 
 func TestTunnelSummary(t *testing.T) {

@@ -252,13 +252,14 @@ func TestStuckOutputDropsAndTells(t *testing.T) {
 	}
 	close(stuck.gate)
 	end(t, h)
+	const notice = "%d events were dropped because the recorder could not take them"
 	written, told := 0, 0
 	for _, r := range []*recorder{stuck, other} {
 		for _, text := range r.recorded() {
 			var n int
 			if strings.HasPrefix(text, "note ") {
 				written++
-			} else if _, err := fmt.Sscanf(text, "%d events were dropped because the recorder could not take them", &n); err == nil && r == stuck {
+			} else if _, err := fmt.Sscanf(text, notice, &n); err == nil && r == stuck {
 				told += n
 			}
 		}
@@ -276,12 +277,12 @@ func TestFailingOutputIsTriedAgain(t *testing.T) {
 		h.Emit(note(1))
 		synctest.Wait()
 		h.Emit(note(2))
-		sleepSeconds(5)
+		passSeconds(5)
 		if out.tries < 3 {
 			t.Errorf("%d tries in 5 s", out.tries)
 		}
 		out.fail(nil)
-		sleepSeconds(2)
+		passSeconds(2)
 		want := []string{"note 1", "Failed to write to the recorder: no space left on device", "note 2"}
 		if diff := cmp.Diff(want, out.recorded()); diff != "" {
 			t.Error(diff)

@@ -19,7 +19,7 @@ func TestLibrariesLogAsEvents(t *testing.T) {
 	log.DebugContext(ctx, "step", "n", 1)
 	log.InfoContext(ctx, "call ended", "code", "OK", "empty", "")
 	log.WarnContext(ctx, "slow", slog.Group("peer", "name", "a b", "port", 5))
-	log.With("method", "Get").WithGroup("grpc").With("x", 1).ErrorContext(ctx, "broken", "err", errors.New("eof\n"), slog.Attr{})
+	log.With("method", "Get").WithGroup("grpc").With("x", 1).ErrorContext(ctx, "broken", "err", errors.New("end\nof file"), slog.Attr{})
 	log.WithGroup("").InfoContext(ctx, "no group", "k", "v")
 
 	type row struct {
@@ -31,7 +31,7 @@ func TestLibrariesLogAsEvents(t *testing.T) {
 		{200, event.Debug, "step n=1"},
 		{100, event.Info, "call ended code=OK empty=-"},
 		{100, event.Info, `slow peer.name="a b" peer.port=5`},
-		{400, event.Error, `broken method=Get grpc.x=1 grpc.err="eof\n"`},
+		{400, event.Error, `broken method=Get grpc.x=1 grpc.err="end\nof file"`},
 		{100, event.Info, "no group k=v"},
 	}
 	events, _ := h.List(event.Filter{}, 10)

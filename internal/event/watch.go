@@ -41,9 +41,9 @@ func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
 		return nil, err
 	}
 	fit, _ := newest(kept, &w.filter, max(tail, 0))
-	before := make([]item, len(fit))
-	for i, e := range fit {
-		before[i].event = e
+	before := make([]item, 0, len(fit))
+	for _, e := range fit {
+		before = append(before, item{event: e})
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
