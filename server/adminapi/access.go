@@ -1,0 +1,111 @@
+package adminapi
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"omsgateway/internal/apierr"
+	"omsgateway/internal/event"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// access has the role that a caller needs for each method. A method without a row is for nobody.
+var access = map[string]localsock.Role{
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:   localsock.Read,
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:    localsock.Change,
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName: localsock.Change,
+	adminv1.SettingService_ListSettings_FullMethodName:           localsock.Read,
+	adminv1.SettingService_GetSetting_FullMethodName:             localsock.Read,
+	adminv1.SettingService_SetSetting_FullMethodName:             localsock.Change,
+	adminv1.EventService_ListEvents_FullMethodName:               localsock.Read,
+	adminv1.EventService_WatchEvents_FullMethodName:              localsock.Read,
+	adminv1.TunnelService_ListTunnels_FullMethodName:             localsock.Read,
+	adminv1.TunnelService_CloseTunnels_FullMethodName:            localsock.Change,
+	adminv1.StatusService_GetStatus_FullMethodName:               localsock.Read,
+}
+
+// authorize is nil if the caller of method may call it.
+func authorize(ctx context.Context, events event.Sink, method string) error {
+	caller, ok := localsock.CallerFrom(ctx)
+	err := error(reason.New(reason.CallerUnknown))
+	if ok {
+		if need, known := access[method]; known {
+			err = caller.May(need)
+		} else {
+			err = reason.New(reason.MethodUnknown, "method", method)
+		}
+	}
+	if err != nil {
+		events.Emit(event.AdminDenied(caller.Name, method, reason.Of(err)))
+	}
+	return err
+}
+
+// The interceptors, outermost first: log; translate errors to gRPC; recover from a panic; authorize.
+
+func unaryInterceptors(events event.Sink, log *slog.Logger) []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{
+		logging.UnaryServerInterceptor(logTo(log), logOptions()...),
+		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			resp, err := next(ctx, req)
+			return resp, apierr.ToStatus(err)
+		},
+		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(events))),
+		func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if err := authorize(ctx, events, info.FullMethod); err != nil {
+				return nil, err
+			}
+			return next(ctx, req)
+		},
+	}
+}
+
+func streamInterceptors(events event.Sink, log *slog.Logger) []grpc.StreamServerInterceptor {
+	return []grpc.StreamServerInterceptor{
+		logging.StreamServerInterceptor(logTo(log), logOptions()...),
+		func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			return apierr.ToStatus(next(srv, stream))
+		},
+		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(events))),
+		func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if err := authorize(stream.Context(), events, info.FullMethod); err != nil {
+				return err
+			}
+			return next(srv, stream)
+		},
+	}
+}
+
+// recovered tells the log of a panic with its stack, and the caller only that there was a fault.
+func recovered(events event.Sink) recovery.RecoveryHandlerFuncContext {
+	return func(_ context.Context, p any) error {
+		events.Emit(event.Panic(p, debug.Stack()))
+		return reason.New(reason.Internal)
+	}
+}
+
+func logTo(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, text string, fields ...any) {
+		log.Log(ctx, slog.Level(level), text, fields...)
+	})
+}
+
+// logOptions log each call when it ends, as debug output; denied calls and changes have events of their own.
+func logOptions() []logging.Option {
+	return []logging.Option{
+		logging.WithLogOnEvents(logging.FinishCall),
+		logging.WithLevels(func(codes.Code) logging.Level { return logging.LevelDebug }),
+		logging.WithFieldsFromContext(func(ctx context.Context) logging.Fields {
+			caller, _ := localsock.CallerFrom(ctx)
+			return logging.Fields{"caller", caller.Name}
+		}),
+	}
+}

@@ -1,0 +1,89 @@
+// Package adminapi serves the admin API: one file for each noun, each method a request, a call into the gateway, a response.
+// Who may call which method is data, in access.go.
+package adminapi
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/settings"
+	"omsgateway/internal/tunnel"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by package localsock, where the user is known.
+const (
+	maxMessage       = 1 << 20 // bytes of a request
+	maxStreams       = 100     // calls at a time on one connection
+	handshakeTimeout = 5 * time.Second
+)
+
+// Gateway is what the API administers. All but Status.State are needed.
+type Gateway struct {
+	Store    *settings.Store
+	Events   *event.Hub
+	Tunnels  *tunnel.Table
+	Counters *tunnel.Counters
+	Status   Status
+}
+
+// Status is what GetStatus cannot ask anybody else.
+type Status struct {
+	Version    string
+	Started    time.Time
+	ConfigFile string
+	State      func() adminv1.GetStatusResponse_State
+	Addresses  func() []string // where clients can connect
+}
+
+// Server is a gRPC server with all services of the API.
+type Server struct {
+	grpc *grpc.Server
+	log  *slog.Logger
+}
+
+// NewServer makes a server whose callers are told by creds.
+func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
+	log := event.Logger(g.Events, event.GatewayServer)
+	server := grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(unaryInterceptors(g.Events, log)...),
+		grpc.ChainStreamInterceptor(streamInterceptors(g.Events, log)...),
+	)
+	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g})
+	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})
+	adminv1.RegisterEventServiceServer(server, &eventService{gateway: g})
+	adminv1.RegisterTunnelServiceServer(server, &tunnelService{gateway: g})
+	adminv1.RegisterStatusServiceServer(server, &statusService{gateway: g})
+	return &Server{grpc: server, log: log}
+}
+
+// Serve answers calls on the connections of l until Stop.
+func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+
+// Stop ends the server: event watches must have been ended before (event.Hub.EndWatches), other calls may end until ctx is done.
+func (s *Server) Stop(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+	}
+}

@@ -1,0 +1,4 @@
+package adminapi
+
+// Access is the access table.
+var Access = access

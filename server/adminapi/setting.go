@@ -1,0 +1,72 @@
+package adminapi
+
+import (
+	"context"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/settings"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+type settingService struct {
+	adminv1.UnimplementedSettingServiceServer
+	gateway Gateway
+}
+
+func (s *settingService) ListSettings(context.Context, *adminv1.ListSettingsRequest) (*adminv1.ListSettingsResponse, error) {
+	now := s.gateway.Store.Current()
+	resp := &adminv1.ListSettingsResponse{Etag: now.Etag}
+	for _, row := range config.Table() {
+		resp.Settings = append(resp.Settings, setting(row, now))
+	}
+	return resp, nil
+}
+
+func (s *settingService) GetSetting(_ context.Context, req *adminv1.GetSettingRequest) (*adminv1.GetSettingResponse, error) {
+	row, err := config.Lookup(req.GetKey())
+	if err != nil {
+		return nil, err
+	}
+	now := s.gateway.Store.Current()
+	return &adminv1.GetSettingResponse{Setting: setting(row, now), Etag: now.Etag}, nil
+}
+
+func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSettingRequest) (*adminv1.SetSettingResponse, error) {
+	row, err := config.Lookup(req.GetKey())
+	if err != nil {
+		return nil, err
+	}
+	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+		return c.Settings.Set(row.Key, req.GetValue())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.SetSettingResponse{
+		Setting:       setting(row, after),
+		Etag:          after.Etag,
+		PreviousValue: setting(row, before).GetValue(),
+	}, nil
+}
+
+func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {
+	return &adminv1.Setting{
+		Key:          row.Key,
+		Value:        now.Settings.Get(row.Key),
+		DefaultValue: row.Default,
+		Description:  row.Help,
+		Type:         settingTypes[row.Type],
+		Minimum:      row.Min,
+		Maximum:      row.Max,
+		Unit:         row.Unit,
+		Choices:      row.Choices,
+		Fixed:        now.Fixed[row.Key],
+	}
+}
+
+var settingTypes = map[config.Type]adminv1.Setting_Type{
+	config.Number:  adminv1.Setting_NUMBER,
+	config.Choice:  adminv1.Setting_CHOICE,
+	config.Address: adminv1.Setting_ADDRESS,
+}

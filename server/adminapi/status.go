@@ -1,0 +1,43 @@
+package adminapi
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+type statusService struct {
+	adminv1.UnimplementedStatusServiceServer
+	gateway Gateway
+}
+
+func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*adminv1.GetStatusResponse, error) {
+	g, now, counts := s.gateway, s.gateway.Store.Current(), s.gateway.Counters.Snapshot()
+	resp := &adminv1.GetStatusResponse{
+		Version:                 g.Status.Version,
+		State:                   g.Status.State(),
+		StartedAt:               timestamppb.New(g.Status.Started),
+		Uptime:                  durationpb.New(time.Since(g.Status.Started)),
+		ListenAddresses:         g.Status.Addresses(),
+		Etag:                    now.Etag,
+		ActiveClientConnections: counts.ActiveConnections,
+		ConnectedClients:        counts.ConnectedClients,
+		Errors:                  counts.Errors,
+		Rejections:              counts.Rejections,
+		OpenTunnels:             int64(g.Tunnels.Len()),
+		TunnelsOpened:           g.Tunnels.Opened(),
+		RefusalsByReason:        make(map[string]int64, len(counts.Refused)),
+		EventsDropped:           g.Events.Dropped(),
+		AllowedHosts:            int32(len(now.Config.AllowedHosts)),
+		ConfigFile:              g.Status.ConfigFile,
+	}
+	resp.BytesSent, resp.BytesReceived = g.Tunnels.Bytes()
+	for why, n := range counts.Refused {
+		resp.RefusalsByReason[string(why)] = n
+	}
+	return resp, nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/settings"
+)
+
+// door is where clients come in: the listener on ListenAddress and ListenPort. As an effect of a change of settings it opens the
+// new listener before it closes the old one; where their addresses overlap, which the system does not allow, the old one closes
+// first and is opened again if the new one cannot be. Tunnels stay in any case.
+type door struct {
+	serve func(net.Listener)
+
+	mu       sync.Mutex
+	listener net.Listener // nil before open and after close
+	served   sync.WaitGroup
+}
+
+func newDoor(serve func(net.Listener)) *door { return &door{serve: serve} }
+
+// open begins to accept clients.
+func (d *door) open(ctx context.Context, s config.Settings) error {
+	listener, err := listen(ctx, listenAddress(s))
+	if err != nil {
+		return err
+	}
+	d.use(listener)
+	return nil
+}
+
+// close stops accepting clients and waits until no connection is being accepted.
+func (d *door) close() {
+	d.mu.Lock()
+	listener := d.listener
+	d.listener = nil
+	d.mu.Unlock()
+	if listener != nil {
+		_ = listener.Close()
+	}
+	d.served.Wait()
+}
+
+// addresses are where clients can connect, "ip:port".
+func (d *door) addresses() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.listener == nil {
+		return nil
+	}
+	return []string{d.listener.Addr().String()}
+}
+
+// Prepare implements settings.Effect.
+func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (settings.Prepared, error) {
+	from, to := listenAddress(before.Settings), listenAddress(after.Settings)
+	d.mu.Lock()
+	old := d.listener
+	d.mu.Unlock()
+	if from == to || old == nil {
+		return settings.Prepared{}, nil
+	}
+	overlap := overlaps(from, to)
+	if overlap {
+		_ = old.Close()
+	}
+	reopen := func() {
+		if !overlap {
+			return
+		}
+		// The context of the change may have ended; the old listener is owed all the same.
+		if again, err := listen(context.WithoutCancel(ctx), from); err == nil {
+			d.use(again)
+		}
+	}
+	next, err := listen(ctx, to)
+	if err != nil {
+		reopen()
+		return settings.Prepared{}, err
+	}
+	return settings.Prepared{
+		Commit: func() {
+			d.use(next)
+			if !overlap {
+				_ = old.Close()
+			}
+		},
+		Rollback: func() {
+			_ = next.Close()
+			reopen()
+		},
+	}, nil
+}
+
+// use serves l from now on.
+func (d *door) use(l net.Listener) {
+	d.mu.Lock()
+	d.listener = l
+	d.mu.Unlock()
+	d.served.Go(func() { d.serve(l) })
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, reason.Wrap(err, reason.ListenNotPossible, "address", address)
+	}
+	return l, nil
+}
+
+func listenAddress(s config.Settings) string {
+	return net.JoinHostPort(s.ListenAddress, strconv.Itoa(s.ListenPort))
+}
+
+// overlaps tells whether two listen addresses cannot be open at the same time.
+func overlaps(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	return portA == portB && portA != "0" && (isAll(hostA) || isAll(hostB) || hostA == hostB)
+}
+
+func isAll(host string) bool {
+	if host == "" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsUnspecified()
+}

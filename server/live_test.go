@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"omsgateway/internal/adminclient"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// running is a gateway for a Go test, with a client of its admin API.
+type running struct {
+	*gateway
+	proxy   string
+	address string
+	admin   *adminclient.Client
+}
+
+func runGateway(t *testing.T, flags ...string) *running {
+	t.Helper()
+	dir := t.TempDir()
+	g, err := startGateway(append([]string{"--state-dir", dir, "--listen", "127.0.0.1:0"}, flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = g.process.Kill()
+		<-g.ended
+	})
+	line, err := g.log.wait(g.ended, regexp.MustCompile(`started and listens on (\S+)`))
+	if err != nil {
+		t.Fatalf("the gateway does not start: %v\n%s", err, g.log)
+	}
+	r := &running{gateway: g, proxy: line[1], address: "unix:" + filepath.Join(dir, "admin.sock")}
+	r.admin, err = adminclient.Dial(t.Context(), adminclient.Options{Address: r.address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.admin.Close() })
+	return r
+}
+
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	if err := r.process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		t.Fatalf("the gateway does not stop\n%s", r.log)
+	}
+	if r.err != nil {
+		t.Fatalf("the gateway ended with %v\n%s", r.err, r.log)
+	}
+}
+
+func newTestOrigin(t *testing.T) *origin {
+	t.Helper()
+	o, err := newOrigin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.Close() })
+	return o
+}
+
+// TestChangesCutNoTunnel adds hosts with omsgwctl while 200 tunnels move data.
+func TestChangesCutNoTunnel(t *testing.T) {
+	const tunnels, changes = 200, 20
+	o := newTestOrigin(t)
+	r := runGateway(t, "--set", "AllowLoopbackTargets=On", "--set", "LogLevel=Warning")
+	target := "localhost:" + o.port
+	omsgwctl(t, r, "allowed-host", "add", target)
+
+	var stop atomic.Bool
+	var moving sync.WaitGroup
+	var echoes atomic.Int64
+	failed := make(chan error, tunnels)
+	for range tunnels {
+		tunnel, err := openTunnel(r.proxy, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tunnel.conn.Close()
+		moving.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				if err := tunnel.echo(fmt.Sprint("message ", i)); err != nil {
+					failed <- err
+					return
+				}
+				echoes.Add(1)
+			}
+		})
+	}
+	for i := range changes {
+		before := echoes.Load()
+		omsgwctl(t, r, "allowed-host", "add", fmt.Sprintf("host-%d.example.com", i))
+		for echoes.Load() == before && len(failed) == 0 { // data has moved during each change
+			time.Sleep(time.Millisecond) //nolint:forbidigo // a poll, bounded by the echoes' own deadlines
+		}
+	}
+	omsgwctl(t, r, "allowed-host", "remove", target)
+	stop.Store(true)
+	moving.Wait()
+	close(failed)
+	for err := range failed {
+		t.Errorf("a tunnel was cut: %v", err)
+	}
+	resp, err := r.admin.Tunnels.ListTunnels(t.Context(), &adminv1.ListTunnelsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(resp.GetTunnels()); got != tunnels {
+		t.Errorf("%d tunnels are open, want %d", got, tunnels)
+	}
+}
+
+func omsgwctl(t *testing.T, r *running, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), append([]string{"--address", r.address}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("omsgwctl %v: %v\n%s", args, err, out)
+	}
+}
+
+// TestEachConnectSeesOneSnapshot goes through three configurations, back and forth: the host allowed while loopback is not, no
+// host, loopback permitted without the host. None of them lets a CONNECT through, but a mixture of two would.
+func TestEachConnectSeesOneSnapshot(t *testing.T) {
+	const connects, changes, workers = 10_000, 1_000, 8
+	o := newTestOrigin(t)
+	r := runGateway(t, "--set", "LogLevel=Error")
+	target := "localhost:" + o.port
+	host := &adminv1.AllowedHost{Host: target}
+
+	add := func(ctx context.Context) error {
+		_, err := r.admin.Hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: []*adminv1.AllowedHost{host}})
+		return err
+	}
+	remove := func(ctx context.Context) error {
+		_, err := r.admin.Hosts.RemoveAllowedHosts(ctx, &adminv1.RemoveAllowedHostsRequest{Hosts: []string{target}})
+		return err
+	}
+	set := func(value string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := r.admin.Settings.SetSetting(ctx, &adminv1.SetSettingRequest{Key: "AllowLoopbackTargets", Value: value})
+			return err
+		}
+	}
+	steps := []struct {
+		change func(context.Context) error
+		reason string // that the next CONNECT must get
+	}{
+		{add, "ADDRESS_NOT_ALLOWED"},
+		{remove, "HOST_NOT_ALLOWED"},
+		{set("On"), "HOST_NOT_ALLOWED"},
+		{set("Off"), "HOST_NOT_ALLOWED"},
+	}
+
+	var left, addressRefused, hostRefused atomic.Int64
+	left.Store(connects)
+	var connecting sync.WaitGroup
+	for range workers {
+		connecting.Go(func() {
+			for left.Add(-1) >= 0 {
+				switch why, err := refusedReason(r.proxy, target); {
+				case err != nil:
+					t.Error(err)
+					return
+				case why == "ADDRESS_NOT_ALLOWED":
+					addressRefused.Add(1)
+				case why == "HOST_NOT_ALLOWED":
+					hostRefused.Add(1)
+				default:
+					t.Errorf("a CONNECT was answered %q", why)
+				}
+			}
+		})
+	}
+	for i := range changes {
+		step := steps[i%len(steps)]
+		if err := step.change(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		why, err := refusedReason(r.proxy, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why != step.reason {
+			t.Fatalf("after change %d a CONNECT was answered %q, want %q", i, why, step.reason)
+		}
+	}
+	connecting.Wait()
+	if addressRefused.Load() == 0 || hostRefused.Load() == 0 {
+		t.Errorf("the connects did not run across the changes: %d and %d", addressRefused.Load(), hostRefused.Load())
+	}
+	r.stop(t)
+}
+
+// refusedReason is the reason for which one CONNECT is refused, or "allowed".
+func refusedReason(proxy, target string) (string, error) {
+	conn, err := net.DialTimeout("tcp", proxy, patience)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	err = connect(conn, target)
+	if refused, ok := errors.AsType[refusedError](err); ok {
+		return refused.reason, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "allowed", nil
+}

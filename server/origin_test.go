@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// origin is a TLS server on loopback that clients reach through the gateway. It answers HTTP requests with "hello", and gives
+// every line that begins with ECHO back.
+type origin struct {
+	listener net.Listener
+	port     string
+	ca       []byte // PEM
+	running  sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func newOrigin() (*origin, error) {
+	certificate, ca, err := newCertificate()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
+	if err != nil {
+		return nil, err
+	}
+	o := &origin{listener: listener, ca: ca, conns: map[net.Conn]struct{}{}}
+	_, o.port, _ = net.SplitHostPort(listener.Addr().String())
+	o.running.Go(o.accept)
+	return o, nil
+}
+
+func (o *origin) Close() error {
+	err := o.listener.Close()
+	o.mu.Lock()
+	for conn := range o.conns {
+		_ = conn.Close()
+	}
+	o.mu.Unlock()
+	o.running.Wait()
+	return err
+}
+
+func (o *origin) accept() {
+	for {
+		conn, err := o.listener.Accept()
+		if err != nil {
+			return
+		}
+		o.mu.Lock()
+		o.conns[conn] = struct{}{}
+		o.mu.Unlock()
+		o.running.Go(func() {
+			o.serve(conn)
+			_ = conn.Close()
+			o.mu.Lock()
+			delete(o.conns, conn)
+			o.mu.Unlock()
+		})
+	}
+}
+
+func (o *origin) serve(conn net.Conn) {
+	reader := bufio.NewReader(conn)
+	for {
+		start, err := reader.Peek(5)
+		if err != nil {
+			return
+		}
+		if string(start) == "ECHO " {
+			line, err := reader.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if _, err := fmt.Fprint(conn, strings.TrimPrefix(line, "ECHO ")); err != nil {
+				return
+			}
+			continue
+		}
+		if _, err := http.ReadRequest(reader); err != nil {
+			return
+		}
+		if _, err := fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"); err != nil {
+			return
+		}
+	}
+}
+
+// newCertificate makes a certificate for localhost that is its own authority.
+func newCertificate() (tls.Certificate, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "localhost"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		DNSNames:              []string{"localhost"},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, ca, nil
+}
+
+// connectTLS asks the proxy at the other end of conn for target and does the TLS handshake with it.
+func connectTLS(conn net.Conn, target string) (net.Conn, error) {
+	if err := connect(conn, target); err != nil {
+		return nil, err
+	}
+	host, _, _ := net.SplitHostPort(target)
+	// The certificates of origins are made for each test; what is tested is the way, not the trust.
+	secure := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true}) //nolint:gosec // see above
+	if err := secure.Handshake(); err != nil {
+		return nil, fmt.Errorf("tls handshake through the tunnel: %w", err)
+	}
+	return secure, nil
+}
+
+// refusedError is the answer of the proxy to a CONNECT that it did not allow.
+type refusedError struct {
+	status int
+	reason string
+}
+
+func (e refusedError) Error() string { return fmt.Sprintf("status %d, reason %s", e.status, e.reason) }
+
+// connect sends one CONNECT and reads the answer. It must not read past it, so it reads byte by byte.
+func connect(conn net.Conn, target string) error {
+	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target); err != nil {
+		return err
+	}
+	var head []byte
+	for one := make([]byte, 1); !bytes.HasSuffix(head, []byte("\r\n\r\n")); {
+		if _, err := conn.Read(one); err != nil {
+			return fmt.Errorf("reading the proxy's answer: %w", err)
+		}
+		head = append(head, one[0])
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return refusedError{resp.StatusCode, resp.Header.Get("OMS-Gateway-Reason")}
+	}
+	return nil
+}
+
+// syncBuffer is a log that grows while it is searched.
+type syncBuffer struct {
+	mu      sync.Mutex
+	data    bytes.Buffer
+	changed chan struct{}
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.changed <- struct{}{}:
+	default:
+	}
+	return b.data.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.String()
+}
+
+// wait waits until something in the log matches, but not longer than the process writes to it.
+func (b *syncBuffer) wait(ended <-chan struct{}, pattern *regexp.Regexp) ([]string, error) {
+	timeout := time.After(patience)
+	for {
+		if match := pattern.FindStringSubmatch(b.String()); match != nil {
+			return match, nil
+		}
+		select {
+		case <-b.changed:
+		case <-ended:
+			if match := pattern.FindStringSubmatch(b.String()); match != nil {
+				return match, nil
+			}
+			return nil, errors.New("the process has ended")
+		case <-timeout:
+			return nil, errors.New("time is over")
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/settings"
+	"omsgateway/internal/splice"
+	"omsgateway/internal/tunnel"
+	"omsgateway/internal/upstream"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"omsgateway/server/adminapi"
+	"omsgateway/server/forward"
+)
+
+// Bounds on the connections of the admin API, and how long its calls may take to end when the gateway stops.
+const (
+	adminConnections        = 64
+	adminConnectionsPerUser = 8
+	adminStopTime           = 5 * time.Second
+	logStopTime             = 5 * time.Second
+)
+
+// run is the gateway, from its start to its end: all wiring, top to bottom.
+func run(ctx context.Context, o options) (err error) {
+	ctx, orders := watchOrders(ctx)
+	defer orders.stop()
+
+	// Events come first, so that everything else can tell what happens to it.
+	events := event.NewHub(event.Options{
+		Level:   event.Info,
+		Outputs: []event.Output{event.Stderr(), event.NewFile(osdefaults.LogFile(o.stateDir))},
+	})
+	defer closeEvents(events)
+
+	overrides, err := o.overrides()
+	if err != nil {
+		events.Emit(event.ConfigurationWrong(err))
+		return err
+	}
+	store, err := settings.Open(settings.Options{Dir: o.stateDir, Overrides: overrides, Events: events})
+	if err != nil {
+		events.Emit(event.ConfigurationWrong(err))
+		return err
+	}
+	defer store.Close()
+	setLogLevel(events, store.Current())
+
+	// The data path.
+	engine, err := splice.New()
+	if err != nil {
+		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
+		return err
+	}
+	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
+	proxy := forward.New(forward.Options{
+		Policy:   func() *policy.Policy { return store.Current().Policy },
+		Dialer:   upstream.Dialer{},
+		Engine:   engine,
+		Events:   events,
+		Tunnels:  tunnels,
+		Counters: counters,
+	})
+	door := newDoor(func(l net.Listener) {
+		if err := proxy.Serve(l); err != nil {
+			events.Emit(event.Failure(event.GatewayServer, "to accept connections", err))
+		}
+	})
+	store.AddEffect(door)
+	store.AddEffect(logLevel{events})
+
+	// The admin API. Its socket opens before the proxy port, since whoever sees the port open may administer at once.
+	socket, err := localsock.Listen(o.address)
+	if err != nil {
+		events.Emit(event.Failure(event.GatewayServer, "to open the admin API", err))
+		return err
+	}
+	var state atomic.Int32
+	state.Store(int32(adminv1.GetStatusResponse_RUNNING))
+	admin := adminapi.NewServer(adminapi.Gateway{
+		Store:    store,
+		Events:   events,
+		Tunnels:  tunnels,
+		Counters: counters,
+		Status: adminapi.Status{
+			Version:    version,
+			Started:    time.Now(),
+			ConfigFile: osdefaults.ConfigFile(o.stateDir),
+			State:      func() adminv1.GetStatusResponse_State { return adminv1.GetStatusResponse_State(state.Load()) },
+			Addresses:  door.addresses,
+		},
+	}, localsock.ServerCredentials(localsock.Rules{ChangeGroup: osdefaults.AdminGroup, ReadGroup: osdefaults.ReadGroup}))
+	go func() {
+		if err := admin.Serve(localsock.Limit(socket, adminConnections, adminConnectionsPerUser)); err != nil {
+			events.Emit(event.Failure(event.GatewayServer, "to serve the admin API", err))
+		}
+	}()
+	defer stopAdmin(admin, events)
+
+	if err := door.open(ctx, store.Current().Settings); err != nil {
+		events.Emit(event.ConfigurationWrong(err))
+		return err
+	}
+	events.Emit(event.Started(version, door.addresses()))
+	orders.ready()
+
+	<-ctx.Done()
+
+	// The end: no new client, then the tunnels, then the admin API, so that status can be asked while tunnels drain.
+	state.Store(int32(adminv1.GetStatusResponse_DRAINING))
+	drain := store.Current().Policy.Limits().DrainTimeout
+	orders.stopping(drain)
+	door.close()
+	draining, cancel := context.WithTimeout(orders.hurry, drain)
+	defer cancel()
+	proxy.Shutdown(draining)
+	events.Emit(event.Stopped())
+	return nil
+}
+
+// overrides are the settings that the command line fixes for this run.
+func (o options) overrides() ([]settings.Override, error) {
+	var list []settings.Override
+	if o.listen != "" {
+		host, port, err := net.SplitHostPort(o.listen)
+		if err != nil {
+			return nil, fmt.Errorf("reading --listen %q: it is HOST:PORT, for example 127.0.0.1:8080: %w", o.listen, err)
+		}
+		list = append(list, settings.Override{Key: "ListenAddress", Value: host}, settings.Override{Key: "ListenPort", Value: port})
+	}
+	for _, pair := range o.set {
+		key, value, found := strings.Cut(pair, "=")
+		if !found {
+			return nil, fmt.Errorf("reading --set %q: it is KEY=VALUE, for example LogLevel=Debug", pair)
+		}
+		list = append(list, settings.Override{Key: key, Value: value})
+	}
+	return list, nil
+}
+
+// logLevel makes a change of the setting LogLevel take effect.
+type logLevel struct{ events *event.Hub }
+
+func (l logLevel) Prepare(_ context.Context, _, after *settings.Snapshot) (settings.Prepared, error) {
+	return settings.Prepared{Commit: func() { setLogLevel(l.events, after) }}, nil
+}
+
+func setLogLevel(events *event.Hub, s *settings.Snapshot) {
+	if level, err := event.ParseLevel(s.Settings.LogLevel); err == nil {
+		events.SetLevel(level)
+	}
+}
+
+// stopAdmin ends the admin API: watches at once, other calls when they are done.
+func stopAdmin(admin *adminapi.Server, events *event.Hub) {
+	events.EndWatches()
+	ctx, cancel := context.WithTimeout(context.Background(), adminStopTime)
+	defer cancel()
+	admin.Stop(ctx)
+}
+
+func closeEvents(events *event.Hub) {
+	ctx, cancel := context.WithTimeout(context.Background(), logStopTime)
+	defer cancel()
+	_ = events.Close(ctx)
+}

@@ -1,0 +1,7 @@
+package main
+
+import "time"
+
+func (orders) ready() {}
+
+func (orders) stopping(time.Duration) {}

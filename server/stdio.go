@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/settings"
+	"omsgateway/internal/tunnel"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"omsgateway/server/adminapi"
+)
+
+// adminStdio serves the admin API on the standard streams until the input ends. The log file tells of the changes; standard error
+// is the caller's.
+func adminStdio(ctx context.Context, stateDir string) error {
+	events := event.NewHub(event.Options{
+		Level:   event.Info,
+		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
+	})
+	defer closeEvents(events)
+	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	setLogLevel(events, store.Current())
+	store.AddEffect(logLevel{events})
+
+	admin := adminapi.NewServer(adminapi.Gateway{
+		Store:    store,
+		Events:   events,
+		Tunnels:  tunnel.NewTable(),
+		Counters: &tunnel.Counters{},
+		Status: adminapi.Status{
+			Version:    version,
+			Started:    time.Now(),
+			ConfigFile: osdefaults.ConfigFile(stateDir),
+			State:      func() adminv1.GetStatusResponse_State { return adminv1.GetStatusResponse_STOPPED },
+			Addresses:  func() []string { return nil },
+		},
+	}, localsock.StdioCredentials())
+	defer stopAdmin(admin, events)
+	if err := admin.Serve(localsock.StdioListener()); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil // the input has ended
+}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binaries is the folder with the two programs as they ship, built once for all tests of this package.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "omsgateway-test")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "omsgateway/server", "omsgateway/ctl")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
+			return 1
+		}
+		for from, to := range map[string]string{"server": "omsgateway", "ctl": "omsgwctl"} {
+			if err := os.Rename(filepath.Join(dir, from+exe()), filepath.Join(dir, to+exe())); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+		}
+		if err := os.Chmod(dir, 0o755); err != nil { // other accounts run the programs too //nolint:gosec // see above
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		binaries = dir
+		return m.Run()
+	}())
+}
+
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// TestStories runs the user stories in testdata/story: each starts real gateways and TLS servers and drives them with the real
+// programs. Besides the commands of testscript a story has
+//
+//	gateway NAME [FLAG...]   start a gateway whose state is in $WORK/NAME; sets PROXY (host:port) and OMSGATEWAY_ADDRESS
+//	stop NAME                ask it to stop, as a service manager does, and wait for a clean end
+//	kill NAME                end it at once
+//	log NAME REGEXP          wait until a line of its log matches
+//	origin [NAME]            start a TLS server; sets ORIGIN (localhost:port), ORIGIN_IP, and CA for curl --cacert
+//	exits CODE PROGRAM...    run a program that must end with this exit code
+//	send FILE                send a file to PROXY as it is, print what comes back until the end
+//	hold NAME HOST:PORT      open a tunnel through PROXY to the echo server behind it and keep it open
+//	echo NAME TEXT           send a text through that tunnel; it must come back
+//	ended NAME               the tunnel must have been closed from the other side
+//
+// $SHARED is a folder that other accounts can reach; [curl], [setpriv] and [root] are conditions.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "story"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			env.Values[story{}] = &story{gateways: map[string]*gateway{}, tunnels: map[string]*heldTunnel{}}
+			env.Defer(func() { env.Values[story{}].(*story).end() })
+			// A folder that other accounts can reach too.
+			shared, err := os.MkdirTemp("", "omsgateway-story")
+			if err != nil {
+				return err
+			}
+			env.Setenv("SHARED", shared)
+			env.Defer(func() { _ = os.RemoveAll(shared) })
+			return os.Chmod(shared, 0o755) //nolint:gosec // see above
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "curl", "setpriv":
+				_, err := exec.LookPath(name)
+				if err != nil && os.Getenv("OMSGATEWAY_TEST_REQUIRE") == "all" {
+					return false, fmt.Errorf("%s is required: %w", name, err)
+				}
+				return err == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"gateway": func(ts *testscript.TestScript, neg bool, args []string) { of(ts, false).gateway(ts, neg, args) },
+			"exits":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).exits(ts, args) },
+			"stop":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).stop(ts, args) },
+			"kill":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).kill(ts, args) },
+			"log":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).log(ts, args) },
+			"origin":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).origin(ts, args) },
+			"send":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).send(ts, args) },
+			"hold":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).hold(ts, args) },
+			"echo":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).echo(ts, args) },
+			"ended":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).ended(ts, args) },
+		},
+	})
+}
+
+// patience bounds every wait of a story.
+const patience = 20 * time.Second
+
+// story is what one script has started.
+type story struct {
+	gateways map[string]*gateway
+	tunnels  map[string]*heldTunnel
+	closers  []io.Closer
+}
+
+func of(ts *testscript.TestScript, neg bool) *story {
+	if neg {
+		ts.Fatalf("this command cannot be negated")
+	}
+	return ts.Value(story{}).(*story)
+}
+
+func (s *story) end() {
+	for _, t := range s.tunnels {
+		_ = t.conn.Close()
+	}
+	for _, g := range s.gateways {
+		_ = g.process.Kill()
+		<-g.ended
+	}
+	for _, c := range s.closers {
+		_ = c.Close()
+	}
+}
+
+// gateway is a running process of the real program.
+type gateway struct {
+	process *os.Process
+	log     *syncBuffer
+	ended   chan struct{}
+	err     error // of the process, when ended is closed
+}
+
+// gateway alone can be negated: the gateway must refuse to start then.
+func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: gateway NAME [FLAG...]")
+	}
+	dir := ts.MkAbs(args[0])
+	flags := append([]string{"--state-dir", dir}, args[1:]...)
+	if !strings.Contains(strings.Join(args, " "), "--listen") {
+		flags = append(flags, "--listen", "127.0.0.1:0")
+	}
+	g, err := startGateway(flags...)
+	ts.Check(err)
+	s.gateways[args[0]] = g
+	line, err := g.log.wait(g.ended, regexp.MustCompile(`started and listens on (\S+)`))
+	if neg {
+		if err == nil {
+			ts.Fatalf("the gateway has started")
+		}
+		return
+	}
+	if err != nil {
+		ts.Fatalf("the gateway does not start: %v\n%s", err, g.log)
+	}
+	ts.Setenv("PROXY", line[1])
+	ts.Setenv("OMSGATEWAY_ADDRESS", "unix:"+filepath.Join(dir, "admin.sock"))
+}
+
+func startGateway(flags ...string) (*gateway, error) {
+	cmd := exec.Command(filepath.Join(binaries, "omsgateway"+exe()), flags...)
+	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
+	cmd.Stderr = g.log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	g.process = cmd.Process
+	go func() {
+		g.err = cmd.Wait()
+		close(g.ended)
+	}()
+	return g, nil
+}
+
+func (s *story) of(ts *testscript.TestScript, args []string, n int, usage string) *gateway {
+	if len(args) != n {
+		ts.Fatalf("usage: %s", usage)
+	}
+	g := s.gateways[args[0]]
+	if g == nil {
+		ts.Fatalf("there is no gateway %s", args[0])
+	}
+	return g
+}
+
+func (s *story) stop(ts *testscript.TestScript, args []string) {
+	g := s.of(ts, args, 1, "stop NAME")
+	ts.Check(g.process.Signal(syscall.SIGTERM))
+	select {
+	case <-g.ended:
+	case <-time.After(patience):
+		ts.Fatalf("the gateway does not stop\n%s", g.log)
+	}
+	if g.err != nil {
+		ts.Fatalf("the gateway ended with %v\n%s", g.err, g.log)
+	}
+}
+
+func (s *story) kill(ts *testscript.TestScript, args []string) {
+	g := s.of(ts, args, 1, "kill NAME")
+	ts.Check(g.process.Kill())
+	<-g.ended
+}
+
+func (s *story) exits(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func (s *story) log(ts *testscript.TestScript, args []string) {
+	g := s.of(ts, args, 2, "log NAME REGEXP")
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	if _, err := g.log.wait(g.ended, pattern); err != nil {
+		ts.Fatalf("no line of the log matches %s: %v\n%s", args[1], err, g.log)
+	}
+}
+
+func (s *story) origin(ts *testscript.TestScript, args []string) {
+	suffix := ""
+	if len(args) == 1 {
+		suffix = "_" + args[0]
+	}
+	o, err := newOrigin()
+	ts.Check(err)
+	s.closers = append(s.closers, o)
+	ca := ts.MkAbs("ca" + suffix + ".pem")
+	ts.Check(os.WriteFile(ca, o.ca, 0o600))
+	ts.Setenv("CA"+suffix, ca)
+	ts.Setenv("ORIGIN"+suffix, "localhost:"+o.port)
+	ts.Setenv("ORIGIN_IP"+suffix, "127.0.0.1:"+o.port)
+}
+
+func (s *story) send(ts *testscript.TestScript, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: send FILE")
+	}
+	conn, err := net.DialTimeout("tcp", ts.Getenv("PROXY"), patience)
+	ts.Check(err)
+	defer conn.Close()
+	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n"))
+	ts.Check(err)
+	answer, err := io.ReadAll(conn)
+	ts.Check(err)
+	_, _ = ts.Stdout().Write(bytes.ReplaceAll(answer, []byte("\r\n"), []byte("\n")))
+}
+
+// heldTunnel is an open tunnel to an echo server.
+type heldTunnel struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+func (s *story) hold(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: hold NAME HOST:PORT")
+	}
+	t, err := openTunnel(ts.Getenv("PROXY"), args[1])
+	ts.Check(err)
+	s.tunnels[args[0]] = t
+}
+
+func openTunnel(proxy, target string) (*heldTunnel, error) {
+	conn, err := net.DialTimeout("tcp", proxy, patience)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	secure, err := connectTLS(conn, target)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return &heldTunnel{conn: secure, reader: bufio.NewReader(secure)}, nil
+}
+
+func (t *heldTunnel) echo(text string) error {
+	_ = t.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprintf(t.conn, "ECHO %s\n", text); err != nil {
+		return err
+	}
+	line, err := t.reader.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if got := strings.TrimSuffix(line, "\n"); got != text {
+		return fmt.Errorf("sent %q, got %q", text, got)
+	}
+	return nil
+}
+
+func (s *story) echo(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 || s.tunnels[args[0]] == nil {
+		ts.Fatalf("usage: echo NAME TEXT, after hold NAME")
+	}
+	ts.Check(s.tunnels[args[0]].echo(args[1]))
+}
+
+func (s *story) ended(ts *testscript.TestScript, args []string) {
+	if len(args) != 1 || s.tunnels[args[0]] == nil {
+		ts.Fatalf("usage: ended NAME, after hold NAME")
+	}
+	t := s.tunnels[args[0]]
+	ts.Check(t.conn.SetReadDeadline(time.Now().Add(patience)))
+	if _, err := t.reader.ReadByte(); err == nil || os.IsTimeout(err) {
+		ts.Fatalf("the tunnel is still open (%v)", err)
+	}
+}
