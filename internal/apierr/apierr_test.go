@@ -187,7 +187,8 @@ func TestStatusRoundTrip(t *testing.T) {
 			if status.Code(got) != test.want.Code {
 				t.Errorf("status.Code sees %v", status.Code(got))
 			}
-			if apierr.FromStatus(fmt.Errorf("again: %w", got)) != error(got) {
+			again, ok := apierr.FromStatus(fmt.Errorf("again: %w", got)).(*apierr.Error) //nolint:errorlint // itself, not what it wraps
+			if !ok || again != got {
 				t.Error("a second FromStatus changes the error")
 			}
 		})

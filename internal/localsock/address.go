@@ -1,7 +1,6 @@
 package localsock
 
 import (
-	"errors"
 	"strings"
 
 	"omsgateway/internal/reason"
@@ -19,8 +18,3 @@ func pathOf(address string) (string, error) {
 	}
 	return path, nil
 }
-
-var (
-	errNoPipes   = errors.New("named pipes exist only on Windows")
-	errNoSockets = errors.New("the gateway uses no unix sockets on Windows")
-)

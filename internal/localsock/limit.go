@@ -78,12 +78,13 @@ func (l *limiter) admit(caller Caller) (as Caller, over bool, release func(), er
 		key = "" // no user's key
 	}
 	limit, whom := l.perUser, caller.Name
-	if l.open >= l.total {
+	if l.users[key] < l.perUser {
+		if l.open < l.total {
+			l.open++
+			l.users[key]++
+			return caller, false, func() { l.leave(key) }, nil
+		}
 		limit, whom = l.total, "all callers together"
-	} else if l.users[key] < l.perUser {
-		l.open++
-		l.users[key]++
-		return caller, false, func() { l.leave(key) }, nil
 	}
 	refusal := reason.New(reason.TooManyCalls, "limit", strconv.Itoa(limit), "caller", whom)
 	if l.refusals >= maxRefusals {

@@ -21,7 +21,7 @@ const maxPath = 107
 func systemPath(kind, name string) (string, error) {
 	switch {
 	case kind != "unix":
-		return "", errNoPipes
+		return "", errors.New("named pipes exist only on Windows")
 	case strings.HasPrefix(name, "@"):
 		return "", errors.New("the socket needs a path: an abstract one has no folder that protects it")
 	case len(name) > maxPath:
@@ -81,7 +81,7 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is in the way of the admin socket: it is not a socket; move it away or use another --address", path)
 	}
-	conn, err := net.Dial("unix", path)
+	conn, err := new(net.Dialer).DialContext(context.Background(), "unix", path) // answers at once
 	if err == nil {
 		_ = conn.Close()
 	}

@@ -26,7 +26,7 @@ func systemPath(kind, name string) (string, error) {
 	path := `\\.\pipe\` + name
 	switch {
 	case kind != "npipe":
-		return "", errNoSockets
+		return "", errors.New("the gateway uses no unix sockets on Windows")
 	case strings.Contains(name, `\`):
 		return "", errors.New("the name of a pipe has no backslash")
 	case len(path) > maxPath:

@@ -12,49 +12,42 @@ import (
 // system has them for pipes (not on Windows).
 func PipeConn(r, w *os.File) net.Conn { return &pipeConn{r: r, w: w, closed: make(chan struct{})} }
 
-// StdioListener is a listener whose one connection is this process's standard input and output. Its second Accept answers
-// net.ErrClosed when that connection or the listener is closed. Nothing else may use the two streams.
+// StdioListener is a listener whose one connection is this process's standard input and output. Its second Accept waits until
+// that connection or the listener is closed, and answers net.ErrClosed. Nothing else may use the two streams.
 func StdioListener() net.Listener {
-	conn := &pipeConn{
-		r:      closable(os.Stdin),
-		w:      closable(os.Stdout),
+	l := &stdioListener{
+		conn:   &pipeConn{r: closable(os.Stdin), w: closable(os.Stdout), closed: make(chan struct{})},
+		conns:  make(chan net.Conn, 1),
 		closed: make(chan struct{}),
 	}
-	conns := make(chan net.Conn, 1)
-	conns <- conn
-	return stdioListener{conn, conns}
+	l.conns <- l.conn
+	return l
 }
 
 type stdioListener struct {
-	conn  *pipeConn
-	conns chan net.Conn
+	conn   *pipeConn
+	conns  chan net.Conn // has conn until it is accepted
+	once   sync.Once
+	closed chan struct{}
 }
 
-func (l stdioListener) Accept() (net.Conn, error) {
-	select {
-	case <-l.conn.closed: // both may be ready: closed comes first
-		return nil, net.ErrClosed
-	default:
-	}
+func (l *stdioListener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-l.conns:
 		return conn, nil
 	case <-l.conn.closed:
-		return nil, net.ErrClosed
+	case <-l.closed:
 	}
+	return nil, net.ErrClosed
 }
 
-// Close closes the connection only if nobody has accepted it.
-func (l stdioListener) Close() error {
-	select {
-	case conn := <-l.conns:
-		return conn.Close()
-	default:
-		return nil
-	}
+// Close leaves the connection to whom has accepted it.
+func (l *stdioListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
 }
 
-func (l stdioListener) Addr() net.Addr { return pipeAddr{} }
+func (*stdioListener) Addr() net.Addr { return pipeAddr{} }
 
 type pipeConn struct {
 	r, w   *os.File

@@ -1,0 +1,76 @@
+package localsock_test
+
+import (
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"omsgateway/internal/localsock"
+)
+
+func TestOneUserCannotUseUpTheTotal(t *testing.T) {
+	needRoot(t)
+	read := gid(t, testRules.ReadGroup)
+	address := serve(t, localsock.ServerCredentials(testRules),
+		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+
+	// Two strangers share what one user may have, whatever their ids are, and are told what they lack.
+	for uid := uint32(stranger); uid < stranger+4; uid++ {
+		if got, _ := hold(t, address, uid); !strings.Contains(got, "may not change anything; members of the group daemon") {
+			t.Errorf("stranger %d is told %q", uid, got)
+		}
+	}
+	// A reader has two connections, and is told why there is no third.
+	_, end := hold(t, address, 60000, read)
+	hold(t, address, 60000, read)
+	const tooMany = "uid:60000 by unix socket, none: too many connections to the admin API: 2 is the limit for uid:60000"
+	if got, _ := hold(t, address, 60000, read); got != tooMany {
+		t.Errorf("got  %s\nwant %s", got, tooMany)
+	}
+	// Now four are open in all.
+	const full = "root by unix socket, none: too many connections to the admin API: 4 is the limit for all callers together"
+	if got := ask(address); got != full {
+		t.Errorf("got  %s\nwant %s", got, full)
+	}
+	end()
+	awaitAnswer(t, address, "root by unix socket, change")
+}
+
+// A flood of connections of one stranger, whom the total could be lost to while he is not known yet, disturbs nobody.
+func TestFlood(t *testing.T) {
+	needRoot(t)
+	address := serve(t, localsock.ServerCredentials(testRules),
+		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+	flood := process(t, "flood", address, syscall.Credential{Uid: stranger, Gid: stranger})
+	stdin, err := flood.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := flood.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if got, want := ask(address), "root by unix socket, change"; got != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+	stdin.Close()
+	if err := flood.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitAnswer asks until the server has noticed that another connection has ended.
+func awaitAnswer(t *testing.T, address, want string) {
+	t.Helper()
+	for {
+		got := ask(address)
+		if got == want {
+			return
+		}
+		if t.Context().Err() != nil || !strings.Contains(got, "too many connections") {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+}
