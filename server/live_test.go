@@ -1,29 +1,28 @@
 package main
 
 import (
-	"context"
+	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"omsgateway/internal/adminclient"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
-// running is a gateway for a Go test, with a client of its admin API.
+// running is a gateway for a Go test.
 type running struct {
 	*gateway
 	proxy   string
 	address string
-	admin   *adminclient.Client
 }
 
 func runGateway(t *testing.T, flags ...string) *running {
@@ -41,13 +40,7 @@ func runGateway(t *testing.T, flags ...string) *running {
 	if err != nil {
 		t.Fatalf("the gateway does not start: %v\n%s", err, g.log)
 	}
-	r := &running{gateway: g, proxy: line[1], address: "unix:" + filepath.Join(dir, "admin.sock")}
-	r.admin, err = adminclient.Dial(t.Context(), adminclient.Options{Address: r.address})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.admin.Close() })
-	return r
+	return &running{gateway: g, proxy: line[1], address: "unix:" + filepath.Join(dir, "admin.sock")}
 }
 
 func (r *running) stop(t *testing.T) {
@@ -117,21 +110,67 @@ func TestChangesCutNoTunnel(t *testing.T) {
 	for err := range failed {
 		t.Errorf("a tunnel was cut: %v", err)
 	}
-	resp, err := r.admin.Tunnels.ListTunnels(t.Context(), &adminv1.ListTunnelsRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := len(resp.GetTunnels()); got != tunnels {
+	if got := strings.Count(omsgwctl(t, r, "tunnel", "list", "--json"), `"openedAt"`); got != tunnels {
 		t.Errorf("%d tunnels are open, want %d", got, tunnels)
 	}
 }
 
-func omsgwctl(t *testing.T, r *running, args ...string) {
+// omsgwctl runs the real program and answers its standard output.
+func omsgwctl(t *testing.T, r *running, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), append([]string{"--address", r.address}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("omsgwctl %v: %v\n%s", args, err, out)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("omsgwctl %v: %v\n%s", args, err, stderr.String())
 	}
+	return string(out)
+}
+
+// batch is a running omsgwctl batch.
+type batch struct {
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func startBatch(t *testing.T, r *running) *batch {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), "--address", r.address, "batch")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	b := &batch{in: in, out: bufio.NewScanner(out)}
+	if !b.out.Scan() || !strings.Contains(b.out.Text(), `"hello"`) {
+		t.Fatalf("batch greets with %q, %v", b.out.Text(), b.out.Err())
+	}
+	return b
+}
+
+// call makes one call with params in JSON.
+func (b *batch) call(method, params string) error {
+	if _, err := fmt.Fprintf(b.in, `{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`+"\n", method, params); err != nil {
+		return err
+	}
+	if !b.out.Scan() {
+		return fmt.Errorf("batch has ended: %w", cmp.Or(b.out.Err(), io.EOF))
+	}
+	if !strings.Contains(b.out.Text(), `"result"`) {
+		return errors.New(b.out.Text())
+	}
+	return nil
 }
 
 // TestEachConnectSeesOneSnapshot goes through three configurations, back and forth: the host allowed while loopback is not, no
@@ -141,30 +180,15 @@ func TestEachConnectSeesOneSnapshot(t *testing.T) {
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "LogLevel=Error")
 	target := "localhost:" + o.port
-	host := &adminv1.AllowedHost{Host: target}
-
-	add := func(ctx context.Context) error {
-		_, err := r.admin.Hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: []*adminv1.AllowedHost{host}})
-		return err
-	}
-	remove := func(ctx context.Context) error {
-		_, err := r.admin.Hosts.RemoveAllowedHosts(ctx, &adminv1.RemoveAllowedHostsRequest{Hosts: []string{target}})
-		return err
-	}
-	set := func(value string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			_, err := r.admin.Settings.SetSetting(ctx, &adminv1.SetSettingRequest{Key: "AllowLoopbackTargets", Value: value})
-			return err
-		}
-	}
+	b := startBatch(t, r)
 	steps := []struct {
-		change func(context.Context) error
-		reason string // that the next CONNECT must get
+		method, params string
+		reason         string // that the next CONNECT must get
 	}{
-		{add, "ADDRESS_NOT_ALLOWED"},
-		{remove, "HOST_NOT_ALLOWED"},
-		{set("On"), "HOST_NOT_ALLOWED"},
-		{set("Off"), "HOST_NOT_ALLOWED"},
+		{"AllowedHostService/AddAllowedHosts", `{"hosts":[{"host":"` + target + `"}]}`, "ADDRESS_NOT_ALLOWED"},
+		{"AllowedHostService/RemoveAllowedHosts", `{"hosts":["` + target + `"]}`, "HOST_NOT_ALLOWED"},
+		{"SettingService/SetSetting", `{"key":"AllowLoopbackTargets","value":"On"}`, "HOST_NOT_ALLOWED"},
+		{"SettingService/SetSetting", `{"key":"AllowLoopbackTargets","value":"Off"}`, "HOST_NOT_ALLOWED"},
 	}
 
 	var left, addressRefused, hostRefused atomic.Int64
@@ -189,7 +213,7 @@ func TestEachConnectSeesOneSnapshot(t *testing.T) {
 	}
 	for i := range changes {
 		step := steps[i%len(steps)]
-		if err := step.change(t.Context()); err != nil {
+		if err := b.call(step.method, step.params); err != nil {
 			t.Fatal(err)
 		}
 		why, err := refusedReason(r.proxy, target)

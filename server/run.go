@@ -16,7 +16,6 @@ import (
 	"omsgateway/internal/splice"
 	"omsgateway/internal/tunnel"
 	"omsgateway/internal/upstream"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 	"omsgateway/server/adminapi"
 	"omsgateway/server/forward"
 )
@@ -84,7 +83,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	var state atomic.Int32
-	state.Store(int32(adminv1.GetStatusResponse_RUNNING))
+	state.Store(int32(adminapi.Running))
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:    store,
 		Events:   events,
@@ -94,7 +93,7 @@ func run(ctx context.Context, o options) (err error) {
 			Version:    version,
 			Started:    time.Now(),
 			ConfigFile: osdefaults.ConfigFile(o.stateDir),
-			State:      func() adminv1.GetStatusResponse_State { return adminv1.GetStatusResponse_State(state.Load()) },
+			State:      func() adminapi.State { return adminapi.State(state.Load()) },
 			Addresses:  door.addresses,
 		},
 	}, localsock.ServerCredentials(localsock.Rules{ChangeGroup: osdefaults.AdminGroup, ReadGroup: osdefaults.ReadGroup}))
@@ -115,7 +114,7 @@ func run(ctx context.Context, o options) (err error) {
 	<-ctx.Done()
 
 	// The end: no new client, then the tunnels, then the admin API, so that status can be asked while tunnels drain.
-	state.Store(int32(adminv1.GetStatusResponse_DRAINING))
+	state.Store(int32(adminapi.Draining))
 	drain := store.Current().Policy.Limits().DrainTimeout
 	orders.stopping(drain)
 	door.close()

@@ -11,7 +11,6 @@ import (
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 	"omsgateway/server/adminapi"
 )
 
@@ -40,7 +39,7 @@ func adminStdio(ctx context.Context, stateDir string) error {
 			Version:    version,
 			Started:    time.Now(),
 			ConfigFile: osdefaults.ConfigFile(stateDir),
-			State:      func() adminv1.GetStatusResponse_State { return adminv1.GetStatusResponse_STOPPED },
+			State:      func() adminapi.State { return adminapi.Stopped },
 			Addresses:  func() []string { return nil },
 		},
 	}, localsock.StdioCredentials())

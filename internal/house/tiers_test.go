@@ -35,8 +35,9 @@ var tiers = [][]string{
 	{"internal/config"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
-		"internal/clientcert", adminv1,
+		adminv1,
 	},
+	{"internal/clientcert"},
 	{"internal/reason"},
 }
 

@@ -39,9 +39,19 @@ type Status struct {
 	Version    string
 	Started    time.Time
 	ConfigFile string
-	State      func() adminv1.GetStatusResponse_State
+	State      func() State
 	Addresses  func() []string // where clients can connect
 }
+
+// State is what the gateway does at the moment.
+type State = adminv1.GetStatusResponse_State
+
+// The states.
+const (
+	Running  = adminv1.GetStatusResponse_RUNNING  // it accepts connections
+	Draining = adminv1.GetStatusResponse_DRAINING // it lets busy tunnels end
+	Stopped  = adminv1.GetStatusResponse_STOPPED  // no gateway runs; the API is stood in for
+)
 
 // Server is a gRPC server with all services of the API.
 type Server struct {

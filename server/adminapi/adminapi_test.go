@@ -37,12 +37,12 @@ type api struct {
 	adminapi.Gateway
 	server *adminapi.Server
 	conn   *grpc.ClientConn
-	state  func() adminv1.GetStatusResponse_State
+	state  func() adminapi.State
 }
 
 func start(t *testing.T) *api {
 	t.Helper()
-	a := &api{state: func() adminv1.GetStatusResponse_State { return adminv1.GetStatusResponse_RUNNING }}
+	a := &api{state: func() adminapi.State { return adminapi.Running }}
 	a.Events = event.NewHub(event.Options{Level: event.Debug})
 	store, err := settings.Open(settings.Options{Dir: t.TempDir(), Events: a.Events})
 	if err != nil {
@@ -52,7 +52,7 @@ func start(t *testing.T) *api {
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",
 		Started:   time.Now(),
-		State:     func() adminv1.GetStatusResponse_State { return a.state() },
+		State:     func() adminapi.State { return a.state() },
 		Addresses: func() []string { return []string{"127.0.0.1:8080"} },
 	}
 	a.server = adminapi.NewServer(a.Gateway, localsock.ServerCredentials(localsock.Rules{}))
@@ -321,7 +321,7 @@ func TestTunnelFilters(t *testing.T) {
 
 func TestPanicTellsTheCallerNothing(t *testing.T) {
 	a, ctx := start(t), t.Context()
-	a.state = func() adminv1.GetStatusResponse_State { panic("a secret of the program") }
+	a.state = func() adminapi.State { panic("a secret of the program") }
 	_, err := adminv1.NewStatusServiceClient(a.conn).GetStatus(ctx, &adminv1.GetStatusRequest{})
 	check(t, err, codes.Internal, reason.Internal)
 	if strings.Contains(err.Error(), "secret") {
@@ -342,7 +342,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &adminv1.GetStatusResponse{
-		Version: "1.2.3", State: adminv1.GetStatusResponse_RUNNING, ListenAddresses: []string{"127.0.0.1:8080"},
+		Version: "1.2.3", State: adminapi.Running, ListenAddresses: []string{"127.0.0.1:8080"},
 		Etag: a.Store.Current().Etag, Errors: 1, RefusalsByReason: map[string]int64{"HOST_NOT_ALLOWED": 1},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(got, "started_at", "uptime")); diff != "" {
