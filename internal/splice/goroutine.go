@@ -62,6 +62,7 @@ type relay struct {
 	conns   [2]net.Conn
 	heads   [2][]byte
 	ending  atomic.Pointer[ending] // set once, by the first cause
+	sealing [2]atomic.Bool         // by side: no more is written to it, and that is being passed on
 	copying atomic.Int32           // directions that have not finished
 	running atomic.Int32           // goroutines
 }
@@ -129,11 +130,16 @@ func (r *relay) copy(from side) (End, error) {
 		if !errors.Is(readErr, io.EOF) && !errors.Is(readErr, io.ErrUnexpectedEOF) {
 			return from.failure("reading from", readErr)
 		}
+		// The system tells of a reset once. If the other goroutine met it in a write, this one reads the end of the stream.
+		if hungUp(r.conns[from]) && !r.sealing[from].Load() {
+			return from.failure("reading from", errReset)
+		}
 		half, ok := dst.(interface{ CloseWrite() error })
 		if !ok {
 			r.stop(EndFinished, nil)
 			return EndFinished, nil
 		}
+		r.sealing[to].Store(true)
 		if err := half.CloseWrite(); err != nil {
 			return to.failure("finishing", err)
 		}

@@ -34,6 +34,11 @@ func (s *source) read() (b *buffer, n int, err error) {
 // watch does not watch: a reset after the end of the stream shows in the next write.
 func watch(net.Conn) error { return nil }
 
+// hungUp need not tell a reset from the end of a stream: here every read after a reset says so.
+func hungUp(net.Conn) bool { return false }
+
+const errReset = windows.WSAECONNRESET
+
 // isReset tells whether err says that the peer reset the connection, or that the system gave it up for one.
 func isReset(err error) bool {
 	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) ||

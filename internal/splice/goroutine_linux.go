@@ -1,5 +1,3 @@
-//go:build unix
-
 package splice
 
 import (
@@ -69,18 +67,37 @@ func watch(c net.Conn) error {
 	}
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {
-		fds := []unix.PollFd{{Fd: int32(fd)}}
-		_, err := ignoringEINTR(func() (int, error) { return unix.Poll(fds, 0) })
-		if err != nil {
-			failed = os.NewSyscallError("poll", err)
-			return true
-		}
-		if fds[0].Revents&unix.POLLERR != 0 {
+		events := poll(int(fd))
+		if events&unix.POLLERR != 0 {
 			failed = socketError(int(fd))
 		}
-		return fds[0].Revents != 0
+		return events != 0
 	})
 	return errors.Join(failed, err)
+}
+
+// hungUp tells whether a TCP connection is over in both directions: each side has finished, or it was reset.
+func hungUp(c net.Conn) bool {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var events int16
+	_ = raw.Control(func(fd uintptr) { events = poll(int(fd)) })
+	return events&unix.POLLHUP != 0
+}
+
+// poll is what poll(2) tells unasked: POLLERR, POLLHUP and POLLNVAL.
+func poll(fd int) int16 {
+	fds := []unix.PollFd{{Fd: int32(fd)}}
+	if _, err := ignoringEINTR(func() (int, error) { return unix.Poll(fds, 0) }); err != nil {
+		return unix.POLLNVAL
+	}
+	return fds[0].Revents
 }
 
 // socketError takes the error that a socket has pending; nil if there is none.
@@ -103,6 +120,8 @@ func ignoringEINTR(call func() (int, error)) (int, error) {
 		}
 	}
 }
+
+const errReset = unix.ECONNRESET
 
 // isReset tells whether err says that the peer reset the connection. A write after the reset was seen fails with EPIPE, a
 // shutdown with ENOTCONN.

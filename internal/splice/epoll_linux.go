@@ -1,0 +1,179 @@
+package splice
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// epollEngine moves the bytes of TCP pairs on a few loops, one for each processor that Go uses. A pair belongs to one loop
+// for life, and nothing but that loop's goroutine touches its sockets. While it waits it owns its two descriptors and no
+// goroutine, pipe or buffer. Any other pair goes to the goroutine engine.
+//
+// How a loop works: it holds the sockets of its pairs in an epoll instance of its own, edge-triggered, and the descriptor of
+// that instance waits in the runtime's poller, so that no thread blocks. An edge only sets a flag of the pair (readable, no
+// longer blocked); the flags are cleared when the kernel answers EAGAIN, and work is done for as long as they stand. So no
+// event is lost when a pair's turn ends before its bytes do.
+type epollEngine struct {
+	register *register
+	others   *goroutineEngine
+	loops    []*loop
+	joined   atomic.Uint32
+	shut     sync.Once
+}
+
+func newEpollEngine() (*epollEngine, error) {
+	r := newRegister()
+	e := &epollEngine{register: r, others: newGoroutineEngine(r)}
+	for range runtime.GOMAXPROCS(0) {
+		l, err := newLoop(r, max(minPipes, maxPipes/runtime.GOMAXPROCS(0)))
+		if err != nil {
+			_ = e.Close()
+			return nil, fmt.Errorf("preparing to carry tunnels: %w", err)
+		}
+		e.loops = append(e.loops, l)
+		go l.run()
+	}
+	return e, nil
+}
+
+func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
+	c, ok1 := client.(*net.TCPConn)
+	t, ok2 := target.(*net.TCPConn)
+	if !ok1 || !ok2 {
+		return e.others.Join(client, target, o)
+	}
+	fds, err := takeOut(c, t)
+	if err != nil {
+		if o.Fallback != nil {
+			o.Fallback(err)
+		}
+		return e.others.Join(client, target, o)
+	}
+	p := &spliced{
+		Pair:     Pair{idle: o.Idle, done: o.Done},
+		loop:     e.loops[e.joined.Add(1)%uint32(len(e.loops))],
+		fallback: o.Fallback,
+		fds:      fds,
+		flows:    [2]flow{{memory: o.ClientHead}, {memory: o.TargetHead}},
+	}
+	p.stopper = p
+	if !e.register.enter(&p.Pair) {
+		p.stop(EndClosed, net.ErrClosed)
+	}
+	p.loop.add(p)
+	return &p.Pair
+}
+
+func (e *epollEngine) Close() error {
+	e.register.close()
+	e.shut.Do(func() {
+		for _, l := range e.loops {
+			l.close()
+		}
+	})
+	return nil
+}
+
+// takeOut takes the sockets out of the runtime's poller: it duplicates both descriptors and closes the connections. If it
+// fails, the connections are as they were.
+func takeOut(conns ...*net.TCPConn) (fds [2]int, err error) {
+	for i, c := range conns {
+		fd, err := duplicate(c)
+		if err != nil {
+			for _, fd := range fds[:i] {
+				_ = unix.Close(fd)
+			}
+			return fds, err
+		}
+		fds[i] = fd
+	}
+	for _, c := range conns {
+		_ = c.Close() // the duplicate keeps the connection
+	}
+	return fds, nil
+}
+
+func duplicate(c *net.TCPConn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var fd int
+	var dupErr error
+	err = raw.Control(func(own uintptr) {
+		fd, dupErr = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err := errors.Join(err, os.NewSyscallError("fcntl", dupErr)); err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
+// spliced is a pair of the epoll engine.
+type spliced struct {
+	Pair
+	loop     *loop
+	ending   atomic.Pointer[ending] // set once, by the first cause
+	fallback func(error)
+
+	// Guarded by the loop's lock.
+	attached bool
+	ticket   ticket
+
+	// Of the loop's goroutine alone, once the pair is attached.
+	fds     [2]int
+	flows   [2]flow // by the side they come from
+	watched [2]bool // whether room to write makes an event
+	copying bool    // splice cannot move this pair
+	over    bool    // the loop has closed it
+}
+
+// flow is one direction of a pair. At most one of memory and pipe holds bytes that were read and not written.
+type flow struct {
+	memory   []byte
+	pipe     *pipe
+	readable bool // the kernel may have bytes, the end of the stream or an error
+	blocked  bool // the kernel took no more; an event will tell when it does
+	ended    bool // the end of the stream was read
+	finished bool // and passed on
+	bulk     bool // the last read found much
+	queued   bool // waits for another turn
+}
+
+// stop leaves the ending to the loop, unless the pair is not attached: then add finds it, or the pair is over already.
+func (p *spliced) stop(end End, err error) {
+	if !p.ending.CompareAndSwap(nil, &ending{end, err}) {
+		return
+	}
+	l := p.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.attached {
+		l.stopped = append(l.stopped, p)
+		l.wake()
+	}
+}
+
+// close closes the sockets and reports; the loop does not know the pair any more.
+func (p *spliced) close() {
+	how := p.ending.Load()
+	for _, fd := range p.fds {
+		if how.end.abrupt() {
+			_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		}
+		_ = unix.Close(fd)
+	}
+	go func() { // Done may take its time
+		if p.done != nil {
+			p.done(p.result(how.end, how.err))
+		}
+		p.register.leave(&p.Pair)
+	}()
+}

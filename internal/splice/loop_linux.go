@@ -1,0 +1,416 @@
+package splice
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// turnBytes is how much one direction moves before the others have their turn.
+const turnBytes = 1 << 20
+
+// ticket names a socket in an epoll event. The generation tells an event of a former pair in the same slot from one of
+// today's, so that an old event finds nothing.
+type ticket struct {
+	slot       int32
+	generation uint32
+}
+
+func (t ticket) event(s side, events uint32) *unix.EpollEvent {
+	return &unix.EpollEvent{Events: events, Fd: t.slot<<1 | int32(s), Pad: int32(t.generation)}
+}
+
+const (
+	onRead  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	onWrite = unix.EPOLLOUT
+	wakeFd  = -1 // what an event of the loop's own eventfd has in place of slot and side
+)
+
+// loop is one epoll instance and the goroutine that serves it.
+type loop struct {
+	register *register
+	epoll    *os.File
+	raw      syscall.RawConn
+	fd       int // of epoll
+	event    int // eventfd; edge-triggered, so that it is written and never read
+	ended    chan struct{}
+
+	mu      sync.Mutex
+	slots   []slot
+	vacant  []int32
+	stopped []*spliced // to be ended
+	quit    bool
+
+	// Of the loop's goroutine alone.
+	now     int64
+	events  [128]unix.EpollEvent
+	edges   [128]edge
+	queue   []turn // directions whose next turn is due
+	served  []turn // the queue before, for its room
+	pipes   pipes
+	scratch []byte
+}
+
+type slot struct {
+	pair       *spliced // nil if vacant
+	generation uint32
+}
+
+// edge is an event whose pair is known.
+type edge struct {
+	pair   *spliced
+	side   side
+	events uint32
+}
+
+// turn is a direction that had more to move than it may at a time.
+type turn struct {
+	pair *spliced
+	from side
+}
+
+func newLoop(r *register, pipes int) (*loop, error) {
+	l := &loop{register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, chunk)}
+	l.pipes.limit = pipes
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	// Only a descriptor in non-blocking mode is taken into the runtime's poller.
+	err = os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
+	l.fd, l.epoll = fd, os.NewFile(uintptr(fd), "epoll")
+	if err == nil {
+		l.raw, err = l.epoll.SyscallConn()
+	}
+	if err == nil {
+		l.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		err = os.NewSyscallError("eventfd", err)
+	}
+	if err == nil {
+		wake := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeFd}
+		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, l.event, &wake))
+	}
+	if err != nil {
+		l.free()
+		return nil, err
+	}
+	return l, nil
+}
+
+// add attaches a pair. The lock is held until both sockets are watched: the loop finds the pair of an event under it, and
+// so does not serve one that is half there.
+func (l *loop) add(p *spliced) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.ending.Load() != nil {
+		p.close()
+		return
+	}
+	if n := len(l.vacant); n > 0 {
+		p.ticket.slot, l.vacant = l.vacant[n-1], l.vacant[:n-1]
+	} else {
+		p.ticket.slot = int32(len(l.slots))
+		l.slots = append(l.slots, slot{})
+	}
+	p.ticket.generation = l.slots[p.ticket.slot].generation
+	l.slots[p.ticket.slot].pair = p
+	p.attached = true
+	for _, s := range []side{client, target} {
+		events := uint32(onRead)
+		if len(p.flows[s.other()].memory) > 0 {
+			events |= onWrite // the first event comes at once and writes the head
+			p.watched[s] = true
+		}
+		if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
+			p.ending.CompareAndSwap(nil, &ending{EndError, os.NewSyscallError("epoll_ctl", err)})
+			l.detach(p)
+			p.close()
+			return
+		}
+	}
+}
+
+// detach gives the pair's slot back; the lock is held.
+func (l *loop) detach(p *spliced) {
+	p.attached = false
+	s := &l.slots[p.ticket.slot]
+	s.pair = nil
+	s.generation++
+	l.vacant = append(l.vacant, p.ticket.slot)
+}
+
+// wake makes the loop look at what the lock guards; the lock is held, since the eventfd is gone when the loop has quit.
+func (l *loop) wake() {
+	one := [8]byte{1} // in the byte order of either kind of machine not 0
+	_, _ = unix.Write(l.event, one[:])
+}
+
+// close ends the loop, which has no pair any more, and waits for its goroutine.
+func (l *loop) close() {
+	l.mu.Lock()
+	l.quit = true
+	l.wake()
+	l.mu.Unlock()
+	<-l.ended
+}
+
+func (l *loop) free() {
+	l.pipes.close()
+	if l.event >= 0 {
+		_ = unix.Close(l.event)
+	}
+	_ = l.epoll.Close()
+}
+
+func (l *loop) run() {
+	defer close(l.ended)
+	defer l.free()
+	// The function runs again whenever the epoll instance has become ready since it began to run.
+	if err := l.raw.Read(func(uintptr) bool { return l.serve() }); err != nil {
+		panic(fmt.Sprintf("splice: waiting for epoll: %v", err)) // nobody else closes it
+	}
+}
+
+// serve does what there is to do. It answers true when the loop is to quit, false when it is to wait: fewer events than
+// there was room for are all there were, and the edge of a later one wakes the loop again.
+func (l *loop) serve() (quit bool) {
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.EpollWait(l.fd, l.events[:], 0) })
+		if err != nil {
+			panic(fmt.Sprintf("splice: epoll_wait: %v", err)) // only wrong arguments make it fail
+		}
+		l.now = l.register.now()
+		edges, stopped, quit := l.resolve(l.events[:n])
+		if quit {
+			return true
+		}
+		for _, p := range stopped {
+			if !p.over {
+				l.end(p)
+			}
+		}
+		for i := range edges {
+			l.handle(&edges[i])
+			edges[i] = edge{}
+		}
+		l.queue, l.served = l.served[:0], l.queue
+		for i, t := range l.served {
+			l.served[i] = turn{}
+			t.pair.flows[t.from].queued = false
+			l.move(t.pair, t.from)
+		}
+		if n < len(l.events) && len(l.queue) == 0 {
+			return false
+		}
+	}
+}
+
+// resolve finds the pairs of events, leaving out those that are gone, and takes what else the lock guards.
+func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*spliced, quit bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	edges = l.edges[:0]
+	for _, e := range events {
+		if e.Fd == wakeFd {
+			continue
+		}
+		s := l.slots[e.Fd>>1]
+		if s.pair != nil && s.generation == uint32(e.Pad) {
+			edges = append(edges, edge{s.pair, side(e.Fd & 1), e.Events})
+		}
+	}
+	stopped, l.stopped = l.stopped, nil
+	return edges, stopped, l.quit
+}
+
+// handle notes what an event says about one socket and moves what can be moved. An error counts as readable and writable,
+// so that bytes that came before it still pass; then it ends the pair even if nothing is left to read or write.
+func (l *loop) handle(e *edge) {
+	p, s := e.pair, e.side
+	if e.events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		p.flows[s].readable = true
+	}
+	if e.events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		p.flows[s.other()].blocked = false
+	}
+	l.move(p, s)
+	l.move(p, s.other())
+	if e.events&unix.EPOLLERR != 0 && !p.over {
+		if err := socketError(p.fds[s]); err != nil {
+			l.fail(p, s, "watching", err)
+		}
+	}
+}
+
+// move gives a direction its turn: it moves bytes until there are none, the receiver takes no more, or it is the turn of
+// others.
+func (l *loop) move(p *spliced, from side) {
+	f := &p.flows[from]
+	for left := turnBytes; !p.over && !f.blocked && !f.finished; {
+		switch {
+		case len(f.memory) > 0 || f.pipe != nil:
+			l.flush(p, from)
+		case f.ended:
+			l.finish(p, from)
+		case !f.readable:
+			return
+		case left <= 0:
+			if !f.queued {
+				f.queued = true
+				l.queue = append(l.queue, turn{p, from})
+			}
+			return
+		default:
+			left -= l.fill(p, from)
+		}
+	}
+}
+
+// fill reads from a direction that holds nothing, and answers how much.
+func (l *loop) fill(p *spliced, from side) int {
+	f := &p.flows[from]
+	if !p.copying {
+		if held := l.pipes.get(); held != nil {
+			n, err := splice(p.fds[from], held.w, chunk)
+			if n > 0 {
+				held.n, held.owner = n, f
+				f.pipe = held
+				l.touch(p)
+				return n
+			}
+			l.pipes.put(held)
+			if !cannotSplice(err) {
+				l.drained(p, from, err)
+				return 0
+			}
+			l.fallBack(p, err)
+		}
+	}
+	n, err := ignoringEINTR(func() (int, error) { return unix.Read(p.fds[from], l.scratch) })
+	if n <= 0 {
+		l.drained(p, from, os.NewSyscallError("read", err))
+		return 0
+	}
+	l.touch(p)
+	f.memory = l.scratch[:n]
+	l.flush(p, from)
+	f.memory = bytes.Clone(f.memory) // the rest; mostly none
+	return n
+}
+
+// drained notes why a read found nothing: not now, never again, or an error.
+func (l *loop) drained(p *spliced, from side, err error) {
+	f := &p.flows[from]
+	switch {
+	case err == nil:
+		f.ended = true
+	case errors.Is(err, unix.EAGAIN):
+		f.readable = false
+	default:
+		l.fail(p, from, "reading from", err)
+	}
+}
+
+// flush writes what the direction holds, as far as the receiver takes it.
+func (l *loop) flush(p *spliced, from side) {
+	f, to := &p.flows[from], from.other()
+	var n int
+	var err error
+	if f.pipe != nil {
+		n, err = splice(f.pipe.r, p.fds[to], f.pipe.n)
+		if cannotSplice(err) {
+			l.fallBack(p, err)
+			l.pipes.empty(f.pipe)
+			return
+		}
+		if n > 0 {
+			if f.pipe.n -= n; f.pipe.n == 0 {
+				l.pipes.put(f.pipe)
+				f.pipe = nil
+			}
+		}
+	} else {
+		n, err = ignoringEINTR(func() (int, error) { return unix.Write(p.fds[to], f.memory) })
+		err = os.NewSyscallError("write", err)
+		if n > 0 {
+			if f.memory = f.memory[n:]; len(f.memory) == 0 {
+				f.memory = nil
+			}
+		}
+	}
+	switch {
+	case n > 0:
+		p.moved[from].Add(int64(n))
+		l.touch(p)
+	case errors.Is(err, unix.EAGAIN):
+		l.block(p, from)
+	default:
+		l.fail(p, to, "writing to", err)
+	}
+}
+
+// block makes a direction wait until its receiver has room. From the first time on the receiver is watched for that; the
+// kernel tells at once if room has come meanwhile.
+func (l *loop) block(p *spliced, from side) {
+	f, to := &p.flows[from], from.other()
+	f.blocked = true
+	if f.pipe != nil {
+		l.pipes.stall(f.pipe)
+	}
+	if p.watched[to] {
+		return
+	}
+	p.watched[to] = true
+	if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_MOD, p.fds[to], p.ticket.event(to, onRead|onWrite)); err != nil {
+		l.fail(p, to, "watching", os.NewSyscallError("epoll_ctl", err))
+	}
+}
+
+// finish passes the end of a stream on.
+func (l *loop) finish(p *spliced, from side) {
+	to := from.other()
+	p.flows[from].finished = true
+	if err := unix.Shutdown(p.fds[to], unix.SHUT_WR); err != nil {
+		l.fail(p, to, "finishing", os.NewSyscallError("shutdown", err))
+	} else if p.flows[to].finished {
+		p.ending.CompareAndSwap(nil, &ending{end: EndFinished})
+		l.end(p)
+	}
+}
+
+func (l *loop) fail(p *spliced, s side, doing string, err error) {
+	end, err := s.failure(doing, err)
+	p.ending.CompareAndSwap(nil, &ending{end, err})
+	l.end(p)
+}
+
+// end closes a pair whose ending is known.
+func (l *loop) end(p *spliced) {
+	p.over = true
+	for i := range p.flows {
+		if f := &p.flows[i]; f.pipe != nil {
+			l.pipes.discard(f.pipe)
+			f.pipe = nil
+		}
+		p.flows[i].memory = nil
+	}
+	l.mu.Lock()
+	l.detach(p)
+	l.mu.Unlock()
+	p.close()
+}
+
+// fallBack gives up splice for a pair.
+func (l *loop) fallBack(p *spliced, cause error) {
+	p.copying = true
+	if p.fallback != nil {
+		p.fallback(cause)
+	}
+}
+
+func (l *loop) touch(p *spliced) { p.active.Store(l.now) }
