@@ -23,8 +23,10 @@ func lock(f *os.File) (held bool, err error) {
 // probe takes a shared lock, which ends when f is closed: Windows cannot be asked for a lock without taking it.
 func probe(f *os.File) (held bool, err error) { return try(f, 0) }
 
+// try locks one byte far beyond the content of f, which others may thus read (a lock on Windows is mandatory).
 func try(f *os.File, flags uint32) (held bool, err error) {
-	err = windows.LockFileEx(windows.Handle(f.Fd()), flags|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
+	at := windows.Overlapped{OffsetHigh: 1 << 30}
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return true, nil
 	}

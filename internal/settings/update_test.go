@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -223,6 +224,9 @@ func TestFailedUpdate(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && test.name == "folder gone" {
+				t.Skip("a folder whose lock file is open cannot be moved on Windows")
+			}
 			events := &recorder{}
 			var log []string
 			f := fixture{
