@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -168,8 +169,8 @@ func TestHeadersAreCut(t *testing.T) {
 			if len(shown) > 2<<10 || len(shown) < 2<<10-4 || !strings.HasSuffix(shown, "...") {
 				t.Errorf("%d bytes of headers, which end with %q", len(shown), shown[len(shown)-9:])
 			}
-			if len(e.Text) > 3<<10 {
-				t.Errorf("%d bytes of text", len(e.Text))
+			if len(e.Text) > 3<<10 || !utf8.ValidString(e.Text) {
+				t.Errorf("%d bytes of text, valid %v", len(e.Text), utf8.ValidString(e.Text))
 			}
 		})
 	}

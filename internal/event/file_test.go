@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -181,6 +182,7 @@ func TestFileThatIsDeletedOrMovedIsMadeAgain(t *testing.T) {
 	}{
 		{"deleted", func() error { return os.Remove(path) }},
 		{"moved", func() error { return os.Rename(path, path+".old") }},
+		{"replaced", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
 		{"folder deleted", func() error { return os.RemoveAll(filepath.Dir(path)) }},
 	}
 	f := openFile(t, path)

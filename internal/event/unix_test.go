@@ -33,6 +33,14 @@ func TestFileFollowsNoLinkAndNoDevice(t *testing.T) {
 		{"link", func(path string) error { return os.Symlink(target, path) }},
 		{"dangling link", func(path string) error { return os.Symlink(filepath.Join(folder, "absent"), path) }},
 		{"fifo", func(path string) error { return syscall.Mkfifo(path, 0o600) }},
+		{"fifo with a reader", func(path string) error {
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				return err
+			}
+			reader, err := os.OpenFile(path, os.O_RDWR, 0)
+			t.Cleanup(func() { _ = reader.Close() })
+			return err
+		}},
 		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }},
 	}
 	for _, test := range tests {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/reason"
@@ -51,21 +52,33 @@ func TestWatchGoesFromTheTailToTheLive(t *testing.T) {
 	}
 }
 
-// Whenever a watch begins while events flow, its sequences have neither a gap nor a duplicate.
+// Whenever a watch begins while events flow, what it gets has neither a gap nor a duplicate that it is not told of.
 func TestWatchHasNoGap(t *testing.T) {
 	h := event.NewHub(event.Options{})
 	defer end(t, h)
-	const total = 3_000
-	done := make(chan struct{})
+	for i := range 10_000 {
+		h.Emit(note(i))
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(done)
-		for i := range total {
-			h.Emit(note(i))
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				h.Emit(note(i))
+			}
 		}
 	}()
-	for range 9 {
-		w := watch(t, h, event.Filter{}, 10_000)
-		for expected := int64(1); expected <= total; {
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
+	for range 20 {
+		w := watch(t, h, event.Filter{Text: "note"}, 10_000)
+		first, _ := next(t, w)
+		for expected := first.Sequence + 1; expected <= first.Sequence+11_500; {
 			e, missed := next(t, w)
 			if missed == 0 && e.Sequence != expected {
 				t.Fatalf("sequence %d, want %d", e.Sequence, expected)
@@ -74,7 +87,6 @@ func TestWatchHasNoGap(t *testing.T) {
 		}
 		w.Close()
 	}
-	<-done
 }
 
 func TestSlowWatcherIsToldWhatItMissed(t *testing.T) {
@@ -166,30 +178,33 @@ func TestNextEndsWithItsContext(t *testing.T) {
 }
 
 func TestWatchesEndBeforeTheHub(t *testing.T) {
-	h := event.NewHub(event.Options{})
-	w := watch(t, h, event.Filter{}, 0)
-	ended := make(chan error)
-	go func() {
-		for {
-			if _, _, err := w.Next(context.Background()); err != nil {
-				ended <- err
-				return
+	synctest.Test(t, func(t *testing.T) {
+		h := event.NewHub(event.Options{})
+		w := watch(t, h, event.Filter{}, 0)
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				if _, _, err := w.Next(context.Background()); err != nil {
+					ended <- err
+					return
+				}
 			}
+		}()
+		h.Emit(note(1))
+		synctest.Wait() // it sleeps in Next
+		h.EndWatches()
+		if err := <-ended; reason.Of(err) != reason.GatewayStopping {
+			t.Errorf("error %v, want GATEWAY_STOPPING", err)
 		}
-	}()
-	h.Emit(note(1))
-	h.EndWatches()
-	if err := <-ended; reason.Of(err) != reason.GatewayStopping {
-		t.Errorf("error %v, want GATEWAY_STOPPING", err)
-	}
-	if _, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.GatewayStopping {
-		t.Errorf("a new watch: error %v, want GATEWAY_STOPPING", err)
-	}
-	h.Emit(note(2)) // the hub itself goes on
-	if last := sequence(t, h); last != 2 {
-		t.Errorf("last sequence %d, want 2", last)
-	}
-	end(t, h)
+		if _, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.GatewayStopping {
+			t.Errorf("a new watch: error %v, want GATEWAY_STOPPING", err)
+		}
+		h.Emit(note(2)) // the hub itself goes on
+		if last := sequence(t, h); last != 2 {
+			t.Errorf("last sequence %d, want 2", last)
+		}
+		end(t, h)
+	})
 }
 
 func TestCloseEndsWatchesAfterWhatTheyStillHave(t *testing.T) {

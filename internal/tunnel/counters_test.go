@@ -2,6 +2,7 @@ package tunnel_test
 
 import (
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -102,6 +103,7 @@ func TestConnectionThatSendsNothingIsNoClient(t *testing.T) {
 	other.FirstByte()
 	want("another client", 3, 2)
 	probe.Release()
+	probe.FirstByte()
 	want("the silent one goes", 3, 2)
 	first.Release()
 	first.Release()
@@ -111,6 +113,27 @@ func TestConnectionThatSendsNothingIsNoClient(t *testing.T) {
 	want("both are gone", 1, 1)
 	other.Release()
 	want("nobody", 0, 0)
+}
+
+// A client that is gone leaves nothing behind, however many there were.
+func TestClientsAreForgotten(t *testing.T) {
+	var c tunnel.Counters
+	before := heap()
+	for i := range 100_000 {
+		addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		admit(t, &c, addr, limits(1, 1, 1)).Release()
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("%d bytes are left", grown)
+	}
+	runtime.KeepAlive(&c)
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestLimitsMayShrink(t *testing.T) {

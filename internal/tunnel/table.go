@@ -76,17 +76,14 @@ func (t *Table) Add(info Info) *Tunnel {
 	return tunnel
 }
 
-// Attach gives the tunnel its moving part, and closes that at once if the tunnel was closed meanwhile. After Remove it does
-// nothing.
+// Attach gives the tunnel its moving part, and closes that at once if the tunnel was closed meanwhile. It does no harm after
+// Remove.
 func (t *Tunnel) Attach(live Live) {
 	t.table.mu.Lock()
-	attach := !t.removed
-	if attach {
-		t.live = live
-	}
+	t.live = live
 	closing := t.closing
 	t.table.mu.Unlock()
-	if attach && closing {
+	if closing {
 		live.Close(ErrClosed)
 	}
 }
@@ -99,7 +96,7 @@ func (t *Tunnel) Remove(sent, received int64) {
 	if t.removed {
 		return
 	}
-	t.removed, t.live = true, nil
+	t.removed = true
 	table.sent += sent
 	table.received += received
 	delete(table.tunnels, t.info.ID)
