@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"omsgateway/internal/config"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
@@ -179,9 +180,10 @@ func TestFailedUpdate(t *testing.T) {
 		}, {
 			name: "size",
 			change: func(c *config.Config) error {
-				hosts := make([]config.AllowedHost, 70_000)
+				long := strings.Repeat(`"`, 250) // two bytes each in the file
+				hosts := make([]config.AllowedHost, 31_000)
 				for i := range hosts {
-					hosts[i] = config.AllowedHost{Pattern: pattern(t, fmt.Sprintf("h%d.example.com", i)), AddedBy: strings.Repeat("x", 250)}
+					hosts[i] = config.AllowedHost{Pattern: pattern(t, fmt.Sprintf("h%d.example.com", i)), AddedBy: long}
 				}
 				c.AddHosts(hosts...)
 				return nil
@@ -402,4 +404,36 @@ func (nothing) Prepare(context.Context, *settings.Snapshot, *settings.Snapshot) 
 func host(t *testing.T) config.AllowedHost {
 	t.Helper()
 	return config.AllowedHost{Pattern: pattern(t, "a.example.com")}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	for _, count := range []int{10, 1_000, 10_000} {
+		b.Run(fmt.Sprintf("%d hosts", count), func(b *testing.B) {
+			s, err := settings.Open(settings.Options{Dir: b.TempDir(), Events: &recorder{}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			hosts := make([]config.AllowedHost, count)
+			for i := range hosts {
+				p, err := hostname.ParsePattern(fmt.Sprintf("h%d.example.com", i))
+				if err != nil {
+					b.Fatal(err)
+				}
+				hosts[i].Pattern = p
+			}
+			next := 0
+			for b.Loop() {
+				_, _, err := s.Update(b.Context(), settings.Request{}, func(c *config.Config) error {
+					c.AddHosts(hosts...)
+					next = 1 + next%1000
+					c.Settings.DrainSeconds = next
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
