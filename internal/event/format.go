@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -69,6 +70,22 @@ func clean(s string) string {
 
 // bound is s clean and of at most limit bytes.
 func bound(s string, limit int) string { return cut(clean(cut(s, limit)), limit) }
+
+// boundFields is fields, or a copy if a value must change: the caller may emit the same event again.
+func boundFields(fields []Field) []Field {
+	original := true
+	for i, f := range fields {
+		value := bound(f.Value, maxField)
+		if value == f.Value {
+			continue
+		}
+		if original {
+			fields, original = slices.Clone(fields), false
+		}
+		fields[i].Value = value
+	}
+	return fields
+}
 
 // cut shortens s to at most limit bytes, "..." included, without splitting a character.
 func cut(s string, limit int) string {

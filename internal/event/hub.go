@@ -125,9 +125,7 @@ func (h *Hub) emit(e Event) bool {
 		e.Time = time.Now()
 	}
 	e.Text = bound(e.Text, maxText)
-	for i, f := range e.Fields {
-		e.Fields[i].Value = bound(f.Value, maxField)
-	}
+	e.Fields = boundFields(e.Fields)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.closed && !h.repeats.hold(&e) {

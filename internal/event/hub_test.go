@@ -225,6 +225,24 @@ func TestCanonicalLineIsForOutputsOnly(t *testing.T) {
 	}
 }
 
+// One event may be emitted by many at once, and be changed by nobody.
+func TestEmitLeavesTheEventAsItIs(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	e := event.Event{ID: event.Fault, Level: event.Error, Fields: []event.Field{{Name: "a", Value: "1"}, {Name: "b", Value: "\n"}}}
+	var working sync.WaitGroup
+	for range 4 {
+		working.Go(func() { h.Emit(e) })
+	}
+	working.Wait()
+	if e.Fields[1].Value != "\n" {
+		t.Errorf("the field is now %q", e.Fields[1].Value)
+	}
+	if events, _ := h.List(event.Filter{}, 1); events[0].Fields[0].Value != "1" || events[0].Fields[1].Value != `\n` {
+		t.Errorf("fields = %v", events[0].Fields)
+	}
+}
+
 func TestTextsAndFieldsAreBoundedAndPrintable(t *testing.T) {
 	h := event.NewHub(event.Options{})
 	defer end(t, h)

@@ -207,6 +207,6 @@ func child(t *testing.T, test string, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+test+"$")
-	cmd.Env = append(append(os.Environ(), "TZ=UTC"), env...)
+	cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), env...)
 	return cmd
 }
