@@ -1,0 +1,399 @@
+package handshake
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"omsgateway/internal/reason"
+)
+
+// phase is how far both sides have come together; it is named for what has come or what must come next.
+type phase uint8
+
+const (
+	awaitClientHello phase = iota
+	awaitServerHello
+	awaitSecondClientHello // after a HelloRetryRequest
+	awaitSecondServerHello
+
+	// Up to TLS 1.2, what follows.
+	afterServerHello // a full handshake or a resumed one
+	afterCertificate
+	afterCertificateStatus
+	afterServerKeyExchange
+	afterCertificateRequest
+	awaitClientCertificate
+	awaitClientKeyExchange
+	awaitCertificateVerify
+	awaitClientChangeCipherSpec
+	afterClientChangeCipherSpec
+	afterNewSessionTicket
+	resumedAfterTicket
+	resumedAwaitClient
+	complete
+)
+
+// step is a message in the phase in which it may come.
+type step struct {
+	phase   phase
+	from    Direction
+	message uint8
+}
+
+// steps has the phase after each step that may come; what is not here is out of place. TLS 1.3 ends at its ServerHello, and a
+// HelloRetryRequest and a client certificate that was given change the phase once more.
+var steps = map[step]phase{
+	{awaitClientHello, FromClient, typeClientHello}:       awaitServerHello,
+	{awaitServerHello, FromServer, typeServerHello}:       afterServerHello,
+	{awaitSecondClientHello, FromClient, typeClientHello}: awaitSecondServerHello,
+	{awaitSecondServerHello, FromServer, typeServerHello}: complete,
+
+	// The full handshake (RFC 5246, section 7.3).
+	{afterServerHello, FromServer, typeCertificate}:                 afterCertificate,
+	{afterCertificate, FromServer, typeCertificateStatus}:           afterCertificateStatus,
+	{afterCertificate, FromServer, typeServerKeyExchange}:           afterServerKeyExchange,
+	{afterCertificate, FromServer, typeCertificateRequest}:          afterCertificateRequest,
+	{afterCertificate, FromServer, typeServerHelloDone}:             awaitClientKeyExchange,
+	{afterCertificateStatus, FromServer, typeServerKeyExchange}:     afterServerKeyExchange,
+	{afterCertificateStatus, FromServer, typeCertificateRequest}:    afterCertificateRequest,
+	{afterCertificateStatus, FromServer, typeServerHelloDone}:       awaitClientKeyExchange,
+	{afterServerKeyExchange, FromServer, typeCertificateRequest}:    afterCertificateRequest,
+	{afterServerKeyExchange, FromServer, typeServerHelloDone}:       awaitClientKeyExchange,
+	{afterCertificateRequest, FromServer, typeServerHelloDone}:      awaitClientCertificate,
+	{awaitClientCertificate, FromClient, typeCertificate}:           awaitClientKeyExchange,
+	{awaitClientKeyExchange, FromClient, typeClientKeyExchange}:     awaitClientChangeCipherSpec,
+	{awaitCertificateVerify, FromClient, typeCertificateVerify}:     awaitClientChangeCipherSpec,
+	{awaitClientChangeCipherSpec, FromClient, typeChangeCipherSpec}: afterClientChangeCipherSpec,
+	{afterClientChangeCipherSpec, FromServer, typeNewSessionTicket}: afterNewSessionTicket,
+	{afterClientChangeCipherSpec, FromServer, typeChangeCipherSpec}: complete,
+	{afterNewSessionTicket, FromServer, typeChangeCipherSpec}:       complete,
+
+	// A resumed session (RFC 5246, section 7.3; RFC 5077, section 3.1).
+	{afterServerHello, FromServer, typeNewSessionTicket}:   resumedAfterTicket,
+	{afterServerHello, FromServer, typeChangeCipherSpec}:   resumedAwaitClient,
+	{resumedAfterTicket, FromServer, typeChangeCipherSpec}: resumedAwaitClient,
+	{resumedAwaitClient, FromClient, typeChangeCipherSpec}: complete,
+}
+
+// begin judges whether a message may come now.
+func (w *Watcher) begin(d Direction, typ uint8) error {
+	if typ == typeHelloRequest && d == FromServer {
+		return nil // it is skipped wherever it comes (RFC 5246, section 7.4.1.1)
+	}
+	_, ok := steps[step{w.phase, d, typ}]
+	switch {
+	case w.phase == afterServerHello && d == FromServer &&
+		(typ == typeServerKeyExchange || typ == typeCertificateRequest || typ == typeServerHelloDone):
+		return reason.New(reason.ServerCertificateMissing, "host", w.cfg.Host)
+	case !ok, typ == typeNewSessionTicket && !w.ticketAcked, typ == typeCertificateStatus && !w.statusAcked:
+		return unexpected(d, typeName(typ))
+	}
+	return nil
+}
+
+// finish takes the step to the next phase when a message has come to its end without fault.
+func (w *Watcher) finish(d Direction, typ uint8) error {
+	if typ == typeHelloRequest {
+		return nil
+	}
+	w.phase = steps[step{w.phase, d, typ}]
+	w.debugMessage(d, typ)
+	switch {
+	case typ == typeServerHelloDone:
+		return w.serverHelloDone()
+	case typ == typeCertificateRequest:
+		w.asked = true
+	case typ == typeClientKeyExchange && w.seen.Certificate.Visibility == Visible:
+		w.phase = awaitCertificateVerify
+	}
+	return nil
+}
+
+// clientHello judges the first ClientHello or the second.
+func (w *Watcher) clientHello(body []byte) error {
+	if err := w.take(len(body)); err != nil {
+		return err
+	}
+	h, err := parseClientHello(bytes.Clone(body))
+	if err != nil {
+		return err
+	}
+	if w.phase == awaitSecondClientHello {
+		err = w.secondClientHello(&h)
+	} else {
+		err = w.firstClientHello(&h)
+	}
+	if err != nil {
+		return err
+	}
+	w.forgetHello()
+	w.hello = h
+	return w.finish(FromClient, typeClientHello)
+}
+
+func (w *Watcher) firstClientHello(h *clientHello) error {
+	if err := w.checkOffered(h); err != nil {
+		return err
+	}
+	if err := w.checkServerName(h); err != nil {
+		return err
+	}
+	w.earlyData = h.earlyData
+	switch {
+	case !h.earlyData:
+		return nil
+	case w.cfg.ClientCertificate == Required:
+		return reason.New(reason.ClientCertificateEarlyData)
+	case w.cfg.MaxVersion < tls.VersionTLS13:
+		return reason.New(reason.TLSEarlyDataLost, "version", tls.VersionName(w.cfg.MaxVersion))
+	}
+	return nil
+}
+
+// secondClientHello compares a second ClientHello with the first, as far as it matters here (RFC 8446, section 4.1.2).
+func (w *Watcher) secondClientHello(h *clientHello) error {
+	first := &w.hello
+	switch {
+	case h.named != first.named || canonicalName(h.serverName) != canonicalName(first.serverName):
+		return reason.New(reason.ServerNameChanged)
+	case h.earlyData:
+		return invalidClientHello("early data in the second one")
+	case !bytes.Equal(h.session, first.session):
+		return invalidClientHello("another session id than in the first one")
+	}
+	return nil
+}
+
+func (w *Watcher) forgetHello() {
+	w.give(len(w.hello.body))
+	w.hello = clientHello{}
+}
+
+// serverHello judges a ServerHello or HelloRetryRequest; rest bytes follow it in its record.
+func (w *Watcher) serverHello(body []byte, rest int) error {
+	h, err := parseServerHello(body)
+	if err != nil {
+		return err
+	}
+	if err := w.checkPickedVersion(&h); err != nil {
+		return err
+	}
+	if err := w.checkPicked(&h); err != nil {
+		return err
+	}
+	if w.seen.Version == tls.VersionTLS13 {
+		return w.serverHello13(&h, rest)
+	}
+	return w.serverHello12(&h)
+}
+
+// checkPicked compares what the server picks, other than the version, with what the client has offered.
+func (w *Watcher) checkPicked(h *serverHello) error {
+	offer := &w.hello
+	switch {
+	case !offer.offersSuite(h.suite):
+		return notOffered("the cipher suite " + tls.CipherSuiteName(h.suite))
+	case bytes.IndexByte(offer.compressions, h.compression) < 0:
+		return notOffered("the compression method " + limit(int(h.compression)))
+	case h.alpn != nil && !offer.offersProtocol(h.alpn):
+		return notOffered("an application protocol")
+	}
+	return eachExtension(h.extensions, invalidServerHello, func(typ uint16, _ cryptobyte.String) error {
+		if typ == extCookie && h.retry || offer.offersExtension(typ) {
+			return nil
+		}
+		return notOffered("the extension " + limit(int(typ)))
+	})
+}
+
+// serverHello13 is the last step of TLS 1.3 that can be seen, unless it is a HelloRetryRequest.
+func (w *Watcher) serverHello13(h *serverHello, rest int) error {
+	offer := &w.hello
+	second := w.phase == awaitSecondServerHello
+	switch {
+	case !bytes.Equal(h.session, offer.session):
+		return notOffered("a session id")
+	case h.compression != 0:
+		return invalidServerHello("compression in TLS 1.3")
+	case second && h.retry:
+		return unexpected(FromServer, "a second HelloRetryRequest")
+	case second && h.suite != w.retrySuite:
+		return notOffered("another cipher suite than in its HelloRetryRequest")
+	}
+	w.seen.CipherSuite = h.suite
+	w.seen.Certificate = Shown{Visibility: Encrypted}
+	if err := w.judge(); err != nil {
+		return err
+	}
+	if h.retry {
+		return w.helloRetryRequest(h)
+	}
+	switch {
+	case !h.shared && !h.psk:
+		return invalidServerHello("neither key_share nor pre_shared_key")
+	case h.shared && !offer.offersShare(h.group):
+		return notOffered("the key share of group " + limit(int(h.group)))
+	case h.psk && int(h.identity) >= offer.identities:
+		return notOffered("a pre-shared key")
+	case rest > 0:
+		return invalidServerHello("its record does not end with it")
+	}
+	w.seen.Resumed = h.psk
+	w.phase = complete
+	w.debugMessage(FromServer, typeServerHello)
+	w.debug("Server-side passed verification")
+	w.verify()
+	w.close(FromClient)
+	w.close(FromServer)
+	return nil
+}
+
+func (w *Watcher) helloRetryRequest(h *serverHello) error {
+	switch {
+	case !h.shared && !h.cookie:
+		return invalidServerHello("a HelloRetryRequest that changes nothing")
+	case h.shared && (!contains(w.hello.groups, h.group) || w.hello.offersShare(h.group)):
+		return notOffered("the group " + limit(int(h.group)) + " for a second hello")
+	}
+	w.retrySuite = h.suite
+	w.phase = awaitSecondClientHello
+	w.debug("[TLS][Handshake] <HelloRetryRequest")
+	return nil
+}
+
+// serverHello12 begins what is visible up to TLS 1.2.
+func (w *Watcher) serverHello12(h *serverHello) error {
+	switch {
+	case w.phase == awaitSecondServerHello:
+		return notOffered("another version than in its HelloRetryRequest")
+	case h.retry || h.supported != 0 || h.shared || h.psk:
+		return invalidServerHello("parts of TLS 1.3 in another version")
+	case h.suite>>8 == 0x13:
+		return notOffered("a cipher suite of TLS 1.3 for another version")
+	case w.earlyData:
+		return reason.New(reason.TLSEarlyDataLost, "version", tls.VersionName(w.seen.Version))
+	case w.clientCCS:
+		return unexpected(FromClient, typeName(typeChangeCipherSpec))
+	case h.uncheckable:
+		return reason.New(reason.TLSNotCheckable, "what", "certificates of another kind than X.509")
+	}
+	w.seen.CipherSuite, w.seen.ALPN = h.suite, string(h.alpn)
+	w.ticketAcked, w.statusAcked = h.ticket, h.status
+	w.noteSession(h)
+	w.forgetHello()
+	return w.finish(FromServer, typeServerHello)
+}
+
+// noteSession keeps what is needed to tell which session is resumed, or made, if one is. Clients make up a session id beside a
+// ticket (RFC 5077, section 3.4), so that only the ticket counts.
+func (w *Watcher) noteSession(h *serverHello) {
+	switch offer := &w.hello; {
+	case len(offer.ticket) > 0:
+		w.resumable, w.offered = true, sha256.Sum256(offer.ticket)
+	case len(offer.session) > 0 && bytes.Equal(h.session, offer.session):
+		w.resumable, w.offered = true, sha256.Sum256(offer.session)
+	}
+	if len(h.session) > 0 {
+		w.sessions = append(w.sessions, sha256.Sum256(h.session))
+	}
+}
+
+// resume judges a session as a resumed one, as the order of messages has shown it to be.
+func (w *Watcher) resume() error {
+	if !w.resumable {
+		return notOffered("a session to resume")
+	}
+	w.sessions = nil
+	w.seen.Resumed = true
+	w.seen.Certificate = Shown{Visibility: UnknownSession}
+	if w.cfg.Resumed != nil {
+		if shown, ok := w.cfg.Resumed(w.offered); ok {
+			w.seen.Certificate = shown
+		}
+	}
+	if err := w.judge(); err != nil {
+		return err
+	}
+	w.debug("Server-side passed verification")
+	return nil
+}
+
+// newSessionTicket reads a ticket (RFC 5077, section 3.3). In a resumed session it stands for the same past as the one offered.
+func (w *Watcher) newSessionTicket(body []byte) error {
+	var lifetime uint32
+	var ticket cryptobyte.String
+	in := cryptobyte.String(body)
+	if !in.ReadUint32(&lifetime) || !in.ReadUint16LengthPrefixed(&ticket) || !in.Empty() {
+		return invalidMessage(FromServer, typeNewSessionTicket, "its ticket does not end with it")
+	}
+	if w.phase == afterServerHello {
+		if err := w.resume(); err != nil {
+			return err
+		}
+	}
+	if len(ticket) > 0 && w.seen.Certificate.memorable() {
+		w.sessions = append(w.sessions, sha256.Sum256(ticket))
+	}
+	return w.finish(FromServer, typeNewSessionTicket)
+}
+
+func (w *Watcher) serverHelloDone() error {
+	if w.asked {
+		w.debug("Server-side passed verification")
+		return nil
+	}
+	w.seen.Certificate = Shown{Visibility: NotAsked}
+	if err := w.judge(); err != nil {
+		return err
+	}
+	w.debug("Server-side passed verification")
+	return nil
+}
+
+// changeCipherSpec takes the byte of such a record. In TLS 1.3 it means nothing and is sent to please middleboxes (RFC 8446,
+// appendix D.4): by a client that offers 1.3, and by a server after its HelloRetryRequest.
+func (w *Watcher) changeCipherSpec(d Direction, value byte) error {
+	if value != 1 {
+		return invalidRecord(d, "a ChangeCipherSpec that is not 1")
+	}
+	before := w.phase
+	switch retried := before == awaitSecondClientHello || before == awaitSecondServerHello; {
+	case d == FromClient && (retried || before == awaitServerHello && w.hello.offersVersion(tls.VersionTLS13)):
+		w.clientCCS = true
+		return nil
+	case d == FromServer && retried:
+		return nil
+	}
+	if err := w.begin(d, typeChangeCipherSpec); err != nil {
+		return err
+	}
+	if before == afterServerHello {
+		if err := w.resume(); err != nil {
+			return err
+		}
+	}
+	w.streams[d].advanced = true
+	if err := w.finish(d, typeChangeCipherSpec); err != nil {
+		return err
+	}
+	if d == FromServer {
+		w.verify()
+	}
+	w.close(d)
+	return nil
+}
+
+func (w *Watcher) debugMessage(d Direction, typ uint8) {
+	switch {
+	case w.cfg.Debug == nil || typ == typeChangeCipherSpec:
+	case d == FromClient:
+		w.debug("[TLS][Handshake] >" + typeName(typ))
+	default:
+		w.debug("[TLS][Handshake] <" + typeName(typ))
+	}
+}
+
+func notOffered(what string) error { return reason.New(reason.TLSNotOffered, "what", what) }

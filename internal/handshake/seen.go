@@ -1,0 +1,50 @@
+package handshake
+
+import (
+	"crypto/sha256"
+
+	"omsgateway/internal/clientcert"
+)
+
+// Seen is what a handshake has shown. What has not come yet is zero.
+type Seen struct {
+	Version     uint16 // as crypto/tls numbers them
+	CipherSuite uint16
+	ServerName  string // in lower case and without a final dot; empty if the client named none
+	ALPN        string // the protocol that the server picked, up to TLS 1.2
+	Resumed     bool   // the session was made in an earlier handshake
+	Certificate Shown
+}
+
+// Shown is what is known of the client's certificate.
+type Shown struct {
+	Visibility  Visibility
+	Certificate *clientcert.Certificate // if Visible
+}
+
+// memorable reports whether Shown is what a later handshake can inherit.
+func (s Shown) memorable() bool {
+	return s.Visibility == Visible || s.Visibility == NotAsked || s.Visibility == NotGiven
+}
+
+// Visibility tells whether the client's certificate could be seen, and why not.
+type Visibility uint8
+
+const (
+	// Undecided: the handshake has not come so far.
+	Undecided Visibility = iota
+	// Visible: the client shows it, or has shown it in the handshake that made the session.
+	Visible
+	// NotAsked: the server has not asked for one in the handshake. It may ask later, encrypted.
+	NotAsked
+	// NotGiven: the server has asked, and the client has none.
+	NotGiven
+	// Encrypted: with TLS 1.3 nobody but the two sides can see it.
+	Encrypted
+	// UnknownSession: the session was made in a handshake that is not remembered.
+	UnknownSession
+)
+
+// SessionKey names a session without giving it away: the SHA-256 of its session id or ticket. It is to be used together with the
+// host and port of the tunnel.
+type SessionKey [sha256.Size]byte
