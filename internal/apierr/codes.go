@@ -32,6 +32,7 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.MethodUnknown:        codes.Unimplemented,
 	reason.Internal:             codes.Internal,
 	reason.GatewayUnreachable:   codes.Unavailable,
+	reason.GatewayDenied:        codes.PermissionDenied,
 	reason.GatewayStopping:      codes.Unavailable,
 	reason.AddressInvalid:       codes.InvalidArgument,
 

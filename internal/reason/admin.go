@@ -18,6 +18,7 @@ const (
 	MethodUnknown        Reason = "METHOD_UNKNOWN"
 	Internal             Reason = "INTERNAL"
 	GatewayUnreachable   Reason = "GATEWAY_UNREACHABLE"
+	GatewayDenied        Reason = "GATEWAY_DENIED"
 	AddressInvalid       Reason = "ADDRESS_INVALID"
 )
 
@@ -38,5 +39,6 @@ var adminTexts = map[Reason]string{
 	MethodUnknown:        `the gateway does not know {method}; it may be older than this program`,
 	Internal:             `the gateway has a fault; its log tells more`,
 	GatewayUnreachable:   `no gateway answers at {address}; {remedy}`,
+	GatewayDenied:        `this account may not open {address}; use root or the account that runs the gateway`,
 	AddressInvalid:       `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
 }
