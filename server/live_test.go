@@ -72,7 +72,8 @@ func newTestOrigin(t *testing.T) *origin {
 func TestChangesCutNoTunnel(t *testing.T) {
 	const tunnels, changes = 200, 20
 	o := newTestOrigin(t)
-	r := runGateway(t, "--set", "AllowLoopbackTargets=On", "--set", "LogLevel=Warning")
+	r := runGateway(t, "--set", "AllowLoopbackTargets=On")
+	omsgwctl(t, r, "setting", "set", "LogLevel", "Warning")
 	target := "localhost:" + o.port
 	omsgwctl(t, r, "allowed-host", "add", target)
 
@@ -178,7 +179,8 @@ func (b *batch) call(method, params string) error {
 func TestEachConnectSeesOneSnapshot(t *testing.T) {
 	const connects, changes, workers = 10_000, 1_000, 8
 	o := newTestOrigin(t)
-	r := runGateway(t, "--set", "LogLevel=Error")
+	r := runGateway(t)
+	omsgwctl(t, r, "setting", "set", "LogLevel", "Error")
 	target := "localhost:" + o.port
 	b := startBatch(t, r)
 	steps := []struct {

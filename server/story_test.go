@@ -64,7 +64,7 @@ func exe() string {
 //
 //	gateway NAME [FLAG...]   start a gateway whose state is in $WORK/NAME; sets PROXY (host:port) and OMSGATEWAY_ADDRESS
 //	stop NAME                ask it to stop, as a service manager does, and wait for a clean end
-//	kill NAME                end it at once
+//	crash NAME               end it at once
 //	log NAME REGEXP          wait until a line of its log matches
 //	origin [NAME]            start a TLS server; sets ORIGIN (localhost:port), ORIGIN_IP, and CA for curl --cacert
 //	exits CODE PROGRAM...    run a program that must end with this exit code
@@ -81,8 +81,8 @@ func TestStories(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			env.Values[story{}] = &story{gateways: map[string]*gateway{}, tunnels: map[string]*heldTunnel{}}
-			env.Defer(func() { env.Values[story{}].(*story).end() })
+			env.Values[storyKey{}] = &story{gateways: map[string]*gateway{}, tunnels: map[string]*heldTunnel{}}
+			env.Defer(func() { env.Values[storyKey{}].(*story).end() })
 			// A folder that other accounts can reach too.
 			shared, err := os.MkdirTemp("", "omsgateway-story")
 			if err != nil {
@@ -109,7 +109,7 @@ func TestStories(t *testing.T) {
 			"gateway": func(ts *testscript.TestScript, neg bool, args []string) { of(ts, false).gateway(ts, neg, args) },
 			"exits":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).exits(ts, args) },
 			"stop":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).stop(ts, args) },
-			"kill":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).kill(ts, args) },
+			"crash":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).crash(ts, args) },
 			"log":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).log(ts, args) },
 			"origin":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).origin(ts, args) },
 			"send":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).send(ts, args) },
@@ -130,11 +130,14 @@ type story struct {
 	closers  []io.Closer
 }
 
+// storyKey is where a script keeps its story.
+type storyKey struct{}
+
 func of(ts *testscript.TestScript, neg bool) *story {
 	if neg {
 		ts.Fatalf("this command cannot be negated")
 	}
-	return ts.Value(story{}).(*story)
+	return ts.Value(storyKey{}).(*story)
 }
 
 func (s *story) end() {
@@ -224,8 +227,8 @@ func (s *story) stop(ts *testscript.TestScript, args []string) {
 	}
 }
 
-func (s *story) kill(ts *testscript.TestScript, args []string) {
-	g := s.of(ts, args, 1, "kill NAME")
+func (s *story) crash(ts *testscript.TestScript, args []string) {
+	g := s.of(ts, args, 1, "crash NAME")
 	ts.Check(g.process.Kill())
 	<-g.ended
 }

@@ -42,7 +42,7 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.SettingNotAChoice:  codes.InvalidArgument,
 	reason.SettingNotAnAddr:   codes.InvalidArgument,
 	reason.SettingFixed:       codes.FailedPrecondition,
-	reason.SettingUnworkable:  codes.FailedPrecondition,
+	reason.SettingConflict:    codes.FailedPrecondition,
 	reason.ListenNotPossible:  codes.FailedPrecondition,
 	reason.ConfigSyntax:       codes.FailedPrecondition,
 	reason.ConfigField:        codes.FailedPrecondition,

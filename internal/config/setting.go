@@ -22,6 +22,10 @@ type Settings struct {
 	MaxConnections          int
 	MaxRequestHeads         int
 	MaxConnectionsPerClient int
+	MinimumTLSVersion       string // "1.0" to "1.3", as MaximumTLSVersion
+	MaximumTLSVersion       string
+	RequireServerName       bool
+	ClientCertificatePolicy string // Automatic or one of the policies of an allowed host
 }
 
 // Setting is a row of the table that the API, the commands, the cmdlets and the documentation are made from.
@@ -51,6 +55,13 @@ const (
 const (
 	On  = "On"
 	Off = "Off"
+)
+
+// What is asked of a client's certificate, as a setting and for an allowed host.
+const (
+	Automatic = "Automatic" // of the setting: IfShown once there are allowed client certificates, else Off
+	IfShown   = "IfShown"
+	Required  = "Required"
 )
 
 // Table lists all settings in the order in which they are shown.
@@ -103,7 +114,30 @@ var table = []Setting{
 		Help:  "Open connections of one client address at a time; 0 sets no limit.",
 		field: func(s *Settings) any { return &s.MaxConnectionsPerClient },
 	},
+	{
+		Key: "MinimumTlsVersion", Type: Choice, Default: "1.0", Choices: tlsVersions,
+		Help:  "Oldest version of TLS that passes through.",
+		field: func(s *Settings) any { return &s.MinimumTLSVersion },
+	},
+	{
+		Key: "MaximumTlsVersion", Type: Choice, Default: "1.3", Choices: tlsVersions,
+		Help:  "Newest version of TLS that passes through. TLS 1.3 hides client certificates.",
+		field: func(s *Settings) any { return &s.MaximumTLSVersion },
+	},
+	{
+		Key: "RequireServerName", Type: Choice, Default: Off, Choices: []string{On, Off},
+		Help:  "Whether a client that names no server in its TLS hello is refused.",
+		field: func(s *Settings) any { return &s.RequireServerName },
+	},
+	{
+		Key: "ClientCertificatePolicy", Type: Choice, Default: Automatic, Choices: []string{Automatic, Off, IfShown, Required},
+		Help: "What is asked of a client's certificate. IfShown refuses one that can be seen and is not allowed; Required refuses " +
+			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off.",
+		field: func(s *Settings) any { return &s.ClientCertificatePolicy },
+	},
 }
+
+var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
 
 // Lookup finds a setting; key ignores case. The error is SETTING_UNKNOWN.
 func Lookup(key string) (Setting, error) {
@@ -164,6 +198,9 @@ func (s Settings) validate() error {
 		if again != s {
 			return fmt.Errorf("checking setting %s: %q is written %q", row.Key, row.get(&s), row.get(&again))
 		}
+	}
+	if s.MinimumTLSVersion > s.MaximumTLSVersion {
+		return reason.New(reason.SettingConflict, "minimum", s.MinimumTLSVersion, "maximum", s.MaximumTLSVersion)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ const (
 	SettingNotAChoice  Reason = "SETTING_NOT_A_CHOICE"
 	SettingNotAnAddr   Reason = "SETTING_NOT_AN_ADDRESS"
 	SettingFixed       Reason = "SETTING_FIXED"
-	SettingUnworkable  Reason = "SETTING_UNWORKABLE"
+	SettingConflict    Reason = "SETTING_CONFLICT"
 	ConfigSyntax       Reason = "CONFIG_SYNTAX"
 	ConfigField        Reason = "CONFIG_FIELD"
 	ConfigDuplicate    Reason = "CONFIG_DUPLICATE"
@@ -29,7 +29,7 @@ var configTexts = map[Reason]string{
 	SettingNotAChoice:  `setting {key} cannot be "{value}": it is one of {choices}`,
 	SettingNotAnAddr:   `setting {key} cannot be "{value}": it is an IP address of this computer, or empty for all`,
 	SettingFixed:       `setting {key} was given on the gateway's command line for this run; start the gateway without it to change it`,
-	SettingUnworkable:  `setting {key} cannot be "{value}" now`,
+	SettingConflict:    `MinimumTlsVersion would be {minimum} and MaximumTlsVersion {maximum}: nothing could pass`,
 	ConfigSyntax:       `{file} is not valid JSON at {where}`,
 	ConfigField:        `{file}, line {line}: {field} is wrong`,
 	ConfigDuplicate:    `{file}, line {line}: {field} is there twice`,
