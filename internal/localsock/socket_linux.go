@@ -142,6 +142,23 @@ func cause(err error) error {
 	return err
 }
 
+func hungUp(conn net.Conn) bool {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var polled []unix.PollFd
+	err = raw.Control(func(fd uintptr) {
+		polled = []unix.PollFd{{Fd: int32(fd)}} // POLLHUP need not be asked for
+		_, _ = unix.Poll(polled, 0)             // on an error nothing is set
+	})
+	return err != nil || polled[0].Revents&unix.POLLHUP != 0 // err: conn itself is closed
+}
+
 // closable is f such that Close ends a Read that waits. The file that os made of a standard stream cannot do that.
 func closable(f *os.File) *os.File {
 	fd := f.Fd()

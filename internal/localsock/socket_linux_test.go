@@ -256,3 +256,35 @@ func fillQueue(t *testing.T, path string) (accept func()) {
 	t.Fatal("the queue never fills")
 	return nil
 }
+
+func TestHungUp(t *testing.T) {
+	address := "unix:" + filepath.Join(t.TempDir(), "admin.sock")
+	listener, err := localsock.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	conn, err := localsock.Dial(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Write([]byte("not read yet")); err != nil {
+		t.Fatal(err)
+	}
+	if localsock.HungUp(conn) {
+		t.Error("an open connection is said to be closed")
+	}
+	server.Close()
+	if !localsock.HungUp(conn) {
+		t.Error("the other side's close is not seen behind unread bytes")
+	}
+	conn.Close()
+	if !localsock.HungUp(conn) {
+		t.Error("its own close is not seen")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
@@ -135,6 +136,16 @@ func checkOwner(conn net.Conn) error {
 		return nil
 	}
 	return fmt.Errorf("the pipe belongs to %s, which is not the gateway's account", accountName(owner))
+}
+
+func hungUp(conn net.Conn) bool {
+	pipe, ok := conn.(handled)
+	if !ok {
+		return false
+	}
+	peek := windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
+	there, _, err := syscall.SyscallN(peek.Addr(), pipe.Fd(), 0, 0, 0, 0, 0)
+	return there == 0 && errors.Is(err, windows.ERROR_BROKEN_PIPE)
 }
 
 // handled is a connection that has a handle of the operating system.

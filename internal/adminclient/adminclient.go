@@ -1,0 +1,76 @@
+// Package adminclient reaches the admin API of the gateway on this computer: one that runs, one that is starting, which is
+// waited for, or one that is stopped, which is stood in for by the program omsgateway itself.
+package adminclient
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"omsgateway/internal/osdefaults"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// AddressVariable is the environment variable that has the address of the admin API, for example unix:/run/omsgateway/admin.sock.
+const AddressVariable = "OMSGATEWAY_ADDRESS"
+
+// defaultWait is how long a gateway that is starting is waited for.
+const defaultWait = 10 * time.Second
+
+// Client has a client for each service of the admin API. It is safe for concurrent use.
+//
+// It connects again when a call finds the connection lost, so that it outlives a restart of the gateway; a call that was already
+// sent is not sent again. A gateway that is stopped is stood in for during one unary call at a time (the first time from Dial on),
+// since the stand-in keeps the gateway from starting; for the same reason a stream is never served by a stand-in.
+//
+// A call has the time limit of its context only. Its error is a gRPC status, or an *apierr.Error if no gateway was reached.
+type Client struct {
+	Hosts    adminv1.AllowedHostServiceClient
+	Settings adminv1.SettingServiceClient
+	Events   adminv1.EventServiceClient
+	Tunnels  adminv1.TunnelServiceClient
+	Status   adminv1.StatusServiceClient
+
+	Conn grpc.ClientConnInterface // what they all use, for calls by name
+
+	connection *connection
+}
+
+// Options tell which gateway to reach.
+type Options struct {
+	// Address is "unix:PATH" or "npipe:NAME". Without it the environment variable OMSGATEWAY_ADDRESS decides, and without that
+	// the system's default.
+	Address string
+	// Wait is how long a gateway that is starting is waited for, each time that it has to be reached; 0 means 10 s.
+	Wait time.Duration
+}
+
+// Dial reaches the gateway. The error is a *reason.Error in the chain: GATEWAY_UNREACHABLE with what can be done, GATEWAY_DENIED
+// if this account may not open the socket, or ADDRESS_INVALID; or it is that of ctx.
+func Dial(ctx context.Context, o Options) (*Client, error) {
+	c := &connection{
+		gateway: gateway{
+			address: cmp.Or(o.Address, os.Getenv(AddressVariable), osdefaults.AdminAddress()),
+			wait:    cmp.Or(o.Wait, defaultWait),
+		},
+		turn: make(chan struct{}, 1),
+	}
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	return &Client{
+		Hosts:      adminv1.NewAllowedHostServiceClient(c),
+		Settings:   adminv1.NewSettingServiceClient(c),
+		Events:     adminv1.NewEventServiceClient(c),
+		Tunnels:    adminv1.NewTunnelServiceClient(c),
+		Status:     adminv1.NewStatusServiceClient(c),
+		Conn:       c,
+		connection: c,
+	}, nil
+}
+
+// Close ends the connection, and the stand-in if there is one (at most 2 s). Later calls fail.
+func (c *Client) Close() { c.connection.close() }

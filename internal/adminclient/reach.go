@@ -1,0 +1,126 @@
+package adminclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"omsgateway/internal/filelock"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/reason"
+)
+
+// pause is how long reach waits before it looks again for a gateway that is starting.
+const pause = 50 * time.Millisecond
+
+// gateway is the gateway that a client wants, running or not.
+type gateway struct {
+	address string
+	wait    time.Duration
+}
+
+// reach makes a session with the gateway, or with what stands in for it if mayStandIn.
+func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
+	waiting, cancel := context.WithTimeout(ctx, g.wait)
+	defer cancel()
+	for {
+		s, again, err := g.attempt(waiting, mayStandIn)
+		if err == nil {
+			return s, nil
+		}
+		if again {
+			select {
+			case <-waiting.Done():
+			case <-time.After(pause):
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("connecting to %s: %w", g.address, ctx.Err())
+		}
+		return nil, err
+	}
+}
+
+// attempt tries once. The error stands if the time is over, or if trying again makes no sense.
+func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, again bool, err error) {
+	conn, err := localsock.Dial(ctx, g.address)
+	switch {
+	case err == nil:
+		client, err := speak(ctx, conn)
+		if err != nil { // it stops or starts at the moment, or has too many connections even to say so
+			return nil, true, g.unreachable(fmt.Errorf("something listens there and does not serve the admin API: %w", err))
+		}
+		return &session{conn: client, raw: conn, end: func() { _ = client.Close() }}, false, nil
+	case reason.Of(err) == reason.AddressInvalid:
+		return nil, false, err
+	case errors.Is(err, fs.ErrPermission):
+		return nil, false, reason.Wrap(err, reason.GatewayDenied, "address", g.address)
+	case !errors.Is(err, localsock.ErrNotListening):
+		return nil, ctx.Err() != nil, g.unreachable(err)
+	}
+
+	dir, known := g.stateDir()
+	if !known {
+		return nil, false, g.unreachable(nil)
+	}
+	held, err := filelock.Held(osdefaults.LockFile(dir))
+	switch {
+	case held:
+		return nil, true, g.unreachable(fmt.Errorf("a process has the lock of %s and does not serve the admin API", dir))
+	case err != nil:
+		return nil, false, g.unreachable(fmt.Errorf("and this account cannot stand in for it: %w", err))
+	case !mayStandIn:
+		return nil, false, g.unreachable(nil)
+	}
+	s, err = standIn(ctx, dir)
+	if errors.Is(err, errInUse) { // a gateway that starts, or another stand-in, was faster
+		return nil, true, g.unreachable(err)
+	}
+	if err != nil {
+		return nil, false, g.unreachable(fmt.Errorf("and standing in for it failed: %w", err))
+	}
+	return s, false, nil
+}
+
+// stateDir is the folder that a gateway at the address has its state in. It is false if the address does not tell, or if the
+// folder does not look like a gateway's: nothing may be written where a mistyped address leads.
+func (g gateway) stateDir() (string, bool) {
+	address := g.address
+	if path, isSocket := strings.CutPrefix(address, "unix:"); isSocket {
+		if absolute, err := filepath.Abs(path); err == nil {
+			address = "unix:" + absolute
+		}
+	}
+	dir, ok := osdefaults.StateDirOf(address)
+	if !ok {
+		return "", false
+	}
+	if dir == osdefaults.StateDir() {
+		return dir, exists(dir)
+	}
+	return dir, exists(osdefaults.LockFile(dir)) || exists(osdefaults.ConfigFile(dir))
+}
+
+// exists is true also if that cannot be found out, which the next step then tells.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// unreachable is GATEWAY_UNREACHABLE with what a person can do about it.
+func (g gateway) unreachable(cause error) error {
+	remedy := "if it is the right address, start the gateway there; else give another with --address or " + AddressVariable
+	if dir, ok := g.stateDir(); g.address == osdefaults.AdminAddress() {
+		remedy = osdefaults.StartHint()
+	} else if ok {
+		remedy = "start it with: omsgateway --state-dir " + dir
+	}
+	return reason.Wrap(cause, reason.GatewayUnreachable, "address", g.address, "remedy", remedy)
+}
