@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/reason"
 )
@@ -26,8 +28,9 @@ type Source struct {
 
 // Entry is one rule of the policy.
 type Entry struct {
-	Pattern hostname.Pattern
-	Source  Source
+	Pattern           hostname.Pattern
+	Source            Source
+	ClientCertificate *handshake.Requirement // nil if that of the Input is good for it; read only
 }
 
 // Limits are all that the data path needs to know before and after a decision.
@@ -41,12 +44,25 @@ type Limits struct {
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
 }
 
+// TLS is what the session in a tunnel is judged by.
+type TLS struct {
+	MinVersion, MaxVersion uint16 // numbers of crypto/tls; 0 sets no bound of its own
+	RequireServerName      bool
+	ClientCertificate      handshake.Requirement
+	Certificates           *clientcert.List // the allowed ones
+}
+
 // Input is what a policy is made from.
 type Input struct {
 	Entries       []Entry // of two with the same pattern the first decides
 	Limits        Limits
 	AllowLoopback bool
 	ListenPort    uint16 // of the gateway itself; 0 if unknown
+
+	MinVersion, MaxVersion uint16 // as in TLS
+	RequireServerName      bool
+	ClientCertificate      handshake.Requirement // of the entries that have none of their own
+	Certificates           []string              // the allowed ones, as clientcert.ParseEntry reads them
 }
 
 // Policy is an immutable set of rules, safe for concurrent use.
@@ -57,18 +73,31 @@ type Policy struct {
 	longestDomain int              // octets of the longest domain of a wildcard
 	limits        Limits
 	guard         Guard
+	tls           TLS // with the requirement of the Input
 }
 
 // group is the entries of one host, or of one domain's wildcard: from first up to, but not including, end. They are sorted by
 // port.
 type group struct{ first, end int32 }
 
-// Compile makes a Policy. It fails only on an entry whose pattern was not made by hostname.ParsePattern.
+// Compile makes a Policy. It fails only on an entry whose pattern was not made by hostname.ParsePattern, and on a certificate that
+// clientcert.ParseEntry refuses.
 func Compile(in Input) (*Policy, error) {
+	certificates, err := clientcert.Compile(in.Certificates)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the policy: %w", err)
+	}
 	p := &Policy{
 		entries: slices.Clone(in.Entries),
 		limits:  in.Limits,
 		guard:   Guard{AllowLoopback: in.AllowLoopback, OwnPort: in.ListenPort},
+		tls: TLS{
+			MinVersion:        in.MinVersion,
+			MaxVersion:        in.MaxVersion,
+			RequireServerName: in.RequireServerName,
+			ClientCertificate: in.ClientCertificate,
+			Certificates:      certificates,
+		},
 	}
 	slices.SortStableFunc(p.entries, func(a, b Entry) int { return a.Pattern.Compare(b.Pattern) })
 
@@ -121,6 +150,7 @@ type Decision struct {
 	Entry   *Entry        // the entry that matched; with PORT_NOT_ALLOWED one that allows the host at another port; read only
 	Guard   Guard
 	Limits  Limits
+	TLS     TLS // meaningful only if allowed
 }
 
 // Decide judges r. Of the entries that cover the target the one for the host itself decides, else the wildcard with the longest
@@ -129,30 +159,25 @@ func (p *Policy) Decide(r Request) Decision {
 	if r.Method != http.MethodConnect {
 		return p.refuse(reason.MethodNotAllowed, nil)
 	}
-	var otherPort *Entry
-	name := r.Target.Host.Name()
-	if g, ok := p.exact[name]; ok {
-		if e := p.find(g, r.Target.Port); e != nil {
-			return p.allow(e)
-		}
-		otherPort = &p.entries[g.first]
-	}
-	for domain := p.parent(name); domain != ""; domain = p.parent(domain) {
-		g, ok := p.wildcards[domain]
-		if !ok {
-			continue
-		}
-		if e := p.find(g, r.Target.Port); e != nil {
-			return p.allow(e)
-		}
-		if otherPort == nil {
-			otherPort = &p.entries[g.first]
-		}
-	}
-	if otherPort != nil {
+	match, otherPort := p.lookup(r.Target.Host.Name(), r.Target.Port)
+	switch {
+	case match != nil:
+		return p.allow(match)
+	case otherPort != nil:
 		return p.refuse(reason.PortNotAllowed, otherPort)
 	}
 	return p.refuse(reason.HostNotAllowed, nil)
+}
+
+// AllowsName says whether name, as a client may write it in its TLS hello, is itself allowed at port. An IP address is no name,
+// nor is anything else that hostname.ParseHost refuses.
+func (p *Policy) AllowsName(name string, port uint16) bool {
+	host, err := hostname.ParseHost(name)
+	if err != nil || host.IsAddr() {
+		return false
+	}
+	match, _ := p.lookup(host.Name(), port)
+	return match != nil
 }
 
 // CoveredBy is the wildcard with the longest domain, other than pattern itself, that allows all that pattern allows.
@@ -166,10 +191,36 @@ func (p *Policy) CoveredBy(pattern hostname.Pattern) (Entry, bool) {
 	return Entry{}, false
 }
 
+// lookup is the entry that decides on a canonical name at port, else one that allows the name at another port, else nothing.
+func (p *Policy) lookup(name string, port uint16) (match, otherPort *Entry) {
+	if g, ok := p.exact[name]; ok {
+		if e := p.find(g, port); e != nil {
+			return e, nil
+		}
+		otherPort = &p.entries[g.first]
+	}
+	for domain := p.parent(name); domain != ""; domain = p.parent(domain) {
+		g, ok := p.wildcards[domain]
+		if !ok {
+			continue
+		}
+		if e := p.find(g, port); e != nil {
+			return e, nil
+		}
+		if otherPort == nil {
+			otherPort = &p.entries[g.first]
+		}
+	}
+	return nil, otherPort
+}
+
 // allow is the one place that says what an entry means for later steps.
 func (p *Policy) allow(e *Entry) Decision {
-	d := Decision{Allowed: true, Entry: e, Guard: p.guard, Limits: p.limits}
+	d := Decision{Allowed: true, Entry: e, Guard: p.guard, Limits: p.limits, TLS: p.tls}
 	d.Guard.Literal = e.Pattern.Host.IsAddr()
+	if e.ClientCertificate != nil {
+		d.TLS.ClientCertificate = *e.ClientCertificate
+	}
 	return d
 }
 

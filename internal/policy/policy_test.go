@@ -1,13 +1,19 @@
 package policy_test
 
 import (
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
@@ -22,6 +28,8 @@ var limits = policy.Limits{
 	IdleTimeout:             30 * time.Minute,
 	DrainTimeout:            5 * time.Second,
 }
+
+var samePatterns = cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })
 
 func pattern(t testing.TB, s string) hostname.Pattern {
 	t.Helper()
@@ -133,10 +141,103 @@ func TestDecide(t *testing.T) {
 				want.Entry = &entries(t, test.entry)[0]
 				want.Guard.Literal = want.Allowed && want.Entry.Pattern.Host.IsAddr()
 			}
-			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(want, got, samePatterns, cmpopts.IgnoreTypes(policy.TLS{})); diff != "" {
 				t.Errorf("decision (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestDecideTellsWhatTLSIsJudgedBy(t *testing.T) {
+	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
+	in := policy.Input{
+		Entries: []policy.Entry{
+			{Pattern: pattern(t, "as-set.example.com")},
+			{Pattern: pattern(t, "off.example.com"), ClientCertificate: own(handshake.Off)},
+			{Pattern: pattern(t, "*.example.com"), ClientCertificate: own(handshake.Required)},
+		},
+		MinVersion:        tls.VersionTLS11,
+		MaxVersion:        tls.VersionTLS12,
+		RequireServerName: true,
+		ClientCertificate: handshake.IfShown,
+		Certificates:      []string{"agent", "CN=b, O=c"},
+	}
+	p := compile(t, in)
+	for host, want := range map[string]handshake.Requirement{
+		"as-set.example.com": handshake.IfShown,
+		"off.example.com":    handshake.Off,
+		"any.example.com":    handshake.Required,
+	} {
+		got := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, host+":443")}).TLS
+		if entry, ok := got.Certificates.Match(certificate(t, "AGENT")); !ok || entry != "agent" {
+			t.Errorf("%s: the allowed certificate matches %q, %v", host, entry, ok)
+		}
+		if entry, ok := got.Certificates.Match(certificate(t, "agents")); ok {
+			t.Errorf("%s: another certificate matches %q", host, entry)
+		}
+		got.Certificates = nil
+		whole := policy.TLS{
+			MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true, ClientCertificate: want,
+		}
+		if got != whole {
+			t.Errorf("%s: %+v, want %+v", host, got, whole)
+		}
+	}
+}
+
+// certificate is as much of one as a list looks at.
+func certificate(t *testing.T, commonName string) *clientcert.Certificate {
+	t.Helper()
+	raw, err := asn1.Marshal(pkix.Name{CommonName: commonName}.ToRDNSequence())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clientcert.Restore(raw, [32]byte{}, [20]byte{})
+}
+
+func TestCompileRefusesWhatIsNoCertificate(t *testing.T) {
+	_, err := policy.Compile(policy.Input{Certificates: []string{"agent", "CN=b,"}})
+	if reason.Of(err) != reason.CertificateSyntax {
+		t.Errorf("compiled with %v", err)
+	}
+}
+
+func TestAllowsName(t *testing.T) {
+	p := compile(t, policy.Input{Entries: entries(t,
+		"a.example.com", "b.example.com:8443", "*.wild.example.com", "10.1.2.3", "2001:db8::1", "xn--bcher-kva.example.com",
+	)})
+	tests := []struct {
+		name string
+		port uint16
+		want bool
+	}{
+		{"a.example.com", 443, true},
+		{"A.Example.com.", 443, true},
+		{"a.example.com", 8443, false},
+		{"b.example.com", 443, false},
+		{"b.example.com", 8443, true},
+		{"c.example.com", 443, false},
+		{"x.y.wild.example.com", 443, true},
+		{"wild.example.com", 443, false},
+		{"xn--bcher-kva.example.com", 443, true},
+		{"10.1.2.3", 443, false},
+		{"2001:db8::1", 443, false},
+		{"[2001:db8::1]", 443, false},
+		{"a.example.com", 0, false},
+		{"", 443, false},
+		{".", 443, false},
+		{"a.example.com..", 443, false},
+		{" a.example.com", 443, false},
+		{"a.example.com:443", 443, false},
+		{"*.wild.example.com", 443, false},
+		{".wild.example.com", 443, false},
+		{"a.example.com\x00", 443, false},
+		{strings.Repeat("a.", 200) + "wild.example.com", 443, false},
+	}
+	for _, test := range tests {
+		if got := p.AllowsName(test.name, test.port); got != test.want {
+			t.Errorf("%q at %d: %v", test.name, test.port, got)
+		}
 	}
 }
 
@@ -221,11 +322,10 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 	given := append([]policy.Entry(nil), in...)
 	p := compile(t, policy.Input{Entries: in})
 	want := []policy.Entry{given[4], given[2], given[3], given[1], given[0]}
-	same := cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })
-	if diff := cmp.Diff(want, p.Entries(), same); diff != "" {
+	if diff := cmp.Diff(want, p.Entries(), samePatterns); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(given, in, same); diff != "" {
+	if diff := cmp.Diff(given, in, samePatterns); diff != "" {
 		t.Errorf("Compile changed its input (-want +got):\n%s", diff)
 	}
 	d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, "a.example.com:443")})
@@ -233,7 +333,7 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 		t.Errorf("of two entries with one pattern %+v decides, want the first", d.Entry)
 	}
 	p.Entries()[0] = policy.Entry{}
-	if diff := cmp.Diff(want, p.Entries(), same); diff != "" {
+	if diff := cmp.Diff(want, p.Entries(), samePatterns); diff != "" {
 		t.Errorf("a caller can change the policy (-want +got):\n%s", diff)
 	}
 }
@@ -310,6 +410,9 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		request := policy.Request{Method: "CONNECT", Target: target(t, d.target)}
 		if allocs := testing.AllocsPerRun(100, func() { p.Decide(request) }); allocs != 0 {
 			t.Errorf("%s: %v allocations", d.name, allocs)
+		}
+		if allocs := testing.AllocsPerRun(100, func() { p.AllowsName(request.Target.Host.Name(), 443) }); allocs != 0 {
+			t.Errorf("%s as a server name: %v allocations", d.name, allocs)
 		}
 	}
 }
