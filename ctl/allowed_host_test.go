@@ -1,0 +1,351 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/reason"
+)
+
+func TestAllowedHostAdd(t *testing.T) {
+	tests := map[string]struct {
+		args  []string
+		stdin string
+		want  result
+		hosts []string // afterwards; b.example.com is there before
+	}{
+		"one": {
+			args:  []string{"a.example.com"},
+			want:  result{Out: "a.example.com  added\n"},
+			hosts: []string{"a.example.com", "b.example.com"},
+		},
+		"present already": {
+			args:  []string{"A.example.com", "b.example.com"},
+			want:  result{Out: "a.example.com  added\nb.example.com  already present\n"},
+			hosts: []string{"a.example.com", "b.example.com"},
+		},
+		"as JSON": {
+			args: []string{"--json", "b.example.com"},
+			want: result{Out: `{
+  "outcomes": [
+    {
+      "host": "b.example.com",
+      "outcome": "ALREADY_PRESENT",
+      "warnings": [],
+      "openTunnels": 0,
+      "stillCoveredBy": ""
+    }
+  ],
+  "etag": "etag-0"
+}
+`},
+			hosts: []string{"b.example.com"},
+		},
+		"with a warning": {
+			args: []string{"*.blob.core.windows.net"},
+			want: result{
+				Out: "*.blob.core.windows.net  added\n",
+				Err: "omsgwctl: warning: *.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): " +
+					"others can create names below it\n",
+			},
+			hosts: []string{"*.blob.core.windows.net", "b.example.com"},
+		},
+		"a list": {
+			args:  []string{"-"},
+			stdin: "\ufeff# ours\r\n\r\n  c.example.com \t# shop 7\n#\n\t\na.example.com",
+			want:  result{Out: "c.example.com  added\na.example.com  added\n"},
+			hosts: []string{"a.example.com", "b.example.com", "c.example.com"},
+		},
+		"arguments around a list": {
+			args:  []string{"a.example.com", "-", "d.example.com"},
+			stdin: "c.example.com\n",
+			want:  result{Out: "a.example.com  added\nc.example.com  added\nd.example.com  added\n"},
+			hosts: []string{"a.example.com", "b.example.com", "c.example.com", "d.example.com"},
+		},
+		"one that is invalid": {
+			args:  []string{"https://a.example.com"},
+			want:  result{1, "", "omsgwctl: no host was added: \"https://a.example.com\" is a URL; give the host alone: a.example.com\n"},
+			hosts: []string{"b.example.com"},
+		},
+		"some of a list that are invalid": {
+			args:  []string{"https://z", "-"},
+			stdin: "a.example.com\n\nhttps://x\n" + strings.Repeat("x", 1001) + "\n\xff\x1b[31m\nc.example.com\nhttps://y\n",
+			want: result{1, "", "omsgwctl: no host was added, because 5 of 7 are invalid\n" +
+				"  line 3: \"https://x\" is a URL; give the host alone: x\n" +
+				"  line 4: \"" + strings.Repeat("x", 60) + "...\" is too long: a host name has at most 253 octets, " +
+				"and at most 63 between two dots\n" +
+				"  line 5: \"\\xff\\x1b[31m\" is not a host name or an IP address\n" +
+				"  line 7: \"https://y\" is a URL; give the host alone: y\n" +
+				"  argument 1: \"https://z\" is a URL; give the host alone: z\n",
+			},
+			hosts: []string{"b.example.com"},
+		},
+		"invalid, as JSON": {
+			args:  []string{"a.example.com", "https://x", "--json"},
+			hosts: []string{"b.example.com"},
+			want: result{1, "", `{
+  "code": "INVALID_ARGUMENT",
+  "reason": "CHANGE_REFUSED",
+  "message": "no host was added, because 1 of 2 are invalid",
+  "metadata": {
+    "count": "1",
+    "first": "\"https://x\" is a URL; give the host alone: x"
+  },
+  "problems": [
+    {
+      "argument": 2,
+      "host": "https://x",
+      "reason": "HOST_IS_URL",
+      "message": "\"https://x\" is a URL; give the host alone: x",
+      "metadata": {
+        "host": "https://x",
+        "meant": "x"
+      }
+    }
+  ]
+}
+`},
+		},
+		"an empty list": {
+			args:  []string{"-"},
+			stdin: "# nothing\n",
+			want:  result{1, "", "omsgwctl: nothing was given to change: standard input has no host\n"},
+			hosts: []string{"b.example.com"},
+		},
+		"a list in UTF-16": {
+			args:  []string{"-"},
+			stdin: "\xff\xfea\x00\n\x00",
+			want:  result{1, "", "omsgwctl: standard input is UTF-16; save the list as UTF-8\n"},
+			hosts: []string{"b.example.com"},
+		},
+		"a long comment": {
+			args:  []string{"-"},
+			stdin: "a.example.com #" + strings.Repeat("x", 100_000) + "\n",
+			want:  result{Out: "a.example.com  added\n"},
+			hosts: []string{"a.example.com", "b.example.com"},
+		},
+		"too long a list": {
+			args:  []string{"-"},
+			stdin: strings.Repeat("a.example.com\n", 100_001),
+			want:  result{1, "", "omsgwctl: more than 100000 items in one change; at most 100000 are possible\n"},
+			hosts: []string{"b.example.com"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := startGateway(t)
+			g.hosts = []string{"b.example.com"}
+			got := g.run(t, test.stdin, append([]string{"allowed-host", "add"}, test.args...)...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(test.hosts, g.stored()); diff != "" {
+				t.Errorf("stored hosts (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAllowedHostRemove(t *testing.T) {
+	g := startGateway(t)
+	g.hosts = []string{"a.example.com", "b.example.com", "busy.example.com"}
+	got := g.run(t, "", "allowed-host", "remove", "busy.example.com", "b.example.com", "c.example.com")
+	want := result{Out: "busy.example.com  removed  2 open tunnels stay  still allowed by *.example.com\n" +
+		"b.example.com     removed\n" +
+		"c.example.com     not present\n"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a.example.com"}, g.stored()); diff != "" {
+		t.Errorf("stored hosts (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{`remove 3 etag="" validate=false atomic=true`}, g.called()); diff != "" {
+		t.Errorf("calls (-want +got)\n%s", diff)
+	}
+}
+
+func TestAllowedHostList(t *testing.T) {
+	g := startGateway(t)
+	if diff := cmp.Diff(result{Err: "omsgwctl: no host is allowed yet; add one with: omsgwctl allowed-host add HOST\n"},
+		g.run(t, "", "allowed-host", "list")); diff != "" {
+		t.Errorf("empty list (-want +got)\n%s", diff)
+	}
+	g.hosts = []string{"a", "b", "c", "d", "long.example.com"}
+	got := g.run(t, "", "allowed-host", "list")
+	if lines := strings.Split(got.Out, "\n"); len(lines) != 7 ||
+		!strings.HasPrefix(lines[0], "HOST              ADDED                BY") ||
+		!strings.HasPrefix(lines[5], "long.example.com  2020-02-2") || !strings.HasSuffix(lines[5], `  ro\x1b[31mot`) {
+		t.Errorf("got %+v", got)
+	}
+	if got := g.run(t, "", "allowed-host", "list", "--json"); strings.Count(got.Out, `"host"`) != 5 ||
+		!strings.HasSuffix(got.Out, "  \"etag\": \"etag-0\",\n  \"nextPageToken\": \"\"\n}\n") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A list that is changed between two pages is read again.
+func TestAllowedHostListChanges(t *testing.T) {
+	g := startGateway(t)
+	g.hosts = []string{"a", "b", "c"}
+	calls := 0
+	g.fail = func(string, bool) error {
+		if calls++; calls == 2 {
+			g.changes++
+		}
+		return nil
+	}
+	if got := g.run(t, "", "allowed-host", "list", "--json"); strings.Count(got.Out, `"host"`) != 3 || calls != 4 {
+		t.Errorf("%d calls, got %+v", calls, got)
+	}
+	g.fail = func(string, bool) error { g.changes++; return nil }
+	want := result{1, "", "omsgwctl: the configuration changed each time while the list was read; try again\n"}
+	if diff := cmp.Diff(want, g.run(t, "", "allowed-host", "list", "--json=false")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// many is a list of 2,500 hosts, of which host 7 is there already.
+func many(g *gateway) string {
+	var list strings.Builder
+	for i := range 2500 {
+		fmt.Fprintf(&list, "h%04d.example.com\n", i)
+	}
+	g.hosts = []string{"h0007.example.com"}
+	return list.String()
+}
+
+func TestAddManyHosts(t *testing.T) {
+	g := startGateway(t)
+	got := g.run(t, many(g), "allowed-host", "add", "-")
+	if got.Code != 0 || got.Err != "" || strings.Count(got.Out, "  added\n") != 2499 ||
+		!strings.Contains(got.Out, "h0007.example.com  already present\n") {
+		t.Errorf("exit code %d, %s", got.Code, got.Err)
+	}
+	if len(g.stored()) != 2500 {
+		t.Errorf("%d hosts are stored", len(g.stored()))
+	}
+	want := []string{
+		`add 1000 etag="etag-0" validate=true atomic=false`,
+		`add 1000 etag="etag-0" validate=true atomic=false`,
+		`add 500 etag="etag-0" validate=true atomic=false`,
+		`add 1000 etag="etag-0" validate=false atomic=true`,
+		`add 1000 etag="etag-1" validate=false atomic=true`,
+		`add 500 etag="etag-2" validate=false atomic=true`,
+	}
+	if diff := cmp.Diff(want, g.called()); diff != "" {
+		t.Errorf("calls (-want +got)\n%s", diff)
+	}
+
+	got = g.run(t, many(g)+"https://x\n", "allowed-host", "remove", "-")
+	if want := "omsgwctl: no host was removed, because 1 of 2501 are invalid\n" +
+		"  line 2501: \"https://x\" is a URL; give the host alone: x\n"; got.Code != 1 || got.Err != want || got.Out != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Whatever stops a change of many hosts half-way, all that it did is undone.
+func TestAddManyHostsFails(t *testing.T) {
+	tests := map[string]struct {
+		fail func(g *gateway, call string, before bool) error
+		want string
+		code int
+	}{
+		"somebody else changes the configuration": {
+			fail: func(g *gateway, call string, before bool) error {
+				if before && strings.HasPrefix(call, `add 1000 etag="etag-1"`) {
+					g.changes++
+				}
+				return nil
+			},
+			want: "omsgwctl: no host was added: the configuration has changed since it was read (etag etag-1, now etag-2); " +
+				"read it again and repeat the change\n",
+			code: 1,
+		},
+		"the connection ends before the answer to the second change": {
+			fail: func(_ *gateway, call string, before bool) error {
+				if !before && strings.HasPrefix(call, `add 1000 etag="etag-1"`) {
+					return reason.New(reason.GatewayStopping)
+				}
+				return nil
+			},
+			want: "omsgwctl: no host was added: the gateway is stopping\n",
+			code: 3,
+		},
+		"undoing fails too": {
+			fail: func(_ *gateway, call string, before bool) error {
+				if before && (strings.HasPrefix(call, `add 500 etag="etag-2"`) || strings.HasPrefix(call, "remove")) {
+					return reason.New(reason.GatewayStopping)
+				}
+				return nil
+			},
+			want: "omsgwctl: the gateway is stopping; up to 2499 hosts were added before that, and undoing it failed: " +
+				"the gateway is stopping\n",
+			code: 3,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := startGateway(t)
+			list := many(g)
+			g.fail = func(call string, before bool) error {
+				if strings.Contains(call, "validate=true") {
+					return nil
+				}
+				return test.fail(g, call, before)
+			}
+			got := g.run(t, list, "allowed-host", "add", "-")
+			if diff := cmp.Diff(result{test.code, "", test.want}, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if left := g.stored(); !strings.Contains(name, "undoing") && !slices.Equal(left, []string{"h0007.example.com"}) {
+				t.Errorf("%d hosts are stored", len(left))
+			}
+		})
+	}
+}
+
+// An interrupt in the middle undoes what was done, too.
+func TestAddManyHostsInterrupted(t *testing.T) {
+	g := startGateway(t)
+	list := many(g)
+	ctx, interrupt := context.WithCancel(t.Context())
+	g.fail = func(call string, before bool) error {
+		if !before && strings.HasPrefix(call, `add 1000 etag="etag-1" validate=false`) {
+			interrupt()
+		}
+		return nil
+	}
+	got := run(ctx, list, "--address", g.address, "allowed-host", "add", "-")
+	if got.Code != 1 || got.Err != "omsgwctl: no host was added: the call was interrupted\n" {
+		t.Errorf("got %+v", got)
+	}
+	if left := g.stored(); !slices.Equal(left, []string{"h0007.example.com"}) {
+		t.Errorf("%d hosts are stored", len(left))
+	}
+}
+
+// A removal that fails half-way puts back what it removed, and nothing else.
+func TestRemoveManyHostsFails(t *testing.T) {
+	g := startGateway(t)
+	list := many(g)
+	g.hosts = strings.Fields(list)[:1500]
+	want := g.stored()
+	g.fail = func(call string, before bool) error {
+		if !before && strings.HasPrefix(call, `remove 1000 etag="etag-1" validate=false`) {
+			return reason.New(reason.GatewayStopping)
+		}
+		return nil
+	}
+	got := g.run(t, list, "allowed-host", "remove", "-")
+	if diff := cmp.Diff(result{3, "", "omsgwctl: no host was removed: the gateway is stopping\n"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if !slices.Equal(g.stored(), want) {
+		t.Errorf("%d hosts are stored, want %d", len(g.stored()), len(want))
+	}
+}

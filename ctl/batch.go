@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"omsgateway/internal/adminclient"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func (a *app) batch() *cobra.Command {
+	return &cobra.Command{
+		Use:   "batch",
+		Short: "Call the admin API with JSON-RPC on standard input",
+		Long: `Call the admin API for a program: JSON-RPC 2.0 on standard input and output, one object on a line, answers in the order of
+the requests.
+
+The first line of output says which protocol this is. A method is SERVICE/METHOD, and params and result are its request
+and response in the JSON form of protocol buffers. A line that cannot be used gets an error, and the next one is read.
+The batch ends with the input, with exit code 0.`,
+		Example: `echo '{"jsonrpc":"2.0","id":1,"method":"StatusService/GetStatus"}' | omsgwctl batch`,
+		GroupID: groupScript,
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b := newBatch(func(ctx context.Context) (grpc.ClientConnInterface, func(), error) {
+				c, err := adminclient.Dial(ctx, adminclient.Options{Address: a.address, Wait: startWait})
+				if err != nil {
+					return nil, nil, err
+				}
+				return c.Conn, c.Close, nil
+			})
+			return b.serve(cmd.Context(), a.in, a.out, a.err)
+		},
+	}
+}
+
+// batchProtocol is the version of what batch reads and writes, apart from the methods.
+const batchProtocol = 1
+
+// maxRequestLine bounds a line of input. The gateway takes messages of up to 1 MiB; JSON may need a little more.
+const maxRequestLine = 1<<20 + 64<<10
+
+// The error codes of JSON-RPC 2.0, section 5.1 (https://www.jsonrpc.org/specification). Codes above 0 are gRPC status codes.
+const (
+	parseError     = -32700
+	invalidRequest = -32600
+	methodNotFound = -32601
+	invalidParams  = -32602
+	internalError  = -32603
+)
+
+// batch answers JSON-RPC requests by calls of the admin API. It knows no method: all come from the descriptors.
+type batch struct {
+	connect func(context.Context) (conn grpc.ClientConnInterface, closeConn func(), err error)
+	methods map[string]protoreflect.MethodDescriptor // by "Service/Method", with and without the package before it
+
+	conn      grpc.ClientConnInterface // nil until a request has reached the gateway; it finds a restarted one by itself
+	closeConn func()
+}
+
+// rpcRequest is one line of input that is a request.
+type rpcRequest struct {
+	id     jsontext.Value // as it was sent; nil for a notification
+	method string
+	params jsontext.Value // nil if there are none
+}
+
+// rpcError is the error of an answer.
+type rpcError struct {
+	Code    int      `json:"code"`
+	Message string   `json:"message"`
+	Data    *rpcData `json:"data,omitempty"` // of an error of the admin API: there exactly if Code is above 0
+}
+
+type rpcData struct {
+	Code     string            `json:"code"` // name of the gRPC status code
+	Reason   string            `json:"reason"`
+	Metadata map[string]string `json:"metadata"`
+}
+
+func newBatch(connect func(context.Context) (grpc.ClientConnInterface, func(), error)) *batch {
+	b := &batch{connect: connect, methods: make(map[string]protoreflect.MethodDescriptor)}
+	pkg := adminv1.File_omsgateway_admin_v1_status_proto.Package()
+	protoregistry.GlobalFiles.RangeFilesByPackage(pkg, func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for k := range service.Methods().Len() {
+				method := service.Methods().Get(k)
+				b.methods[fmt.Sprintf("%s/%s", service.Name(), method.Name())] = method
+				b.methods[fmt.Sprintf("%s/%s", service.FullName(), method.Name())] = method
+			}
+		}
+		return true
+	})
+	return b
+}
+
+// serve answers requests from in until it ends. It fails only if it cannot read or write. What goes wrong with a notification,
+// which has no answer, it tells on notes.
+func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) error {
+	defer func() {
+		if b.conn != nil {
+			b.closeConn()
+		}
+	}()
+	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`, batchProtocol, quote(version))
+	if _, err := io.WriteString(out, hello+"\n"); err != nil {
+		return fmt.Errorf("writing to standard output: %w", err)
+	}
+	requests := newLines(in, maxRequestLine)
+	for {
+		line, tooLong, err := requests.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading standard input: %w", err)
+		}
+		var answer []byte
+		switch {
+		case tooLong:
+			message := fmt.Sprintf("invalid request: the line is longer than %d bytes", maxRequestLine)
+			answer = answerError(nil, &rpcError{Code: invalidRequest, Message: message})
+		case len(bytes.TrimSpace(line)) > 0:
+			answer = b.answer(ctx, line, func(method string, e *rpcError) {
+				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n", requests.number, printable(method), printable(e.Message))
+			})
+		}
+		if len(answer) == 0 {
+			continue
+		}
+		if _, err := out.Write(append(answer, '\n')); err != nil {
+			return fmt.Errorf("writing to standard output: %w", err)
+		}
+	}
+}
+
+// answer is the answer to one line, nil for a notification, whose failure it tells instead.
+func (b *batch) answer(ctx context.Context, line []byte, tell func(method string, e *rpcError)) []byte {
+	request, failure := parseRequest(line)
+	if failure != nil {
+		return answerError(request.id, failure)
+	}
+	result, failure := b.call(ctx, request)
+	switch {
+	case request.id == nil && failure != nil:
+		tell(request.method, failure)
+		return nil
+	case request.id == nil:
+		return nil
+	case failure != nil:
+		return answerError(request.id, failure)
+	}
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, request.id, result)
+}
+
+func answerError(id jsontext.Value, e *rpcError) []byte {
+	if id == nil {
+		id = jsontext.Value("null")
+	}
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":%s}`, id, quote(e))
+}
+
+// quote is a value as JSON in one line, its text as it is where JSON permits that.
+func quote(value any) []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value) // strings, numbers and maps of strings: cannot fail
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+}
+
+// parseRequest reads one line. With an error the request has its id if that could be read.
+func parseRequest(line []byte) (rpcRequest, *rpcError) {
+	object, failure := parseObject(line)
+	if failure != nil {
+		return rpcRequest{}, failure
+	}
+	var r rpcRequest
+	var protocol, method jsontext.Value
+	unknown := ""
+	members := jsontext.NewDecoder(bytes.NewBuffer(object))
+	_, _ = members.ReadToken() // the brace; parseObject has checked all that follows
+	for members.PeekKind() == '"' {
+		name, _ := members.ReadToken()
+		member := name.String()
+		value, _ := members.ReadValue()
+		value = value.Clone()
+		switch member {
+		case "jsonrpc":
+			protocol = value
+		case "id":
+			r.id = value
+		case "method":
+			method = value
+		case "params":
+			r.params = value
+		default:
+			unknown = member
+		}
+	}
+
+	invalid := func(format string, args ...any) (rpcRequest, *rpcError) {
+		return r, &rpcError{Code: invalidRequest, Message: "invalid request: " + fmt.Sprintf(format, args...)}
+	}
+	if r.id != nil && !strings.ContainsRune(`"0n`, rune(r.id.Kind())) {
+		r.id = nil
+		return invalid("the id is neither a string nor a number nor null")
+	}
+	if unquote(protocol) != "2.0" {
+		return invalid(`it has no "jsonrpc":"2.0"`)
+	}
+	if r.method = unquote(method); r.method == "" {
+		return invalid("it has no method")
+	}
+	if unknown != "" {
+		return invalid("it has the unknown member %q", unknown)
+	}
+	return r, nil
+}
+
+// parseObject checks that line is one JSON object in UTF-8 without duplicate names.
+func parseObject(line []byte) (jsontext.Value, *rpcError) {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(line))
+	value, err := decoder.ReadValue()
+	if err == nil {
+		value = value.Clone()
+		if _, err = decoder.ReadToken(); err == nil {
+			err = errors.New("it has more than one value")
+		} else if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return nil, &rpcError{Code: invalidRequest, Message: "invalid request: " + jsonProblem(err)}
+	case err != nil:
+		return nil, &rpcError{Code: parseError, Message: "the line is not JSON: " + jsonProblem(err)}
+	case value.Kind() == '[':
+		return nil, &rpcError{Code: invalidRequest, Message: "invalid request: an array; write one request a line"}
+	case value.Kind() != '{':
+		return nil, &rpcError{Code: invalidRequest, Message: "invalid request: it is not an object"}
+	}
+	return value, nil
+}
+
+// jsonProblem is the text of an error of jsontext without the name of that package.
+func jsonProblem(err error) string {
+	return strings.TrimPrefix(err.Error(), "jsontext: ")
+}
+
+// unquote is the text of a JSON string, "" of anything else.
+func unquote(value jsontext.Value) string {
+	if value.Kind() != '"' {
+		return ""
+	}
+	text, _ := jsontext.AppendUnquote(nil, value)
+	return string(text)
+}
+
+// call makes the call that a request asks for.
+func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError) {
+	method := b.methods[request.method]
+	switch {
+	case method == nil:
+		return nil, &rpcError{Code: methodNotFound, Message: fmt.Sprintf("there is no method %q", request.method)}
+	case method.IsStreamingClient() || method.IsStreamingServer():
+		return nil, &rpcError{Code: methodNotFound, Message: fmt.Sprintf("%s is a stream, and a batch has none", request.method)}
+	}
+	params, response, err := messages(method)
+	if err != nil {
+		return nil, &rpcError{Code: internalError, Message: err.Error()}
+	}
+	if request.params != nil {
+		if request.params.Kind() != '{' {
+			return nil, &rpcError{Code: invalidParams, Message: "params: it is not an object"}
+		}
+		if err := protojson.Unmarshal(request.params, params); err != nil {
+			return nil, &rpcError{Code: invalidParams, Message: "params: " + protoProblem(err)}
+		}
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if b.conn == nil {
+		conn, closeConn, err := b.connect(ctx)
+		if err != nil {
+			return nil, apiError(err)
+		}
+		b.conn, b.closeConn = conn, closeConn
+	}
+	err = b.conn.Invoke(ctx, fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()), params, response)
+	if err != nil {
+		return nil, apiError(fromCall(err, request.method))
+	}
+	result, err := compactJSON(response)
+	if err != nil {
+		return nil, &rpcError{Code: internalError, Message: "result: " + protoProblem(err)}
+	}
+	return result, nil
+}
+
+// messages makes the empty request and response of a method.
+func messages(method protoreflect.MethodDescriptor) (request, response proto.Message, err error) {
+	in, err := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := protoregistry.GlobalTypes.FindMessageByName(method.Output().FullName())
+	if err != nil {
+		return nil, nil, err
+	}
+	return in.New().Interface(), out.New().Interface(), nil
+}
+
+func apiError(err error) *rpcError {
+	e := explain(err)
+	data := &rpcData{Code: codeName(e.Code), Reason: string(e.Reason), Metadata: e.Parts}
+	if data.Metadata == nil {
+		data.Metadata = map[string]string{}
+	}
+	return &rpcError{Code: int(e.Code), Message: e.Message, Data: data}
+}
+
+// protoProblem is the text of an error of protojson without the prefix that varies on purpose.
+func protoProblem(err error) string {
+	text := strings.TrimPrefix(err.Error(), "proto:")
+	return strings.TrimLeft(text, " \u00a0")
+}

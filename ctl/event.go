@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"omsgateway/internal/adminclient"
+	"omsgateway/internal/event"
+	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func (a *app) event() *cobra.Command {
+	return noun(&cobra.Command{
+		Use:   "event",
+		Short: "Read the gateway's events",
+		Long: `Read the gateway's events: what it refused and why, what failed, and who changed what. The gateway keeps the last
+10,000 since it started, and the last 2,000 refusals and errors of their own.`,
+		Example: `omsgwctl event list --id 105
+omsgwctl event watch --level error`,
+		GroupID: groupWatch,
+	}, a.eventList(), a.eventWatch())
+}
+
+// eventFlags are the flags that select events.
+type eventFlags struct {
+	ids    []int32
+	level  string
+	reason string
+	text   string
+	since  time.Duration
+}
+
+func (f *eventFlags) addTo(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Int32SliceVar(&f.ids, "id", nil, "only events with this `number`; several with commas")
+	flags.Lookup("id").DefValue = "" // or the help would say "(default [])"
+	flags.StringVar(&f.level, "level", "", "only events of this `level` and more serious ones: error, warning, info or debug")
+	flags.StringVar(&f.reason, "reason", "", "only events with this `reason`, for example HOST_NOT_ALLOWED")
+	flags.StringVar(&f.text, "text", "", "only events that contain this `text`, in any case")
+	flags.DurationVar(&f.since, "since", 0, "only events of the last `time`, for example 90s, 15m or 2h")
+	complete := func(flag string, function cobra.CompletionFunc) {
+		_ = cmd.RegisterFlagCompletionFunc(flag, function) // fails only for a flag that is not there, or twice
+	}
+	complete("level", cobra.FixedCompletions(
+		[]string{"error", "warning", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder))
+	for _, name := range []string{"id", "reason", "text", "since"} {
+		complete(name, noFiles)
+	}
+}
+
+func (f *eventFlags) filter() (*adminv1.EventFilter, error) {
+	filter := &adminv1.EventFilter{Ids: f.ids, Reason: strings.ToUpper(f.reason), Text: f.text}
+	if f.level != "" {
+		level, err := event.ParseLevel(f.level)
+		if err != nil {
+			return nil, usagef("--level: %v", err)
+		}
+		filter.Level = adminv1.Event_Level(level)
+	}
+	if f.since < 0 {
+		return nil, usagef("--since cannot be negative")
+	}
+	if f.since > 0 {
+		filter.Since = durationpb.New(f.since)
+	}
+	return filter, nil
+}
+
+func (a *app) eventList() *cobra.Command {
+	var flags eventFlags
+	var limit int32
+	cmd := a.withJSON(&cobra.Command{
+		Use:   "list",
+		Short: "List events, oldest first",
+		Long: `List the events that the gateway keeps, oldest first: local time, the number of the client connection, level, component
+and text, as in the log file.`,
+		Example: `omsgwctl event list
+omsgwctl event list --id 105 --since 1h
+omsgwctl event list --reason HOST_NOT_ALLOWED --json`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := flags.filter()
+			if err != nil {
+				return err
+			}
+			if limit < 0 {
+				return usagef("--limit cannot be negative")
+			}
+			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				r, err := call(ctx, c.Events.ListEvents, &adminv1.ListEventsRequest{Filter: filter, Limit: limit})
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(r)
+				}
+				if r.LeftOut > 0 {
+					a.notef("%s left out; --limit shows more", plural(int64(r.LeftOut), "older event"))
+				}
+				for _, e := range r.Events {
+					if err := a.printf("%s\n", eventLine(e)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	})
+	flags.addTo(cmd)
+	cmd.Flags().Int32Var(&limit, "limit", 1000, "at most this `number` of events, the newest; 10,000 is the most")
+	return cmd
+}
+
+func (a *app) eventWatch() *cobra.Command {
+	var flags eventFlags
+	var tail int32
+	cmd := a.withJSON(&cobra.Command{
+		Use:   "watch",
+		Short: "Print events as they happen",
+		Long: `Print events as they happen, until Ctrl-C ends it. With --json each event is an object on a line of its own. When the
+gateway stops, the watch ends with exit code 3.`,
+		Example: `omsgwctl event watch
+omsgwctl event watch --tail 20 --level error
+omsgwctl event watch --text a.example.com --json`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := flags.filter()
+			if err != nil {
+				return err
+			}
+			if tail < 0 {
+				return usagef("--tail cannot be negative")
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			err = a.connected(ctx, func(ctx context.Context, c *adminclient.Client) error {
+				return a.watch(ctx, c, &adminv1.WatchEventsRequest{Filter: filter, Tail: tail})
+			})
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		},
+	})
+	flags.addTo(cmd)
+	cmd.Flags().Int32Var(&tail, "tail", 0, "first print this `number` of events that have happened already, the newest")
+	return cmd
+}
+
+// watch prints events until the call ends, which it always does with an error.
+func (a *app) watch(ctx context.Context, c *adminclient.Client, request *adminv1.WatchEventsRequest) error {
+	stream, err := c.Events.WatchEvents(ctx, request)
+	if err != nil {
+		return fromCall(err, "this command")
+	}
+	for {
+		r, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return reason.New(reason.GatewayStopping)
+		}
+		if err != nil {
+			return fromCall(err, "this command")
+		}
+		if err := a.printWatched(r); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *app) printWatched(r *adminv1.WatchEventsResponse) error {
+	if a.json {
+		line, err := compactJSON(r)
+		if err != nil {
+			return err
+		}
+		return a.printf("%s\n", line)
+	}
+	if e := r.GetEvent(); e != nil {
+		return a.printf("%s\n", eventLine(e))
+	}
+	a.notef("%s missed, because they came too fast", plural(r.GetMissed(), "event"))
+	return nil
+}
+
+// eventLine is an event in the layout of the log file.
+func eventLine(e *adminv1.Event) string {
+	return event.Format(event.Event{
+		Time:      e.GetTime().AsTime(),
+		ID:        event.ID(e.GetId()),
+		Level:     event.Level(e.GetLevel()),
+		Component: event.Component(printable(e.GetComponent())),
+		Text:      e.GetText(),
+	})
+}

@@ -1,0 +1,344 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ctl "omsgateway/ctl"
+	"omsgateway/internal/apierr"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gateway answers the admin API from memory: enough of it to see what omsgwctl asks, and to let calls fail.
+type gateway struct {
+	adminv1.UnimplementedAllowedHostServiceServer
+	adminv1.UnimplementedSettingServiceServer
+	adminv1.UnimplementedEventServiceServer
+	adminv1.UnimplementedTunnelServiceServer
+	adminv1.UnimplementedStatusServiceServer
+
+	address string
+	old     bool
+	stop    func()
+	status  *adminv1.GetStatusResponse // nil for a running gateway's
+	watch   func(adminv1.EventService_WatchEventsServer) error
+
+	mu      sync.Mutex
+	hosts   []string
+	changes int // made so far; the etag
+	value   string
+	calls   []string                             // what was asked, in short
+	fail    func(call string, before bool) error // nil, or an error before or after the call has its effect
+}
+
+// startGateway serves a gateway until the test ends.
+func startGateway(t *testing.T) *gateway {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") //nolint:usetesting // t.TempDir may be too long for the path of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	g := &gateway{
+		address: osdefaults.AddressIn(dir) + ".test", // of an address without a folder nothing can stand in for the gateway
+		value:   "8080",
+	}
+	g.start(t)
+	return g
+}
+
+// startOldGateway serves one that knows no status.
+func startOldGateway(t *testing.T) *gateway {
+	g := startGateway(t)
+	g.stop()
+	g.old = true
+	g.start(t)
+	return g
+}
+
+// start serves until stop or the end of the test.
+func (g *gateway) start(t *testing.T) {
+	t.Helper()
+	listener, err := localsock.Listen(g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})))
+	adminv1.RegisterAllowedHostServiceServer(server, g)
+	adminv1.RegisterSettingServiceServer(server, g)
+	adminv1.RegisterEventServiceServer(server, g)
+	adminv1.RegisterTunnelServiceServer(server, g)
+	if !g.old {
+		adminv1.RegisterStatusServiceServer(server, g)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	g.stop = sync.OnceFunc(func() {
+		server.Stop()
+		<-done
+	})
+	t.Cleanup(g.stop)
+}
+
+// result is what a run of omsgwctl left.
+type result struct {
+	Code     int
+	Out, Err string
+}
+
+func (g *gateway) run(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	return run(t.Context(), stdin, append([]string{"--address", g.address}, args...)...)
+}
+
+func run(ctx context.Context, stdin string, args ...string) result {
+	var out, errs bytes.Buffer
+	code := ctl.Run(ctx, args, strings.NewReader(stdin), &out, &errs)
+	return result{code, out.String(), errs.String()}
+}
+
+func (g *gateway) stored() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.hosts)
+}
+
+// called answers what was asked, and forgets it.
+func (g *gateway) called() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	calls := g.calls
+	g.calls = nil
+	return calls
+}
+
+func (g *gateway) etag() string { return fmt.Sprintf("etag-%d", g.changes) }
+
+// changeHosts does what both changes of the list have in common.
+func (g *gateway) changeHosts(call, etag string, hosts []string, validateOnly, atomic bool,
+	one func(host string) adminv1.AllowedHostOutcome_Outcome) ([]*adminv1.AllowedHostOutcome, string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	call = fmt.Sprintf("%s %d etag=%q validate=%t atomic=%t", call, len(hosts), etag, validateOnly, atomic)
+	g.calls = append(g.calls, call)
+	if g.fail != nil {
+		if err := g.fail(call, true); err != nil {
+			return nil, "", apierr.ToStatus(err)
+		}
+	}
+	if len(hosts) > 1000 {
+		return nil, "", apierr.ToStatus(reason.New(reason.TooManyItems, "count", fmt.Sprint(len(hosts)), "limit", "1000"))
+	}
+	if etag != "" && etag != g.etag() {
+		return nil, "", apierr.ToStatus(reason.New(reason.EtagMismatch, "etag", etag, "current", g.etag()))
+	}
+	before := slices.Clone(g.hosts)
+	var outcomes []*adminv1.AllowedHostOutcome
+	invalid := 0
+	for _, host := range hosts {
+		if name, isURL := strings.CutPrefix(host, "https://"); isURL {
+			invalid++
+			e := reason.New(reason.HostIsURL, "host", host, "meant", name)
+			outcomes = append(outcomes, &adminv1.AllowedHostOutcome{
+				Host: host, Outcome: adminv1.AllowedHostOutcome_INVALID,
+				Problem: &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts},
+			})
+			continue
+		}
+		o := &adminv1.AllowedHostOutcome{Host: strings.ToLower(host), Outcome: one(strings.ToLower(host))}
+		switch {
+		case strings.HasPrefix(host, "*.blob.") && o.Outcome == adminv1.AllowedHostOutcome_ADDED:
+			e := reason.New(reason.HostWildcardShared, "host", host, "suffix", strings.TrimPrefix(host, "*."))
+			o.Warnings = append(o.Warnings, &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts})
+		case host == "busy.example.com" && o.Outcome == adminv1.AllowedHostOutcome_REMOVED:
+			o.OpenTunnels, o.StillCoveredBy = 2, "*.example.com"
+		}
+		outcomes = append(outcomes, o)
+	}
+	slices.Sort(g.hosts)
+	if validateOnly || atomic && invalid > 0 {
+		g.hosts = before
+	}
+	if atomic && invalid > 0 {
+		return nil, "", apierr.ToStatus(reason.New(reason.ChangeRefused, "count", fmt.Sprint(invalid), "first", "..."))
+	}
+	if !slices.Equal(before, g.hosts) {
+		g.changes++
+	}
+	if g.fail != nil {
+		if err := g.fail(call, false); err != nil {
+			return nil, "", apierr.ToStatus(err)
+		}
+	}
+	return outcomes, g.etag(), nil
+}
+
+func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsRequest) (*adminv1.AddAllowedHostsResponse, error) {
+	var hosts []string
+	for _, h := range r.Hosts {
+		hosts = append(hosts, h.Host)
+	}
+	outcomes, etag, err := g.changeHosts("add", r.Etag, hosts, r.ValidateOnly, r.Atomic,
+		func(host string) adminv1.AllowedHostOutcome_Outcome {
+			if slices.Contains(g.hosts, host) {
+				return adminv1.AllowedHostOutcome_ALREADY_PRESENT
+			}
+			g.hosts = append(g.hosts, host)
+			return adminv1.AllowedHostOutcome_ADDED
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.AddAllowedHostsResponse{Outcomes: outcomes, Etag: etag}, nil
+}
+
+func (g *gateway) RemoveAllowedHosts(_ context.Context, r *adminv1.RemoveAllowedHostsRequest,
+) (*adminv1.RemoveAllowedHostsResponse, error) {
+	outcomes, etag, err := g.changeHosts("remove", r.Etag, r.Hosts, r.ValidateOnly, r.Atomic,
+		func(host string) adminv1.AllowedHostOutcome_Outcome {
+			i := slices.Index(g.hosts, host)
+			if i < 0 {
+				return adminv1.AllowedHostOutcome_NOT_PRESENT
+			}
+			g.hosts = slices.Delete(g.hosts, i, i+1)
+			return adminv1.AllowedHostOutcome_REMOVED
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.RemoveAllowedHostsResponse{Outcomes: outcomes, Etag: etag}, nil
+}
+
+// ListAllowedHosts has pages of two.
+func (g *gateway) ListAllowedHosts(_ context.Context, r *adminv1.ListAllowedHostsRequest) (*adminv1.ListAllowedHostsResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fail != nil {
+		if err := g.fail("list", true); err != nil {
+			return nil, apierr.ToStatus(err)
+		}
+	}
+	var begin int
+	fmt.Sscan(r.PageToken, &begin)
+	page := &adminv1.ListAllowedHostsResponse{Etag: g.etag()}
+	for _, host := range g.hosts[begin:min(begin+2, len(g.hosts))] {
+		page.Hosts = append(page.Hosts, &adminv1.AllowedHost{
+			Host: host, AddedAt: &timestamppb.Timestamp{Seconds: 1582895945}, AddedBy: "ro\x1b[31mot",
+		})
+	}
+	if begin+2 < len(g.hosts) {
+		page.NextPageToken = fmt.Sprint(begin + 2)
+	}
+	return page, nil
+}
+
+func (g *gateway) listenPort() *adminv1.Setting {
+	return &adminv1.Setting{
+		Key: "ListenPort", Value: g.value, DefaultValue: "8080", Description: "Port for clients.",
+		Type: adminv1.Setting_NUMBER, Minimum: 1, Maximum: 65535,
+	}
+}
+
+func (g *gateway) ListSettings(context.Context, *adminv1.ListSettingsRequest) (*adminv1.ListSettingsResponse, error) {
+	return &adminv1.ListSettingsResponse{Etag: "e", Settings: []*adminv1.Setting{
+		g.listenPort(),
+		{Key: "ListenAddress", Type: adminv1.Setting_ADDRESS},
+		{Key: "LogLevel", Value: "Info", DefaultValue: "Info", Choices: []string{"Error", "Info"}, Fixed: true},
+		{Key: "DrainSeconds", Value: "7", DefaultValue: "5", Unit: "seconds"},
+	}}, nil
+}
+
+func (g *gateway) GetSetting(_ context.Context, r *adminv1.GetSettingRequest) (*adminv1.GetSettingResponse, error) {
+	if strings.EqualFold(r.Key, "LogLevel") {
+		return &adminv1.GetSettingResponse{Setting: &adminv1.Setting{Key: "LogLevel", Choices: []string{"Error", "Info"}}}, nil
+	}
+	if !strings.EqualFold(r.Key, "ListenPort") {
+		return nil, apierr.ToStatus(reason.New(reason.SettingUnknown, "key", r.Key, "meant", ""))
+	}
+	return &adminv1.GetSettingResponse{Setting: g.listenPort(), Etag: "e"}, nil
+}
+
+func (g *gateway) SetSetting(_ context.Context, r *adminv1.SetSettingRequest) (*adminv1.SetSettingResponse, error) {
+	if r.Value == "1" {
+		return nil, apierr.ToStatus(reason.New(reason.NotPermittedToChange, "caller", "eve", "remedy", "ask"))
+	}
+	before := g.value
+	g.value = r.Value
+	return &adminv1.SetSettingResponse{Setting: g.listenPort(), Etag: "e", PreviousValue: before}, nil
+}
+
+func (g *gateway) GetStatus(context.Context, *adminv1.GetStatusRequest) (*adminv1.GetStatusResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.status != nil {
+		return g.status, nil
+	}
+	return &adminv1.GetStatusResponse{
+		Version: "1.0.0", State: adminv1.GetStatusResponse_RUNNING, Etag: g.etag(), ListenAddresses: []string{"127.0.0.1:8080"},
+		StartedAt: &timestamppb.Timestamp{Seconds: 1582895945}, Uptime: &durationpb.Duration{Seconds: 93784},
+		ActiveClientConnections: 3, ConnectedClients: 1, OpenTunnels: 2, TunnelsOpened: 17, BytesSent: 1536, BytesReceived: 5 << 30,
+		RefusalsByReason: map[string]int64{"PORT_NOT_ALLOWED": 1, "HOST_NOT_ALLOWED": 4}, ConfigFile: "/x/config.json",
+	}, nil
+}
+
+// ListTunnels has pages of one.
+func (g *gateway) ListTunnels(_ context.Context, r *adminv1.ListTunnelsRequest) (*adminv1.ListTunnelsResponse, error) {
+	tunnel := &adminv1.Tunnel{
+		Id: 17, Client: "192.0.2.7:4711", Host: "a.example.com", Port: 443, TargetAddress: "192.0.2.9:443",
+		AllowedHost: "*.example.com", OpenedAt: &timestamppb.Timestamp{Seconds: 1582895945}, BytesSent: 100, BytesReceived: 2048,
+		Idle: &durationpb.Duration{Seconds: 61},
+	}
+	switch {
+	case r.GetFilter().GetHost() != "":
+		return &adminv1.ListTunnelsResponse{}, nil
+	case r.PageToken == "":
+		return &adminv1.ListTunnelsResponse{Tunnels: []*adminv1.Tunnel{tunnel}, NextPageToken: "next"}, nil
+	}
+	tunnel.Id, tunnel.Host = 18, "2001:db8::1"
+	return &adminv1.ListTunnelsResponse{Tunnels: []*adminv1.Tunnel{tunnel}}, nil
+}
+
+func (g *gateway) CloseTunnels(_ context.Context, r *adminv1.CloseTunnelsRequest) (*adminv1.CloseTunnelsResponse, error) {
+	answer := &adminv1.CloseTunnelsResponse{}
+	for _, id := range r.Ids {
+		if id == 17 {
+			answer.Closed++
+		} else {
+			answer.NotOpen = append(answer.NotOpen, id)
+		}
+	}
+	if r.GetFilter().GetHost() == "a.example.com" && r.GetFilter().GetClient() == "192.0.2.7" {
+		answer.Closed = 2
+	}
+	return answer, nil
+}
+
+func (g *gateway) ListEvents(_ context.Context, r *adminv1.ListEventsRequest) (*adminv1.ListEventsResponse, error) {
+	return &adminv1.ListEventsResponse{LeftOut: 3, Events: []*adminv1.Event{{
+		Sequence: 1, Time: &timestamppb.Timestamp{Seconds: 1582895945}, Id: 105, Level: adminv1.Event_ERROR,
+		Component: "GatewayLogic",
+		Text: fmt.Sprintf("%v %v %q %v, %d\x1b[2J", r.Filter.GetIds(), r.Filter.GetLevel(), r.Filter.GetText(),
+			r.Filter.GetSince().AsDuration(), r.Limit),
+		Reason: r.Filter.GetReason(),
+	}}}, nil
+}
+
+func (g *gateway) WatchEvents(_ *adminv1.WatchEventsRequest, stream adminv1.EventService_WatchEventsServer) error {
+	return g.watch(stream)
+}

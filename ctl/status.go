@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"omsgateway/internal/adminclient"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func (a *app) status() *cobra.Command {
+	return a.withJSON(&cobra.Command{
+		Use:     "status",
+		Short:   "Show how the gateway is",
+		Long:    "Show the gateway's version, addresses, connections, traffic, and why it refused requests.",
+		Example: "omsgwctl status\nomsgwctl status --json",
+		GroupID: groupWatch,
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				s, err := call(ctx, c.Status.GetStatus, &adminv1.GetStatusRequest{})
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(s)
+				}
+				return a.table(statusRows(s)...)
+			})
+		},
+	})
+}
+
+func statusRows(s *adminv1.GetStatusResponse) [][]string {
+	number := func(n int64) string { return fmt.Sprint(n) }
+	rows := [][]string{{"State:", stateText(s.State)}, {"Version:", s.Version}}
+	if s.StartedAt != nil {
+		rows = append(rows, []string{"Started:", moment(s.StartedAt) + " (" + period(s.Uptime) + " ago)"})
+	}
+	if len(s.ListenAddresses) > 0 {
+		rows = append(rows, []string{"Listens on:", strings.Join(s.ListenAddresses, ", ")})
+	}
+	rows = append(rows,
+		[]string{"Configuration:", s.ConfigFile},
+		[]string{"Allowed hosts:", number(int64(s.AllowedHosts))},
+		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + plural(s.ConnectedClients, "client")},
+		[]string{"Open tunnels:", number(s.OpenTunnels) + " (" + number(s.TunnelsOpened) + " since the start)"},
+		[]string{"Sent to targets:", size(s.BytesSent)},
+		[]string{"Received from targets:", size(s.BytesReceived)},
+		[]string{"Errors:", number(s.Errors)},
+		[]string{"Rejections:", number(s.Rejections)},
+	)
+	if s.EventsDropped > 0 {
+		rows = append(rows, []string{"Events dropped:", number(s.EventsDropped) + " (the log is too slow)"})
+	}
+	for i, r := range slices.Sorted(maps.Keys(s.RefusalsByReason)) {
+		label := ""
+		if i == 0 {
+			label = "Refusals:"
+		}
+		rows = append(rows, []string{label, number(s.RefusalsByReason[r]) + " " + r})
+	}
+	return rows
+}
+
+func stateText(s adminv1.GetStatusResponse_State) string {
+	switch s {
+	case adminv1.GetStatusResponse_DRAINING:
+		return "draining (no new connections; busy tunnels may end)"
+	case adminv1.GetStatusResponse_STOPPED:
+		return "stopped (the configuration can be read and changed)"
+	}
+	return strings.ToLower(s.String())
+}
