@@ -233,6 +233,7 @@ func TestStatusStopped(t *testing.T) {
 	g := startGateway(t)
 	g.status = &adminv1.GetStatusResponse{
 		Version: "1.0.0", State: adminv1.GetStatusResponse_STOPPED, ConfigFile: "/x/config.json", AllowedHosts: 3, EventsDropped: 2,
+		StartedAt: &timestamppb.Timestamp{Seconds: 1582895945}, // the stand-in's own
 	}
 	want := result{Out: `State:                  stopped (the configuration can be read and changed)
 Version:                1.0.0

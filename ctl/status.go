@@ -39,7 +39,7 @@ func (a *app) status() *cobra.Command {
 func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	number := func(n int64) string { return fmt.Sprint(n) }
 	rows := [][]string{{"State:", stateText(s.State)}, {"Version:", s.Version}}
-	if s.StartedAt != nil {
+	if s.State != adminv1.GetStatusResponse_STOPPED && s.StartedAt != nil {
 		rows = append(rows, []string{"Started:", moment(s.StartedAt) + " (" + period(s.Uptime) + " ago)"})
 	}
 	if len(s.ListenAddresses) > 0 {
