@@ -20,9 +20,11 @@ import (
 )
 
 // notInTheAPI has the reasons that no call of the admin API fails with: they are given to proxy clients, told in events and
-// counters, or (HostWildcardShared) only warn.
+// counters, or (the first three) only warn.
 var notInTheAPI = []reason.Reason{
 	reason.HostWildcardShared,
+	reason.CertificatesJudged,
+	reason.CertificatesNotJudged,
 
 	reason.MethodNotAllowed,
 	reason.RequestInvalid,

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"omsgateway/internal/clientcert"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/reason"
 )
@@ -22,22 +23,32 @@ const Version = 1
 
 // Limits of a configuration.
 const (
-	MaxFileSize = 16 << 20 // bytes
-	MaxHosts    = 100_000
-	maxAddedBy  = 256 // bytes
+	MaxFileSize           = 16 << 20 // bytes
+	MaxHosts              = 100_000
+	MaxClientCertificates = 10_000
+	maxAddedBy            = 256 // bytes
 )
 
 // Config is a whole configuration.
 type Config struct {
-	Settings     Settings
-	AllowedHosts []AllowedHost // sorted by pattern, none twice
+	Settings                  Settings
+	AllowedHosts              []AllowedHost              // sorted by pattern, none twice
+	AllowedClientCertificates []AllowedClientCertificate // sorted by the text of the entry, no two with the same key
 }
 
 // AllowedHost is an entry of the allow-list.
 type AllowedHost struct {
-	Pattern hostname.Pattern
-	AddedAt time.Time // in UTC and whole seconds; zero if unknown
-	AddedBy string    // at most 256 bytes, all printable; empty if unknown
+	Pattern                 hostname.Pattern
+	ClientCertificatePolicy string    // Off, IfShown or Required; empty for what the setting says
+	AddedAt                 time.Time // in UTC and whole seconds; zero if unknown
+	AddedBy                 string    // at most 256 bytes, all printable; empty if unknown
+}
+
+// AllowedClientCertificate is an entry of the list that client certificates are judged by.
+type AllowedClientCertificate struct {
+	Entry   clientcert.Entry
+	AddedAt time.Time // as of an AllowedHost
+	AddedBy string
 }
 
 // Default is the configuration of a gateway without a file.
@@ -46,40 +57,65 @@ func Default() Config { return Config{Settings: DefaultSettings()} }
 // Clone is a copy that shares nothing with c.
 func (c Config) Clone() Config {
 	c.AllowedHosts = slices.Clone(c.AllowedHosts)
+	c.AllowedClientCertificates = slices.Clone(c.AllowedClientCertificates)
 	return c
 }
 
 // Equal says whether c and d are the same in all their parts.
 func (c Config) Equal(d Config) bool {
-	return c.Settings == d.Settings && slices.Equal(c.AllowedHosts, d.AllowedHosts)
+	return c.Settings == d.Settings && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
+		slices.EqualFunc(c.AllowedClientCertificates, d.AllowedClientCertificates, AllowedClientCertificate.equal)
 }
 
 // AddHosts adds those of hosts whose pattern is not there yet, and tells for each whether it was added. AddedAt becomes UTC
 // in whole seconds.
 func (c *Config) AddHosts(hosts ...AllowedHost) (added []bool) {
-	present := c.patterns()
-	added = make([]bool, len(hosts))
-	for i, h := range hosts {
-		if present[h.Pattern] {
-			continue
-		}
-		present[h.Pattern], added[i] = true, true
-		h.AddedAt = h.AddedAt.UTC().Truncate(time.Second)
-		c.AllowedHosts = append(c.AllowedHosts, h)
+	hosts = slices.Clone(hosts)
+	for i := range hosts {
+		hosts[i].AddedAt = wholeSeconds(hosts[i].AddedAt)
 	}
+	c.AllowedHosts, added = add(c.AllowedHosts, hosts, patternOf)
 	slices.SortFunc(c.AllowedHosts, compareHosts)
 	return added
 }
 
 // RemoveHosts removes the hosts with these patterns, and tells for each whether it was there.
 func (c *Config) RemoveHosts(patterns ...hostname.Pattern) (removed []bool) {
-	present := c.patterns()
-	removed = make([]bool, len(patterns))
-	for i, p := range patterns {
-		removed[i] = present[p]
-		delete(present, p)
+	c.AllowedHosts, removed = remove(c.AllowedHosts, patterns, patternOf)
+	return removed
+}
+
+// SetHostPolicy gives the host with this pattern a client certificate policy, and answers the host as it was; present is false
+// if there is none.
+func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy string) (before AllowedHost, present bool) {
+	i := slices.IndexFunc(c.AllowedHosts, func(h AllowedHost) bool { return h.Pattern == pattern })
+	if i < 0 {
+		return AllowedHost{}, false
 	}
-	c.AllowedHosts = slices.DeleteFunc(c.AllowedHosts, func(h AllowedHost) bool { return !present[h.Pattern] })
+	before = c.AllowedHosts[i]
+	c.AllowedHosts[i].ClientCertificatePolicy = policy
+	return before, true
+}
+
+// AddClientCertificates adds those of certificates of whose entry there is no spelling yet, and tells for each whether it was
+// added. AddedAt becomes UTC in whole seconds.
+func (c *Config) AddClientCertificates(certificates ...AllowedClientCertificate) (added []bool) {
+	certificates = slices.Clone(certificates)
+	for i := range certificates {
+		certificates[i].AddedAt = wholeSeconds(certificates[i].AddedAt)
+	}
+	c.AllowedClientCertificates, added = add(c.AllowedClientCertificates, certificates, keyOf)
+	slices.SortFunc(c.AllowedClientCertificates, compareCertificates)
+	return added
+}
+
+// RemoveClientCertificates removes the certificates with these entries in any spelling, and tells for each whether it was there.
+func (c *Config) RemoveClientCertificates(entries ...clientcert.Entry) (removed []bool) {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.Key()
+	}
+	c.AllowedClientCertificates, removed = remove(c.AllowedClientCertificates, keys, keyOf)
 	return removed
 }
 
@@ -89,8 +125,53 @@ func (c Config) Validate() error {
 	if err := c.Settings.validate(); err != nil {
 		return err
 	}
+	if err := c.validateHosts(); err != nil {
+		return err
+	}
+	return c.validateCertificates()
+}
+
+// Etag is a hash of a configuration, 16 hexadecimal digits; file is what Encode made of it.
+func Etag(file []byte) string {
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:8])
+}
+
+// add appends those of items to list whose key is not in it, and tells for each whether it was appended.
+func add[T any, K comparable](list, items []T, key func(T) K) (longer []T, added []bool) {
+	present := keys(list, key)
+	added = make([]bool, len(items))
+	for i, item := range items {
+		if k := key(item); !present[k] {
+			present[k], added[i] = true, true
+			list = append(list, item)
+		}
+	}
+	return list, added
+}
+
+// remove removes the items with the keys gone from list, and tells for each key whether it was there.
+func remove[T any, K comparable](list []T, gone []K, key func(T) K) (shorter []T, removed []bool) {
+	present := keys(list, key)
+	removed = make([]bool, len(gone))
+	for i, k := range gone {
+		removed[i] = present[k]
+		delete(present, k)
+	}
+	return slices.DeleteFunc(list, func(item T) bool { return !present[key(item)] }), removed
+}
+
+func keys[T any, K comparable](list []T, key func(T) K) map[K]bool {
+	set := make(map[K]bool, len(list))
+	for _, item := range list {
+		set[key(item)] = true
+	}
+	return set
+}
+
+func (c Config) validateHosts() error {
 	if n := len(c.AllowedHosts); n > MaxHosts {
-		return tooManyHosts(n)
+		return reason.New(reason.TooManyHosts, "count", strconv.Itoa(n), "limit", strconv.Itoa(MaxHosts))
 	}
 	for i, h := range c.AllowedHosts {
 		if err := h.validate(); err != nil {
@@ -103,18 +184,23 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Etag is a hash of a configuration, 16 hexadecimal digits; file is what Encode made of it.
-func Etag(file []byte) string {
-	sum := sha256.Sum256(file)
-	return hex.EncodeToString(sum[:8])
-}
-
-func (c Config) patterns() map[hostname.Pattern]bool {
-	set := make(map[hostname.Pattern]bool, len(c.AllowedHosts))
-	for _, h := range c.AllowedHosts {
-		set[h.Pattern] = true
+func (c Config) validateCertificates() error {
+	list := c.AllowedClientCertificates
+	if n := len(list); n > MaxClientCertificates {
+		return reason.New(reason.TooManyCertificates, "count", strconv.Itoa(n), "limit", strconv.Itoa(MaxClientCertificates))
 	}
-	return set
+	for i, a := range list {
+		if err := a.validate(); err != nil {
+			return fmt.Errorf("checking allowed client certificate %q: %w", a.Entry, err)
+		}
+		if i > 0 && compareCertificates(list[i-1], a) >= 0 {
+			return fmt.Errorf("checking allowed client certificate %q: it is there twice or not in its place", a.Entry)
+		}
+	}
+	if len(keys(list, keyOf)) < len(list) {
+		return fmt.Errorf("checking the allowed client certificates: one is there in two spellings")
+	}
+	return nil
 }
 
 func (h AllowedHost) validate() error {
@@ -125,11 +211,42 @@ func (h AllowedHost) validate() error {
 	if p != h.Pattern {
 		return fmt.Errorf("it is not spelled %q", p)
 	}
-	if at := h.AddedAt; at != at.UTC().Truncate(time.Second) || checkTime(at) != nil {
+	if err := checkHostPolicy(h.ClientCertificatePolicy); err != nil {
+		return err
+	}
+	return checkAdded(h.AddedAt, h.AddedBy)
+}
+
+func (a AllowedClientCertificate) validate() error {
+	if _, err := clientcert.ParseEntry(a.Entry.String()); err != nil {
+		return err
+	}
+	return checkAdded(a.AddedAt, a.AddedBy)
+}
+
+func (a AllowedClientCertificate) equal(b AllowedClientCertificate) bool {
+	return a.Entry.String() == b.Entry.String() && a.AddedAt == b.AddedAt && a.AddedBy == b.AddedBy
+}
+
+// hostPolicies are those that a host can have of its own.
+var hostPolicies = []string{Off, IfShown, Required}
+
+// checkHostPolicy refuses what is neither a policy nor empty.
+func checkHostPolicy(policy string) error {
+	if policy == "" || slices.Contains(hostPolicies, policy) {
+		return nil
+	}
+	return reason.New(reason.CertificatePolicyUnknown, "value", shown(policy), "choices", strings.Join(hostPolicies, ", "))
+}
+
+func checkAdded(at time.Time, by string) error {
+	if at != wholeSeconds(at) || checkTime(at) != nil {
 		return fmt.Errorf("the time it was added is %v", at)
 	}
-	return checkAddedBy(h.AddedBy)
+	return checkAddedBy(by)
 }
+
+func wholeSeconds(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
 
 // checkTime refuses what RFC 3339 cannot express.
 func checkTime(utc time.Time) error {
@@ -149,8 +266,12 @@ func checkAddedBy(name string) error {
 	return nil
 }
 
-func tooManyHosts(count int) error {
-	return reason.New(reason.TooManyHosts, "count", strconv.Itoa(count), "limit", strconv.Itoa(MaxHosts))
-}
+func patternOf(h AllowedHost) hostname.Pattern { return h.Pattern }
+
+func keyOf(a AllowedClientCertificate) string { return a.Entry.Key() }
 
 func compareHosts(a, b AllowedHost) int { return a.Pattern.Compare(b.Pattern) }
+
+func compareCertificates(a, b AllowedClientCertificate) int {
+	return strings.Compare(a.Entry.String(), b.Entry.String())
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"omsgateway/internal/clientcert"
 	"omsgateway/internal/config"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/reason"
@@ -60,19 +61,33 @@ func randomConfig(t *testing.T, random *rand.Rand) config.Config {
 			t.Fatal(err)
 		}
 	}
+	if c.Settings.Conflict() != nil {
+		c.Settings.MinimumTLSVersion, c.Settings.MaximumTLSVersion = c.Settings.MaximumTLSVersion, c.Settings.MinimumTLSVersion
+	}
+	addedAt := func() time.Time {
+		if random.IntN(3) == 0 {
+			return time.Time{}
+		}
+		return time.Unix(random.Int64N(4e9), random.Int64N(1e9)).In(time.FixedZone("", 3600))
+	}
+	addedBy := func() string { return []string{"", "root", `DOMAIN\Jürgen`, `"quoted" <&>`}[random.IntN(4)] }
 	for range random.IntN(20) {
 		host := []string{"a.example.com", "*.example.com", "192.0.2.7", "2001:db8::7", "ü.example.com", "_x.example.com"}[random.IntN(6)]
 		if host == "2001:db8::7" {
 			host = "[" + host + "]"
 		}
-		h := config.AllowedHost{
-			Pattern: pattern(t, fmt.Sprintf("%s:%d", host, 1+random.IntN(65535))),
-			AddedBy: []string{"", "root", `DOMAIN\Jürgen`, `"quoted" <&>`}[random.IntN(4)],
-		}
-		if random.IntN(3) > 0 {
-			h.AddedAt = time.Unix(random.Int64N(4e9), random.Int64N(1e9)).In(time.FixedZone("", 3600))
-		}
-		c.AddHosts(h)
+		c.AddHosts(config.AllowedHost{
+			Pattern:                 pattern(t, fmt.Sprintf("%s:%d", host, 1+random.IntN(65535))),
+			ClientCertificatePolicy: []string{"", config.Off, config.IfShown, config.Required}[random.IntN(4)],
+			AddedAt:                 addedAt(),
+			AddedBy:                 addedBy(),
+		})
+	}
+	for i := range random.IntN(20) {
+		subject := []string{"agent %d", "CN=agent %d, O=ü", `CN="a, b=%d"`, `CN=a\,%d`, "sha1:%040x", "sha256:%064x"}[random.IntN(6)]
+		c.AddClientCertificates(config.AllowedClientCertificate{
+			Entry: entry(t, fmt.Sprintf(subject, i)), AddedAt: addedAt(), AddedBy: addedBy(),
+		})
 	}
 	return c
 }
@@ -103,6 +118,65 @@ func TestAddAndRemoveHosts(t *testing.T) {
 	wantHosts(t, c, "a.example.com ")
 }
 
+func TestSetHostPolicy(t *testing.T) {
+	c := config.Default()
+	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com"), ClientCertificatePolicy: config.Off, AddedBy: "root"},
+		config.AllowedHost{Pattern: pattern(t, "b.example.com")})
+	for _, step := range []struct{ before, after string }{
+		{config.Off, config.Required}, {config.Required, ""}, {"", ""}, {"", config.IfShown},
+	} {
+		before, present := c.SetHostPolicy(pattern(t, "a.example.com"), step.after)
+		if !present || before.ClientCertificatePolicy != step.before || before.AddedBy != "root" {
+			t.Errorf("%q -> %q: it was %+v, %v", step.before, step.after, before, present)
+		}
+		if got := c.AllowedHosts[0]; got.ClientCertificatePolicy != step.after || got.AddedBy != "root" {
+			t.Errorf("%q -> %q: it is %+v", step.before, step.after, got)
+		}
+		wantRoundTrip(t, c)
+	}
+	if got := c.AllowedHosts[1].ClientCertificatePolicy; got != "" {
+		t.Errorf("another host has %q", got)
+	}
+	unchanged := c.Clone()
+	if _, present := c.SetHostPolicy(pattern(t, "a.example.com:8443"), config.Off); present || !c.Equal(unchanged) {
+		t.Errorf("a host that is not there: %v, %+v", present, c.AllowedHosts)
+	}
+}
+
+func TestAddAndRemoveClientCertificates(t *testing.T) {
+	c := config.Default()
+	at := time.Date(2026, 3, 31, 10, 15, 0, 999, time.FixedZone("", 7200))
+	first := config.AllowedClientCertificate{Entry: entry(t, " CN=b, O=c "), AddedAt: at, AddedBy: "first"}
+	second := config.AllowedClientCertificate{Entry: entry(t, "o=C,cn=B"), AddedBy: "second"}
+	other := config.AllowedClientCertificate{Entry: entry(t, "Agent 7")}
+
+	if diff := cmp.Diff([]bool{true, true, false}, c.AddClientCertificates(first, other, second)); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]bool{false}, c.AddClientCertificates(second)); diff != "" {
+		t.Errorf("added again (-want +got):\n%s", diff)
+	}
+	wantCertificates(t, c, "Agent 7 ", "CN=b, O=c first")
+	if got := c.AllowedClientCertificates[1].AddedAt; got != time.Date(2026, 3, 31, 8, 15, 0, 0, time.UTC) {
+		t.Errorf("added at %v, want UTC and whole seconds", got)
+	}
+	if first.AddedAt != at {
+		t.Error("what was given has changed")
+	}
+	wantRoundTrip(t, c)
+
+	absent := entry(t, "agent 77")
+	if diff := cmp.Diff([]bool{false, true, false}, c.RemoveClientCertificates(absent, second.Entry, first.Entry)); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	wantCertificates(t, c, "Agent 7 ")
+	c.RemoveClientCertificates(entry(t, "aGENT  7"))
+	wantCertificates(t, c)
+	if !c.Equal(config.Default()) {
+		t.Error("an empty list differs from none")
+	}
+}
+
 func TestCloneSharesNothing(t *testing.T) {
 	c := config.Default()
 	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com")}, config.AllowedHost{Pattern: pattern(t, "b.example.com")})
@@ -122,6 +196,18 @@ func TestCloneSharesNothing(t *testing.T) {
 	if c.Equal(e) || c.Equal(f) || c.AllowedHosts[0].AddedBy != "" {
 		t.Error("a change makes no difference, or one to the original")
 	}
+	c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "a")}, config.AllowedClientCertificate{Entry: entry(t, "b")})
+	g, h, i := c.Clone(), c.Clone(), c.Clone()
+	if !c.Equal(g) {
+		t.Fatal("the clone with certificates differs")
+	}
+	g.AllowedClientCertificates[0].AddedBy = "root"
+	h.AllowedClientCertificates[0].Entry = entry(t, "A")
+	i.RemoveClientCertificates(entry(t, "a"))
+	if c.Equal(g) || c.Equal(h) || c.Equal(i) {
+		t.Error("a change of the certificates makes no difference")
+	}
+	wantCertificates(t, c, "a ", "b ")
 }
 
 func TestValidate(t *testing.T) {
@@ -131,6 +217,13 @@ func TestValidate(t *testing.T) {
 			h := a
 			change(&h)
 			c.AllowedHosts = []config.AllowedHost{h}
+		}
+	}
+	certificates := func(subjects ...string) func(*config.Config) {
+		return func(c *config.Config) {
+			for _, s := range subjects {
+				c.AllowedClientCertificates = append(c.AllowedClientCertificates, config.AllowedClientCertificate{Entry: entry(t, s)})
+			}
 		}
 	}
 	for _, test := range []struct {
@@ -157,6 +250,23 @@ func TestValidate(t *testing.T) {
 		{"name", host(func(h *config.AllowedHost) { h.AddedBy = "a\x1bb" }), "", "printed"},
 		{"name not UTF-8", host(func(h *config.AllowedHost) { h.AddedBy = "J\xfcrgen" }), "", "printed"},
 		{"long name", host(func(h *config.AllowedHost) { h.AddedBy = strings.Repeat("x", 257) }), "", "256"},
+		{"policy", host(func(h *config.AllowedHost) { h.ClientCertificatePolicy = "off" }), reason.CertificatePolicyUnknown,
+			`allowed host "a.example.com": the client certificate policy of a host cannot be "off": it is one of Off, IfShown, Required`},
+		{"policy that is a setting's", host(func(h *config.AllowedHost) { h.ClientCertificatePolicy = config.Automatic }),
+			reason.CertificatePolicyUnknown, "Automatic"},
+		{"versions", func(c *config.Config) { c.Settings.MaximumTLSVersion, c.Settings.MinimumTLSVersion = "1.1", "1.2" },
+			reason.SettingConflict, "MinimumTlsVersion would be 1.2 and MaximumTlsVersion 1.1"},
+		{"no entry", func(c *config.Config) { c.AllowedClientCertificates = make([]config.AllowedClientCertificate, 1) },
+			reason.CertificateEmpty, "client certificate"},
+		{"certificates in no order", certificates("b", "a"), "", `client certificate "a"`},
+		{"certificate twice", certificates("a", "a"), "", "twice"},
+		{"certificate in two spellings", certificates("CN=a,O=b", "O=b,CN=a"), "", "two spellings"},
+		{"name of who added a certificate", func(c *config.Config) {
+			c.AllowedClientCertificates = []config.AllowedClientCertificate{{Entry: entry(t, "a"), AddedBy: "a\nb"}}
+		}, "", "printed"},
+		{"time when a certificate was added", func(c *config.Config) {
+			c.AllowedClientCertificates = []config.AllowedClientCertificate{{Entry: entry(t, "a"), AddedAt: time.Unix(0, 1).UTC()}}
+		}, "", "added"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := config.Default()
@@ -175,6 +285,20 @@ func TestMoreHostsThanTheLimitAreNotValid(t *testing.T) {
 	c.AddHosts(hosts...)
 	wantError(t, c.Validate(), reason.TooManyHosts, "100001")
 	c.RemoveHosts(hosts[0].Pattern)
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMoreCertificatesThanTheLimitAreNotValid(t *testing.T) {
+	c := config.Default()
+	certificates := make([]config.AllowedClientCertificate, config.MaxClientCertificates+1)
+	for i := range certificates {
+		certificates[i].Entry = entry(t, fmt.Sprintf("agent %d", i))
+	}
+	c.AddClientCertificates(certificates...)
+	wantError(t, c.Validate(), reason.TooManyCertificates, "10001")
+	c.RemoveClientCertificates(certificates[0].Entry)
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -220,6 +344,27 @@ func pattern(t *testing.T, s string) hostname.Pattern {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func entry(t *testing.T, s string) clientcert.Entry {
+	t.Helper()
+	e, err := clientcert.ParseEntry(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// wantCertificates checks the allowed client certificates, each "subject by".
+func wantCertificates(t *testing.T, c config.Config, want ...string) {
+	t.Helper()
+	var got []string
+	for _, a := range c.AllowedClientCertificates {
+		got = append(got, a.Entry.String()+" "+a.AddedBy)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("certificates %q, want %q", got, want)
+	}
 }
 
 // wantHosts checks the allowed hosts, each "pattern by".

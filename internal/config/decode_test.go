@@ -79,6 +79,20 @@ func TestMoreHostsThanTheLimit(t *testing.T) {
 	wantError(t, err, reason.ConfigField, "config.json, line 1: allowedHosts[100000] is wrong: the list has more than 100000 hosts")
 }
 
+func TestMoreCertificatesThanTheLimit(t *testing.T) {
+	var data strings.Builder
+	data.WriteString(`{"version":1,"allowedClientCertificates":[`)
+	for i := range config.MaxClientCertificates {
+		fmt.Fprintf(&data, `{"subject":"agent %d"},`, i)
+	}
+	if _, err := config.Decode("config.json", []byte(strings.TrimSuffix(data.String(), ",")+"]}")); err != nil {
+		t.Error(err)
+	}
+	_, err := config.Decode("config.json", []byte(data.String()+`{"subject":"one more"}]}`))
+	wantError(t, err, reason.ConfigField,
+		"config.json, line 1: allowedClientCertificates[10000] is wrong: the list has more than 10000 client certificates")
+}
+
 func TestEveryVersionHasADecoder(t *testing.T) {
 	for version := 1; version <= config.Version; version++ {
 		data := fmt.Appendf(nil, `{"version":%d}`, version)

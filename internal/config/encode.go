@@ -18,7 +18,20 @@ func (c Config) Encode() []byte {
 		w.object(func() { w.settings(c.Settings) })
 		w.tokens(jsontext.String("allowedHosts"), jsontext.BeginArray)
 		for _, h := range c.AllowedHosts {
-			w.object(func() { w.host(h) })
+			w.object(func() {
+				w.text("host", h.Pattern.String())
+				if h.ClientCertificatePolicy != "" {
+					w.text("clientCertificatePolicy", h.ClientCertificatePolicy)
+				}
+				w.added(h.AddedAt, h.AddedBy)
+			})
+		}
+		w.tokens(jsontext.EndArray, jsontext.String("allowedClientCertificates"), jsontext.BeginArray)
+		for _, a := range c.AllowedClientCertificates {
+			w.object(func() {
+				w.text("subject", a.Entry.String())
+				w.added(a.AddedAt, a.AddedBy)
+			})
 		}
 		w.tokens(jsontext.EndArray)
 	})
@@ -42,15 +55,16 @@ func (w writer) settings(s Settings) {
 	}
 }
 
-func (w writer) host(h AllowedHost) {
-	w.tokens(jsontext.String("host"), jsontext.String(h.Pattern.String()))
-	if !h.AddedAt.IsZero() {
-		w.tokens(jsontext.String("addedAt"), jsontext.String(h.AddedAt.Format(time.RFC3339)))
+func (w writer) added(at time.Time, by string) {
+	if !at.IsZero() {
+		w.text("addedAt", at.Format(time.RFC3339))
 	}
-	if h.AddedBy != "" {
-		w.tokens(jsontext.String("addedBy"), jsontext.String(h.AddedBy))
+	if by != "" {
+		w.text("addedBy", by)
 	}
 }
+
+func (w writer) text(name, value string) { w.tokens(jsontext.String(name), jsontext.String(value)) }
 
 func (w writer) object(members func()) {
 	w.tokens(jsontext.BeginObject)

@@ -188,6 +188,14 @@ func (s *Settings) Set(key, value string) error {
 	return row.set(s, value)
 }
 
+// Conflict is SETTING_CONFLICT if two settings have values that do not go together.
+func (s Settings) Conflict() error {
+	if s.MinimumTLSVersion > s.MaximumTLSVersion {
+		return reason.New(reason.SettingConflict, "minimum", s.MinimumTLSVersion, "maximum", s.MaximumTLSVersion)
+	}
+	return nil
+}
+
 // validate finds values that Set would not have stored.
 func (s Settings) validate() error {
 	for _, row := range table {
@@ -199,10 +207,7 @@ func (s Settings) validate() error {
 			return fmt.Errorf("checking setting %s: %q is written %q", row.Key, row.get(&s), row.get(&again))
 		}
 	}
-	if s.MinimumTLSVersion > s.MaximumTLSVersion {
-		return reason.New(reason.SettingConflict, "minimum", s.MinimumTLSVersion, "maximum", s.MaximumTLSVersion)
-	}
-	return nil
+	return s.Conflict()
 }
 
 func (row Setting) get(s *Settings) string {

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ func TestTable(t *testing.T) {
 	want := config.Settings{
 		ListenPort: 8080, LogLevel: "Info", DrainSeconds: 5, IdleTimeoutSeconds: 1800,
 		MaxConnections: 20000, MaxRequestHeads: 2048,
+		MinimumTLSVersion: "1.0", MaximumTLSVersion: "1.3", ClientCertificatePolicy: "Automatic",
 	}
 	if diff := cmp.Diff(want, defaults); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -54,9 +57,9 @@ func TestTableIsACopy(t *testing.T) {
 // Every setting has a place of its own: setting one changes no other.
 func TestEverySettingIsStored(t *testing.T) {
 	for _, row := range config.Table() {
-		value := map[config.Type]string{config.Number: "77", config.Choice: "Debug", config.Address: "192.0.2.1"}[row.Type]
-		if row.Default == config.Off {
-			value = config.On
+		value := map[config.Type]string{config.Number: "77", config.Address: "192.0.2.1"}[row.Type]
+		if row.Type == config.Choice {
+			value = row.Choices[slices.IndexFunc(row.Choices, func(choice string) bool { return choice != row.Default })]
 		}
 		s := config.DefaultSettings()
 		if err := s.Set(row.Key, value); err != nil {
@@ -86,6 +89,8 @@ func TestSet(t *testing.T) {
 		{"DrainSeconds", "-0", "0"},
 		{"LogLevel", "wARNING", "Warning"},
 		{"AllowLoopbackTargets", "on", "On"},
+		{"minimumTLSversion", " 1.2 ", "1.2"},
+		{"ClientCertificatePolicy", "ifshown", "IfShown"},
 		{"ListenAddress", "0:0::1", "::1"},
 		{"ListenAddress", "::ffff:192.0.2.1", "192.0.2.1"},
 		{"ListenAddress", "0.0.0.0", "0.0.0.0"},
@@ -119,6 +124,9 @@ func TestSetRefuses(t *testing.T) {
 		{"ListenPort", "80\x1b[2J80", reason.SettingNotANumber, `"80?[2J80"`},
 		{"LogLevel", "Trace", reason.SettingNotAChoice, `setting LogLevel cannot be "Trace": it is one of Error, Warning, Info, Debug`},
 		{"AllowLoopbackTargets", "true", reason.SettingNotAChoice, "On, Off"},
+		{"MinimumTlsVersion", "TLS 1.2", reason.SettingNotAChoice, "1.0, 1.1, 1.2, 1.3"},
+		{"MaximumTlsVersion", "1.4", reason.SettingNotAChoice, ""},
+		{"ClientCertificatePolicy", "Default", reason.SettingNotAChoice, "Automatic, Off, IfShown, Required"},
 		{"ListenAddress", "localhost", reason.SettingNotAnAddr, `"localhost"`},
 		{"ListenAddress", "127.0.0.1:8080", reason.SettingNotAnAddr, ""},
 		{"ListenAddress", "[::1]", reason.SettingNotAnAddr, ""},
@@ -135,6 +143,27 @@ func TestSetRefuses(t *testing.T) {
 		wantError(t, s.Set(test.key, test.value), test.why, test.text)
 		if s != config.DefaultSettings() {
 			t.Errorf("Set(%.20q, %.20q) failed and changed the settings", test.key, test.value)
+		}
+	}
+}
+
+// What Set takes one by one may not go together; Conflict finds it, and so do Validate and Decode.
+func TestConflict(t *testing.T) {
+	for _, minimum := range []string{"1.0", "1.1", "1.2", "1.3"} {
+		for _, maximum := range []string{"1.0", "1.1", "1.2", "1.3"} {
+			c := config.Default()
+			c.Settings.MinimumTLSVersion, c.Settings.MaximumTLSVersion = minimum, maximum
+			_, decoded := config.Decode("config.json", c.Encode())
+			if minimum <= maximum {
+				if err := errors.Join(c.Settings.Conflict(), c.Validate(), decoded); err != nil {
+					t.Errorf("%s to %s: %v", minimum, maximum, err)
+				}
+				continue
+			}
+			text := "MinimumTlsVersion would be " + minimum + " and MaximumTlsVersion " + maximum
+			wantError(t, c.Settings.Conflict(), reason.SettingConflict, text)
+			wantError(t, c.Validate(), reason.SettingConflict, text)
+			wantError(t, decoded, reason.ConfigField, "settings is wrong: "+text)
 		}
 	}
 }

@@ -71,6 +71,27 @@ func HostRemoved(caller, host string) Event {
 		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", host}, {"new", ""}}}
 }
 
+// HostPolicyChanged is event 100. Host is as it is stored; the policies are what it says itself, empty where the setting decides.
+func HostPolicyChanged(caller, host, old, new string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Client certificate policy of allowed host %s was changed from %q to %q by %s", host, old, new, caller),
+		Fields: []Field{{"caller", caller}, {"key", "client certificate policy of " + host}, {"old", old}, {"new", new}}}
+}
+
+// ClientCertificateAdded is event 100. Subject is as it is stored.
+func ClientCertificateAdded(caller, subject string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Allowed client certificate %s was added by %s", subject, caller),
+		Fields: []Field{{"caller", caller}, {"key", "allowed client certificate"}, {"old", ""}, {"new", subject}}}
+}
+
+// ClientCertificateRemoved is event 100. Subject is as it was stored.
+func ClientCertificateRemoved(caller, subject string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Allowed client certificate %s was removed by %s", subject, caller),
+		Fields: []Field{{"caller", caller}, {"key", "allowed client certificate"}, {"old", subject}, {"new", ""}}}
+}
+
 // AdminDenied is event 400: a call of the admin API was denied to caller.
 func AdminDenied(caller, method string, why reason.Reason) Event {
 	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why,

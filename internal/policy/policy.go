@@ -134,6 +134,9 @@ func sameHosts(a, b hostname.Pattern) bool { return a.Host == b.Host && a.Wildca
 // Limits are those the policy was compiled with.
 func (p *Policy) Limits() Limits { return p.limits }
 
+// TLS is what a session is judged by unless the entry that allows it has a requirement of its own.
+func (p *Policy) TLS() TLS { return p.tls }
+
 // Entries are all entries, sorted by pattern, and those of one pattern in the order they were given in.
 func (p *Policy) Entries() []Entry { return slices.Clone(p.entries) }
 

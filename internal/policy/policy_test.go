@@ -163,6 +163,9 @@ func TestDecideTellsWhatTLSIsJudgedBy(t *testing.T) {
 		Certificates:      []string{"agent", "CN=b, O=c"},
 	}
 	p := compile(t, in)
+	if got := p.TLS(); got.ClientCertificate != handshake.IfShown || got.MaxVersion != tls.VersionTLS12 {
+		t.Errorf("without an entry: %+v", got)
+	}
 	for host, want := range map[string]handshake.Requirement{
 		"as-set.example.com": handshake.IfShown,
 		"off.example.com":    handshake.Off,

@@ -2,43 +2,53 @@ package reason
 
 // Why a call of the admin API is refused or fails.
 const (
-	EtagMismatch         Reason = "ETAG_MISMATCH"
-	NothingGiven         Reason = "NOTHING_GIVEN"
-	TooManyItems         Reason = "TOO_MANY_ITEMS"
-	TooManyHosts         Reason = "TOO_MANY_HOSTS"
-	ChangeRefused        Reason = "CHANGE_REFUSED"
-	NotPermittedToRead   Reason = "NOT_PERMITTED_TO_READ"
-	NotPermittedToChange Reason = "NOT_PERMITTED_TO_CHANGE"
-	CallerUnknown        Reason = "CALLER_UNKNOWN"
-	TooManyCalls         Reason = "TOO_MANY_CALLS"
-	TooManyWatchers      Reason = "TOO_MANY_WATCHERS"
-	FilterInvalid        Reason = "FILTER_INVALID"
-	PageTokenInvalid     Reason = "PAGE_TOKEN_INVALID"
-	TunnelNotFound       Reason = "TUNNEL_NOT_FOUND"
-	MethodUnknown        Reason = "METHOD_UNKNOWN"
-	Internal             Reason = "INTERNAL"
-	GatewayUnreachable   Reason = "GATEWAY_UNREACHABLE"
-	GatewayDenied        Reason = "GATEWAY_DENIED"
-	AddressInvalid       Reason = "ADDRESS_INVALID"
+	EtagMismatch             Reason = "ETAG_MISMATCH"
+	NothingGiven             Reason = "NOTHING_GIVEN"
+	TooManyItems             Reason = "TOO_MANY_ITEMS"
+	TooManyHosts             Reason = "TOO_MANY_HOSTS"
+	TooManyCertificates      Reason = "TOO_MANY_CERTIFICATES"
+	ChangeRefused            Reason = "CHANGE_REFUSED"
+	HostNotPresent           Reason = "HOST_NOT_PRESENT"
+	CertificatePolicyUnknown Reason = "CLIENT_CERTIFICATE_POLICY_UNKNOWN"
+	CertificatesJudged       Reason = "CLIENT_CERTIFICATES_JUDGED"     // a warning: the change is made
+	CertificatesNotJudged    Reason = "CLIENT_CERTIFICATES_NOT_JUDGED" // a warning: the change is made
+	NotPermittedToRead       Reason = "NOT_PERMITTED_TO_READ"
+	NotPermittedToChange     Reason = "NOT_PERMITTED_TO_CHANGE"
+	CallerUnknown            Reason = "CALLER_UNKNOWN"
+	TooManyCalls             Reason = "TOO_MANY_CALLS"
+	TooManyWatchers          Reason = "TOO_MANY_WATCHERS"
+	FilterInvalid            Reason = "FILTER_INVALID"
+	PageTokenInvalid         Reason = "PAGE_TOKEN_INVALID"
+	TunnelNotFound           Reason = "TUNNEL_NOT_FOUND"
+	MethodUnknown            Reason = "METHOD_UNKNOWN"
+	Internal                 Reason = "INTERNAL"
+	GatewayUnreachable       Reason = "GATEWAY_UNREACHABLE"
+	GatewayDenied            Reason = "GATEWAY_DENIED"
+	AddressInvalid           Reason = "ADDRESS_INVALID"
 )
 
 var adminTexts = map[Reason]string{
-	EtagMismatch:         `the configuration has changed since it was read (etag {etag}, now {current}); read it again and repeat the change`,
-	NothingGiven:         `nothing was given to change`,
-	TooManyItems:         `{count} items in one change; at most {limit} are possible`,
-	TooManyHosts:         `the list would have {count} hosts; at most {limit} are possible`,
-	ChangeRefused:        `nothing was changed, because {count} of the items are invalid; the first: {first}`,
-	NotPermittedToRead:   `{caller} may not read; {remedy}`,
-	NotPermittedToChange: `{caller} may not change anything; {remedy}`,
-	CallerUnknown:        `the gateway cannot tell who is calling`,
-	TooManyCalls:         `too many connections to the admin API: {limit} is the limit for {caller}`,
-	TooManyWatchers:      `{limit} event watches are open, which is the limit`,
-	FilterInvalid:        `the filter {field} cannot be "{value}"`,
-	PageTokenInvalid:     `the page token is not one that this list gave out`,
-	TunnelNotFound:       `there is no open tunnel with the id {id}`,
-	MethodUnknown:        `the gateway does not know {method}; it may be older than this program`,
-	Internal:             `the gateway has a fault; its log tells more`,
-	GatewayUnreachable:   `no gateway answers at {address}; {remedy}`,
-	GatewayDenied:        `this account may not open {address}; use root or the account that runs the gateway`,
-	AddressInvalid:       `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
+	EtagMismatch:             `the configuration has changed since it was read (etag {etag}, now {current}); read it again and repeat the change`,
+	NothingGiven:             `nothing was given to change`,
+	TooManyItems:             `{count} items in one change; at most {limit} are possible`,
+	TooManyHosts:             `the list would have {count} hosts; at most {limit} are possible`,
+	TooManyCertificates:      `the list would have {count} client certificates; at most {limit} are possible`,
+	HostNotPresent:           `the list of allowed hosts has no entry {host}; omsgwctl allowed-host list shows those that it has`,
+	CertificatePolicyUnknown: `the client certificate policy of a host cannot be "{value}": it is one of {choices}`,
+	CertificatesJudged:       `the list was empty: from now on every client certificate that can be seen and is not in the list is refused (setting ClientCertificatePolicy is Automatic)`,
+	CertificatesNotJudged:    `the list is empty now: client certificates are no longer judged, except for hosts with a policy of their own (setting ClientCertificatePolicy is Automatic)`,
+	ChangeRefused:            `nothing was changed, because {count} of the items are invalid; the first: {first}`,
+	NotPermittedToRead:       `{caller} may not read; {remedy}`,
+	NotPermittedToChange:     `{caller} may not change anything; {remedy}`,
+	CallerUnknown:            `the gateway cannot tell who is calling`,
+	TooManyCalls:             `too many connections to the admin API: {limit} is the limit for {caller}`,
+	TooManyWatchers:          `{limit} event watches are open, which is the limit`,
+	FilterInvalid:            `the filter {field} cannot be "{value}"`,
+	PageTokenInvalid:         `the page token is not one that this list gave out`,
+	TunnelNotFound:           `there is no open tunnel with the id {id}`,
+	MethodUnknown:            `the gateway does not know {method}; it may be older than this program`,
+	Internal:                 `the gateway has a fault; its log tells more`,
+	GatewayUnreachable:       `no gateway answers at {address}; {remedy}`,
+	GatewayDenied:            `this account may not open {address}; use root or the account that runs the gateway`,
+	AddressInvalid:           `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
 }

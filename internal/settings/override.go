@@ -40,5 +40,8 @@ func override(s config.Settings, overrides []Override) (config.Settings, error) 
 			return config.Settings{}, err
 		}
 	}
+	if err := s.Conflict(); err != nil {
+		return config.Settings{}, err
+	}
 	return s, nil
 }

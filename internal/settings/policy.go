@@ -1,9 +1,11 @@
 package settings
 
 import (
+	"crypto/tls"
 	"time"
 
 	"omsgateway/internal/config"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/policy"
 )
 
@@ -13,11 +15,19 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// PolicyInput is what the policy is compiled from when s is in force and hosts are allowed.
-func PolicyInput(s config.Settings, hosts []config.AllowedHost) policy.Input {
-	entries := make([]policy.Entry, len(hosts))
-	for i, h := range hosts {
-		entries[i] = policy.Entry{Pattern: h.Pattern, Source: policy.Source{Kind: policy.Local}}
+// PolicyInput is what the policy is compiled from when s is in force for the lists of c.
+func PolicyInput(s config.Settings, c config.Config) policy.Input {
+	entries := make([]policy.Entry, len(c.AllowedHosts))
+	for i, h := range c.AllowedHosts {
+		entries[i] = policy.Entry{
+			Pattern:           h.Pattern,
+			Source:            policy.Source{Kind: policy.Local},
+			ClientCertificate: requirements[h.ClientCertificatePolicy],
+		}
+	}
+	certificates := make([]string, len(c.AllowedClientCertificates))
+	for i, a := range c.AllowedClientCertificates {
+		certificates[i] = a.Entry.String()
 	}
 	return policy.Input{
 		Entries: entries,
@@ -30,7 +40,37 @@ func PolicyInput(s config.Settings, hosts []config.AllowedHost) policy.Input {
 			IdleTimeout:             time.Duration(s.IdleTimeoutSeconds) * time.Second,
 			DrainTimeout:            time.Duration(s.DrainSeconds) * time.Second,
 		},
-		AllowLoopback: s.AllowLoopbackTargets,
-		ListenPort:    uint16(s.ListenPort),
+		AllowLoopback:     s.AllowLoopbackTargets,
+		ListenPort:        uint16(s.ListenPort),
+		MinVersion:        versions[s.MinimumTLSVersion],
+		MaxVersion:        versions[s.MaximumTLSVersion],
+		RequireServerName: s.RequireServerName,
+		ClientCertificate: requirement(s.ClientCertificatePolicy, len(certificates)),
+		Certificates:      certificates,
 	}
+}
+
+// requirement is what policy, a value of the setting, means with so many allowed client certificates.
+func requirement(policy string, certificates int) handshake.Requirement {
+	if own := requirements[policy]; own != nil {
+		return *own
+	}
+	if certificates > 0 {
+		return handshake.IfShown
+	}
+	return handshake.Off
+}
+
+// requirements has the policies that say the same whatever the list holds.
+var requirements = map[string]*handshake.Requirement{
+	config.Off:      new(handshake.Off),
+	config.IfShown:  new(handshake.IfShown),
+	config.Required: new(handshake.Required),
+}
+
+var versions = map[string]uint16{
+	"1.0": tls.VersionTLS10,
+	"1.1": tls.VersionTLS11,
+	"1.2": tls.VersionTLS12,
+	"1.3": tls.VersionTLS13,
 }

@@ -54,7 +54,7 @@ type Store struct {
 
 // Open takes the state folder for this process and reads its file; without a file the defaults are in force. An error leaves
 // everything as it is: CONFIG_IN_USE if another process has the folder, CONFIG_FOLDER_DENIED, those of config.Read, and for
-// a wrong override SETTING_UNKNOWN or what is wrong with its value.
+// a wrong override SETTING_UNKNOWN, what is wrong with its value, or SETTING_CONFLICT.
 func Open(o Options) (*Store, error) {
 	overrides, fixed, err := checkOverrides(o.Overrides)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Store) compile(c config.Config) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := policy.Compile(PolicyInput(inForce, c.AllowedHosts))
+	compiled, err := policy.Compile(PolicyInput(inForce, c))
 	if err != nil {
 		return nil, fmt.Errorf("compiling the policy: %w", err)
 	}

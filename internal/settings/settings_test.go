@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"context"
+	"crypto/tls"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"omsgateway/internal/clientcert"
 	"omsgateway/internal/config"
 	"omsgateway/internal/event"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
@@ -151,20 +154,93 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
+func TestOverridesThatConflict(t *testing.T) {
+	_, err := settings.Open(settings.Options{Dir: t.TempDir(), Overrides: with("MinimumTlsVersion", "1.2", "MaximumTlsVersion", "1.1").Overrides})
+	wantError(t, err, reason.SettingConflict, "")
+
+	dir := t.TempDir()
+	writeFile(t, osdefaults.ConfigFile(dir), `{"version":1,"settings":{"MaximumTlsVersion":"1.1"}}`)
+	o := with("MinimumTlsVersion", "1.2")
+	o.Dir, o.Events = dir, &recorder{}
+	_, err = settings.Open(o)
+	wantError(t, err, reason.SettingConflict, "MinimumTlsVersion would be 1.2 and MaximumTlsVersion 1.1")
+
+	o.Dir = t.TempDir()
+	s := open(t, o)
+	_, _, err = s.Update(t.Context(), settings.Request{}, set("MaximumTlsVersion", "1.1"))
+	wantError(t, err, reason.SettingConflict, "MinimumTlsVersion would be 1.2 and MaximumTlsVersion 1.1")
+	if s.Current().Settings.MaximumTLSVersion != "1.3" {
+		t.Error("it was changed")
+	}
+}
+
 func TestPolicyInput(t *testing.T) {
+	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
 	s := config.Settings{ListenPort: 1, DrainSeconds: 2, AllowLoopbackTargets: true,
-		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6}
+		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6,
+		MinimumTLSVersion: "1.1", MaximumTLSVersion: "1.2", RequireServerName: true, ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
+	local := policy.Source{Kind: policy.Local}
 	want := policy.Input{
-		Entries: []policy.Entry{{Pattern: p, Source: policy.Source{Kind: policy.Local}}},
+		Entries: []policy.Entry{
+			{Pattern: p, Source: local},
+			{Pattern: p, Source: local, ClientCertificate: own(handshake.Off)},
+			{Pattern: p, Source: local, ClientCertificate: own(handshake.IfShown)},
+			{Pattern: p, Source: local, ClientCertificate: own(handshake.Required)},
+		},
 		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5,
 			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
 		AllowLoopback: true, ListenPort: 1,
+		MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true,
+		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent"},
 	}
-	got := settings.PolicyInput(s, []config.AllowedHost{{Pattern: p, AddedBy: "root"}})
+	got := settings.PolicyInput(s, config.Config{
+		AllowedHosts: []config.AllowedHost{
+			{Pattern: p, AddedBy: "root"},
+			{Pattern: p, ClientCertificatePolicy: config.Off},
+			{Pattern: p, ClientCertificatePolicy: config.IfShown},
+			{Pattern: p, ClientCertificatePolicy: config.Required},
+		},
+		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
+	})
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+}
+
+// TestClientCertificatePolicy goes through the values of the setting, with an empty list and with one that is not.
+func TestClientCertificatePolicy(t *testing.T) {
+	for _, test := range []struct {
+		value           string
+		empty, notEmpty handshake.Requirement
+	}{
+		{config.Automatic, handshake.Off, handshake.IfShown},
+		{config.Off, handshake.Off, handshake.Off},
+		{config.IfShown, handshake.IfShown, handshake.IfShown},
+		{config.Required, handshake.Required, handshake.Required},
+	} {
+		s, c := config.DefaultSettings(), config.Default()
+		s.ClientCertificatePolicy = test.value
+		if got := settings.PolicyInput(s, c).ClientCertificate; got != test.empty {
+			t.Errorf("%s with an empty list is %d, want %d", test.value, got, test.empty)
+		}
+		c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "agent")})
+		if got := settings.PolicyInput(s, c).ClientCertificate; got != test.notEmpty {
+			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
+		}
+	}
+	if in := settings.PolicyInput(config.DefaultSettings(), config.Default()); in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
+		t.Errorf("by default TLS is %x to %x", in.MinVersion, in.MaxVersion)
+	}
+}
+
+func entry(t *testing.T, subject string) clientcert.Entry {
+	t.Helper()
+	e, err := clientcert.ParseEntry(subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func TestClose(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"omsgateway/internal/atomicfile"
 	"omsgateway/internal/config"
@@ -199,29 +200,56 @@ func (s *Store) announce(caller string, before, after config.Config) {
 			s.events.Emit(event.SettingChanged(caller, row.Key, old, now))
 		}
 	}
-	removed, added := before.AllowedHosts, after.AllowedHosts
-	for len(removed) > 0 || len(added) > 0 {
-		switch order := compareFirst(removed, added); {
-		case order < 0:
-			s.events.Emit(event.HostRemoved(caller, removed[0].Pattern.String()))
-			removed = removed[1:]
-		case order > 0:
-			s.events.Emit(event.HostAdded(caller, added[0].Pattern.String()))
-			added = added[1:]
-		default:
-			removed, added = removed[1:], added[1:]
+	difference(before.AllowedHosts, after.AllowedHosts, comparePatterns, func(old, now *config.AllowedHost) {
+		switch {
+		case now == nil:
+			s.events.Emit(event.HostRemoved(caller, old.Pattern.String()))
+		case old == nil:
+			s.events.Emit(event.HostAdded(caller, now.Pattern.String()))
+			old = &config.AllowedHost{}
 		}
-	}
+		if now != nil && old.ClientCertificatePolicy != now.ClientCertificatePolicy {
+			s.events.Emit(event.HostPolicyChanged(
+				caller, now.Pattern.String(), old.ClientCertificatePolicy, now.ClientCertificatePolicy))
+		}
+	})
+	difference(before.AllowedClientCertificates, after.AllowedClientCertificates, compareSubjects,
+		func(old, now *config.AllowedClientCertificate) {
+			switch {
+			case now == nil:
+				s.events.Emit(event.ClientCertificateRemoved(caller, old.Entry.String()))
+			case old == nil:
+				s.events.Emit(event.ClientCertificateAdded(caller, now.Entry.String()))
+			}
+		})
 }
 
-// compareFirst compares the first hosts of two sorted lists; the end of a list comes after all hosts.
-func compareFirst(a, b []config.AllowedHost) int {
-	switch {
-	case len(b) == 0:
-		return -1
-	case len(a) == 0:
-		return 1
-	default:
-		return a[0].Pattern.Compare(b[0].Pattern)
+func comparePatterns(a, b config.AllowedHost) int { return a.Pattern.Compare(b.Pattern) }
+
+func compareSubjects(a, b config.AllowedClientCertificate) int {
+	return strings.Compare(a.Entry.String(), b.Entry.String())
+}
+
+// difference calls each for every item of two sorted lists, in their order: old is nil if it is not in before, now if it is not in
+// after.
+func difference[T any](before, after []T, compare func(a, b T) int, each func(old, now *T)) {
+	for len(before) > 0 || len(after) > 0 {
+		order := 0
+		switch {
+		case len(after) == 0:
+			order = -1
+		case len(before) == 0:
+			order = 1
+		default:
+			order = compare(before[0], after[0])
+		}
+		var old, now *T
+		if order <= 0 {
+			old, before = &before[0], before[1:]
+		}
+		if order >= 0 {
+			now, after = &after[0], after[1:]
+		}
+		each(old, now)
 	}
 }

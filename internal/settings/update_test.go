@@ -43,6 +43,19 @@ func TestUpdate(t *testing.T) {
 		c.AddHosts(config.AllowedHost{Pattern: pattern(t, "c.example.com")}, config.AllowedHost{Pattern: pattern(t, "a.example.com")})
 		return errors.Join(c.Settings.Set("LogLevel", "Debug"), c.Settings.Set("DrainSeconds", "9"))
 	})
+	update(t, s, func(c *config.Config) error {
+		c.SetHostPolicy(pattern(t, "a.example.com"), config.Required)
+		c.AddHosts(config.AllowedHost{Pattern: pattern(t, "b.example.com"), ClientCertificatePolicy: config.Off})
+		c.AddClientCertificates(certificate(t, "CN=b"), certificate(t, "agent"), certificate(t, "CN=a"))
+		return nil
+	})
+	update(t, s, func(c *config.Config) error {
+		c.SetHostPolicy(pattern(t, "a.example.com"), "")
+		c.RemoveHosts(pattern(t, "b.example.com"))
+		c.RemoveClientCertificates(entry(t, "cn=B"))
+		c.AddClientCertificates(certificate(t, "CN=c"))
+		return nil
+	})
 	want := []string{
 		"Allowed host b.example.com was added by test",
 		"Allowed host *.example.org:8443 was added by test",
@@ -51,6 +64,16 @@ func TestUpdate(t *testing.T) {
 		"Allowed host a.example.com was added by test",
 		"Allowed host b.example.com was removed by test",
 		"Allowed host c.example.com was added by test",
+		`Client certificate policy of allowed host a.example.com was changed from "" to "Required" by test`,
+		"Allowed host b.example.com was added by test",
+		`Client certificate policy of allowed host b.example.com was changed from "" to "Off" by test`,
+		"Allowed client certificate CN=a was added by test",
+		"Allowed client certificate CN=b was added by test",
+		"Allowed client certificate agent was added by test",
+		`Client certificate policy of allowed host a.example.com was changed from "Required" to "" by test`,
+		"Allowed host b.example.com was removed by test",
+		"Allowed client certificate CN=b was removed by test",
+		"Allowed client certificate CN=c was added by test",
 	}
 	if diff := cmp.Diff(want, events.take()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -436,4 +459,9 @@ func BenchmarkUpdate(b *testing.B) {
 			}
 		})
 	}
+}
+
+func certificate(t *testing.T, subject string) config.AllowedClientCertificate {
+	t.Helper()
+	return config.AllowedClientCertificate{Entry: entry(t, subject)}
 }
