@@ -158,7 +158,7 @@ Refusals:               4 HOST_NOT_ALLOWED
                         1 PORT_NOT_ALLOWED
 `}},
 		{"tunnel list", result{Out: `
-ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT   RECEIVED  IDLE
+ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT   RECEIVED  IDLE   TLS  SERVER NAME  CLIENT CERTIFICATE
 17  192.0.2.7:4711  a.example.com:443  *.example.com  TIME  100 B  2.0 KiB   1m 1s
 18  192.0.2.7:4711  [2001:db8::1]:443  *.example.com  TIME  100 B  2.0 KiB   1m 1s
 `}},
@@ -181,7 +181,8 @@ ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT 
       "component": "GatewayLogic",
       "text": "[] UNSPECIFIED \"\" 0s, 1000\u001b[2J",
       "reason": "X",
-      "fields": {}
+      "fields": {},
+      "connection": "0"
     }
   ],
   "leftOut": 3

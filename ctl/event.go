@@ -195,10 +195,11 @@ func (a *app) printWatched(r *adminv1.WatchEventsResponse) error {
 // eventLine is an event in the layout of the log file.
 func eventLine(e *adminv1.Event) string {
 	return event.Format(event.Event{
-		Time:      e.GetTime().AsTime(),
-		ID:        event.ID(e.GetId()),
-		Level:     event.Level(e.GetLevel()),
-		Component: event.Component(printable(e.GetComponent())),
-		Text:      e.GetText(),
+		Time:       e.GetTime().AsTime(),
+		ID:         event.ID(e.GetId()),
+		Level:      event.Level(e.GetLevel()),
+		Component:  event.Component(printable(e.GetComponent())),
+		Connection: e.GetConnection(),
+		Text:       e.GetText(),
 	})
 }

@@ -55,6 +55,9 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 		[]string{"Errors:", number(s.Errors)},
 		[]string{"Rejections:", number(s.Rejections)},
 	)
+	if n := s.ClientCertificatesNotVisible; n > 0 {
+		rows = append(rows, []string{"Without a visible client certificate:", number(n)})
+	}
 	if s.EventsDropped > 0 {
 		rows = append(rows, []string{"Events dropped:", number(s.EventsDropped) + " (the log is too slow)"})
 	}

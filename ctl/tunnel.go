@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,11 +55,12 @@ omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 					a.notef("no tunnel is open")
 					return nil
 				}
-				rows := [][]string{{"ID", "CLIENT", "TARGET", "ALLOWED BY", "OPENED", "SENT", "RECEIVED", "IDLE"}}
+				rows := [][]string{{"ID", "CLIENT", "TARGET", "ALLOWED BY", "OPENED", "SENT", "RECEIVED", "IDLE", "TLS", "SERVER NAME", "CLIENT CERTIFICATE"}}
 				for _, t := range all.Tunnels {
 					target := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
 					rows = append(rows, []string{fmt.Sprint(t.Id), t.Client, target, t.AllowedHost, moment(t.OpenedAt),
-						size(t.BytesSent), size(t.BytesReceived), period(t.Idle)})
+						size(t.BytesSent), size(t.BytesReceived), period(t.Idle),
+						strings.TrimPrefix(t.TlsVersion, "TLS "), t.ServerName, t.ClientCertificate})
 				}
 				return a.table(rows...)
 			})

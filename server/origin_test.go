@@ -3,22 +3,17 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"omsgateway/internal/testca"
 )
 
 // origin is a TLS server on loopback that clients reach through the gateway. It answers HTTP requests with "hello", and gives
@@ -34,7 +29,11 @@ type origin struct {
 }
 
 func newOrigin() (*origin, error) {
-	certificate, ca, err := newCertificate()
+	authority, err := testca.New()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := authority.Server("localhost", "127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +41,7 @@ func newOrigin() (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &origin{listener: listener, ca: ca, conns: map[net.Conn]struct{}{}}
+	o := &origin{listener: listener, ca: authority.PEM(), conns: map[net.Conn]struct{}{}}
 	_, o.port, _ = net.SplitHostPort(listener.Addr().String())
 	o.running.Go(o.accept)
 	return o, nil
@@ -102,31 +101,6 @@ func (o *origin) serve(conn net.Conn) {
 			return
 		}
 	}
-}
-
-// newCertificate makes a certificate for localhost that is its own authority.
-func newCertificate() (tls.Certificate, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "localhost"},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(24 * time.Hour),
-		DNSNames:              []string{"localhost"},
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, nil, err
-	}
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, ca, nil
 }
 
 // connectTLS asks the proxy at the other end of conn for target and does the TLS handshake with it.

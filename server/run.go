@@ -12,6 +12,7 @@ import (
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
+	"omsgateway/internal/resumption"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/splice"
 	"omsgateway/internal/tunnel"
@@ -26,6 +27,7 @@ const (
 	adminConnectionsPerUser = 8
 	adminStopTime           = 5 * time.Second
 	logStopTime             = 5 * time.Second
+	sessionsSaveTime        = 5 * time.Minute
 )
 
 // run is the gateway, from its start to its end: all wiring, top to bottom.
@@ -59,11 +61,14 @@ func run(ctx context.Context, o options) (err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
 		return err
 	}
+	sessions := keepSessions(ctx, osdefaults.SessionsFile(o.stateDir), events)
+	defer sessions.save()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   upstream.Dialer{},
 		Engine:   engine,
+		Sessions: sessions.memory,
 		Events:   events,
 		Tunnels:  tunnels,
 		Counters: counters,
@@ -143,6 +148,41 @@ func (o options) overrides() ([]settings.Override, error) {
 		list = append(list, settings.Override{Key: key, Value: value})
 	}
 	return list, nil
+}
+
+// sessions is the memory of TLS sessions, which outlives the process in a file.
+type sessions struct {
+	memory *resumption.Memory
+	file   string
+	events event.Sink
+}
+
+// keepSessions reads the file and saves what changes every few minutes until ctx is done. A file that cannot be read is an event:
+// the sessions in it then count as unknown.
+func keepSessions(ctx context.Context, file string, events event.Sink) sessions {
+	s := sessions{memory: resumption.New(time.Now), file: file, events: events}
+	if err := s.memory.Load(file); err != nil {
+		events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+	}
+	go func() {
+		tick := time.NewTicker(sessionsSaveTime)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.save()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s sessions) save() {
+	if err := s.memory.Save(s.file); err != nil {
+		s.events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+	}
 }
 
 // logLevel makes a change of the setting LogLevel take effect.

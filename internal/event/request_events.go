@@ -108,6 +108,29 @@ func ClientDisconnected(c Client) Event {
 	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
 }
 
+// HandshakeStep is event 200, a line of the original about the TLS handshake, such as "Client SNI: a.example.com".
+func HandshakeStep(c Client, line string) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TLSParser, Text: line})
+}
+
+// HandshakeVerified is event 107.
+func HandshakeVerified(c Client) Event {
+	return c.about(Event{ID: TLSVerified, Level: Debug, Component: TLSParser, Text: "TLS session is successfully verified"})
+}
+
+// SessionRefused is event 105 for a client certificate that is not allowed, 106 for TLS of a kind that is not let through, and 402
+// for what is no TLS or cannot be followed. Target is the canonical host:port.
+func SessionRefused(c Client, target string, id ID, err error) Event {
+	e := Event{ID: id, Level: Error, Component: TLSParser, Reason: reason.Of(err), Text: err.Error(),
+		Fields: []Field{{"target", target}}}
+	if id == Forbidden {
+		e.Component = GatewayLogic // and nothing after the subject, which scripts take from the text
+	} else {
+		e.Text = fmt.Sprintf("TLS session with %s is refused: %s", target, err)
+	}
+	return c.refusing(target, e)
+}
+
 // Summary is what the canonical line of a tunnel, or of a request that did not become one, tells.
 type Summary struct {
 	Client         Client
@@ -116,6 +139,9 @@ type Summary struct {
 	Decision       string        // for example "allowed"
 	Reason         reason.Reason // of a refusal or failure
 	Entry          string        // the allowed host that let it through
+	TLS            string        // version, once the session is verified
+	ServerName     string        // that the client named
+	Subject        string        // of the client's certificate, if it could be seen
 	Sent, Received int64         // bytes from the client to the target, and back
 	Dial, Total    time.Duration // how long connecting took, and all from the request to the end
 	End            string        // why it ended
@@ -138,6 +164,9 @@ func TunnelSummary(s Summary) Event {
 	pair("decision", s.Decision)
 	pair("reason", string(s.Reason))
 	pair("entry", s.Entry)
+	pair("tls", s.TLS)
+	pair("server_name", s.ServerName)
+	pair("subject", s.Subject)
 	pair("sent", strconv.FormatInt(s.Sent, 10))
 	pair("received", strconv.FormatInt(s.Received, 10))
 	pair("dial_ms", strconv.FormatInt(s.Dial.Milliseconds(), 10))

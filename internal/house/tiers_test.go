@@ -31,14 +31,14 @@ var tiers = [][]string{
 	{"server/adminapi", forward},
 	{"internal/settings", "internal/discovery", "internal/adminclient"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
-	{"internal/event", "internal/policy"},
+	{"internal/event", "internal/policy", "internal/resumption"},
 	{"internal/config"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
 		adminv1,
 	},
 	{"internal/clientcert"},
-	{"internal/reason"},
+	{"internal/reason", "internal/testca"},
 }
 
 // adminv1Users may import the generated admin API, their tests included: no other package speaks it.

@@ -45,6 +45,9 @@ func ConfigFile(dir string) string { return filepath.Join(dir, "config.json") }
 // LockFile is the file in the state folder dir that the process which owns the folder holds locked.
 func LockFile(dir string) string { return filepath.Join(dir, "omsgateway.lock") }
 
+// SessionsFile is the file in the state folder dir that remembers what clients have shown in TLS sessions.
+func SessionsFile(dir string) string { return filepath.Join(dir, "tls-sessions") }
+
 // LogFile is the log file in the state folder dir.
 func LogFile(dir string) string { return filepath.Join(dir, "log", "omsgateway.log") }
 

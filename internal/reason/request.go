@@ -18,6 +18,7 @@ const (
 	TooManyRequestHeads     Reason = "TOO_MANY_REQUEST_HEADS"
 	TooManyClientHeads      Reason = "TOO_MANY_CLIENT_HEADS"
 	TooManyClientConnection Reason = "TOO_MANY_CLIENT_CONNECTIONS"
+	TooManyHandshakes       Reason = "TOO_MANY_HANDSHAKES"
 	ResourcesExhausted      Reason = "RESOURCES_EXHAUSTED"
 	GatewayStopping         Reason = "GATEWAY_STOPPING"
 	GatewayFault            Reason = "GATEWAY_FAULT"
@@ -40,6 +41,7 @@ var requestTexts = map[Reason]string{
 	TooManyRequestHeads:     `{limit} connections have not sent their request yet, which is the limit (setting MaxRequestHeads)`,
 	TooManyClientHeads:      `{limit} connections from {client} have not sent their request yet, which is the limit for one client (a quarter of setting MaxRequestHeads)`,
 	TooManyClientConnection: `{client} has {limit} open connections, which is the limit for one client (setting MaxConnectionsPerClient)`,
+	TooManyHandshakes:       `{limit} tunnels are in their TLS handshake, which is the limit; try again`,
 	ResourcesExhausted:      `the gateway's computer has no descriptor or memory left for one more connection`,
 	GatewayStopping:         `the gateway is stopping`,
 	GatewayFault:            `the gateway has a fault; its log tells more`,

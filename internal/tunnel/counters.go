@@ -21,6 +21,7 @@ type Counters struct {
 	clients    map[netip.Addr]*client
 	errors     int64
 	rejections int64
+	notVisible int64
 	refused    map[reason.Reason]int64
 }
 
@@ -35,6 +36,7 @@ type Snapshot struct {
 	ConnectedClients  int64                   // distinct addresses among them
 	Errors            int64                   // Failed
 	Rejections        int64                   // Rejected
+	NotVisible        int64                   // CertificateNotVisible
 	Refused           map[reason.Reason]int64 // Refused
 }
 
@@ -84,6 +86,10 @@ func (c *Counters) Failed() { c.count(&c.errors) }
 // Rejected counts a refusal by a TLS check.
 func (c *Counters) Rejected() { c.count(&c.rejections) }
 
+// CertificateNotVisible counts a session that passed although no client certificate could be seen in it, where one would have been
+// judged.
+func (c *Counters) CertificateNotVisible() { c.count(&c.notVisible) }
+
 // Refused counts a refused or failed request by its reason.
 func (c *Counters) Refused(why reason.Reason) {
 	c.mu.Lock()
@@ -103,6 +109,7 @@ func (c *Counters) Snapshot() Snapshot {
 		ConnectedClients:  int64(c.connected),
 		Errors:            c.errors,
 		Rejections:        c.rejections,
+		NotVisible:        c.notVisible,
 		Refused:           maps.Clone(c.refused),
 	}
 }

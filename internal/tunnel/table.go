@@ -22,9 +22,17 @@ type Info struct {
 	Opened        time.Time       // when its request was accepted
 }
 
+// TLS is what the handshake in a tunnel has shown.
+type TLS struct {
+	Version    string // for example "TLS 1.2"
+	ServerName string // that the client named; empty if it named none
+	Subject    string // of the client's certificate; empty if it could not be seen
+}
+
 // State is a tunnel at one moment.
 type State struct {
 	Info
+	TLS            TLS       // zero until the session is verified
 	Sent, Received int64     // bytes from the client to the target, and back
 	LastActive     time.Time // when a byte last moved, or when it was opened
 }
@@ -61,6 +69,7 @@ type Tunnel struct {
 
 	// Guarded by the table's mutex.
 	live    Live // nil until it is attached
+	tls     *TLS // nil until the session is verified
 	closing bool
 	removed bool
 }
@@ -76,8 +85,15 @@ func (t *Table) Add(info Info) *Tunnel {
 	return tunnel
 }
 
-// Attach gives the tunnel its moving part, and closes that at once if the tunnel was closed meanwhile. It does no harm after
-// Remove.
+// SetTLS says what the handshake has shown; the caller does not change it afterwards.
+func (t *Tunnel) SetTLS(shown *TLS) {
+	t.table.mu.Lock()
+	defer t.table.mu.Unlock()
+	t.tls = shown
+}
+
+// Attach gives the tunnel its moving part, or the next one, and closes that at once if the tunnel was closed meanwhile. It does no
+// harm after Remove.
 func (t *Tunnel) Attach(live Live) {
 	t.table.mu.Lock()
 	t.live = live
@@ -196,6 +212,7 @@ func (t *Table) leave(entry string) {
 type moving struct {
 	info *Info
 	live Live
+	tls  *TLS
 }
 
 // open are the tunnels that are not closing, in no order.
@@ -205,7 +222,7 @@ func (t *Table) open() []moving {
 	open := make([]moving, 0, len(t.tunnels))
 	for _, tunnel := range t.tunnels {
 		if !tunnel.closing {
-			open = append(open, moving{&tunnel.info, tunnel.live})
+			open = append(open, moving{&tunnel.info, tunnel.live, tunnel.tls})
 		}
 	}
 	return open
@@ -213,6 +230,9 @@ func (t *Table) open() []moving {
 
 func (m moving) state() State {
 	s := State{Info: *m.info, LastActive: m.info.Opened}
+	if m.tls != nil {
+		s.TLS = *m.tls
+	}
 	if m.live != nil {
 		s.Sent, s.Received = m.live.Counts()
 		s.LastActive = m.live.LastActive()

@@ -107,13 +107,14 @@ func eventOf(e event.Event) *adminv1.Event {
 		fields[f.Name] = f.Value
 	}
 	return &adminv1.Event{
-		Sequence:  e.Sequence,
-		Time:      timestamppb.New(e.Time),
-		Id:        int32(e.ID),
-		Level:     adminv1.Event_Level(e.Level),
-		Component: string(e.Component),
-		Text:      e.Text,
-		Reason:    string(e.Reason),
-		Fields:    fields,
+		Sequence:   e.Sequence,
+		Time:       timestamppb.New(e.Time),
+		Id:         int32(e.ID),
+		Level:      adminv1.Event_Level(e.Level),
+		Component:  string(e.Component),
+		Connection: e.Connection,
+		Text:       e.Text,
+		Reason:     string(e.Reason),
+		Fields:     fields,
 	}
 }

@@ -34,6 +34,8 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		EventsDropped:           g.Events.Dropped(),
 		AllowedHosts:            int32(len(now.Config.AllowedHosts)),
 		ConfigFile:              g.Status.ConfigFile,
+
+		ClientCertificatesNotVisible: counts.NotVisible,
 	}
 	resp.BytesSent, resp.BytesReceived = g.Tunnels.Bytes()
 	for why, n := range counts.Refused {

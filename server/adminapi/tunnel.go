@@ -45,6 +45,10 @@ func (s *tunnelService) ListTunnels(_ context.Context, req *adminv1.ListTunnelsR
 			BytesSent:     t.Sent,
 			BytesReceived: t.Received,
 			Idle:          durationpb.New(max(now.Sub(t.LastActive), 0)),
+
+			TlsVersion:        t.TLS.Version,
+			ServerName:        t.TLS.ServerName,
+			ClientCertificate: t.TLS.Subject,
 		})
 	}
 	return resp, nil

@@ -41,6 +41,7 @@ var statuses = map[reason.Reason]int{
 	reason.TooManyRequestHeads:     http.StatusServiceUnavailable,
 	reason.TooManyClientHeads:      http.StatusServiceUnavailable,
 	reason.TooManyClientConnection: http.StatusServiceUnavailable,
+	reason.TooManyHandshakes:       http.StatusServiceUnavailable,
 	reason.GatewayStopping:         http.StatusServiceUnavailable,
 }
 
@@ -75,17 +76,20 @@ func body(text string) string {
 	return fmt.Sprintf("Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n", len(text)+1, text)
 }
 
-// answerAndClose sends the last answer and closes conn so that the client can read it: closing a socket that still holds unread
-// bytes would reset the connection and take the answer away (RFC 9112 section 9.6).
+// answerAndClose sends the last answer and closes conn so that the client can read it.
 func answerAndClose(conn net.Conn, answer string) {
+	if conn.SetWriteDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.WriteString(conn, answer)
+	}
+	lingerAndClose(conn)
+}
+
+// lingerAndClose closes conn so that the peer can read what was written last: closing a socket that still holds unread bytes would
+// reset the connection and take that away (RFC 9112 section 9.6).
+func lingerAndClose(conn net.Conn) {
 	defer conn.Close()
-	if conn.SetDeadline(time.Now().Add(lingerTime)) != nil {
-		return
-	}
-	if _, err := io.WriteString(conn, answer); err != nil {
-		return
-	}
-	if half, ok := conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil || half.CloseWrite() != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, conn, lingerBytes)

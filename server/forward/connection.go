@@ -1,8 +1,8 @@
 package forward
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -11,28 +11,35 @@ import (
 	"time"
 
 	"omsgateway/internal/event"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/resumption"
 	"omsgateway/internal/splice"
 	"omsgateway/internal/tunnel"
 )
 
 // connection is one client connection, from its acceptance to its end.
 type connection struct {
-	server *Server
-	conn   net.Conn
-	client event.Client
-	slot   *tunnel.Slot
-	start  time.Time // when the request had been read
-	dialed time.Duration
-	target hostname.Target
-	choice policy.Decision
+	server  *Server
+	conn    net.Conn
+	client  event.Client
+	slot    *tunnel.Slot
+	start   time.Time // when the request had been read
+	dialed  time.Duration
+	target  hostname.Target
+	policy  *policy.Policy // the one snapshot that serves the tunnel to its end
+	choice  policy.Decision
+	entry   *tunnel.Tunnel     // in the table, once it is open
+	seen    *tunnel.TLS        // nil until the session is verified
+	session *resumption.Tunnel // what is known of the session if it is resumed
 }
 
 // serve goes from the request to the tunnel, which then lives on without this goroutine.
 func (c *connection) serve() {
-	defer c.server.waited(c.conn)
+	defer c.server.running.Done()
+	defer c.server.forget(c.conn)
 	buf := c.server.buffers.Get().(*[maxHead]byte)
 	defer c.server.buffers.Put(buf)
 
@@ -54,7 +61,7 @@ func (c *connection) serve() {
 		c.refuseTarget(err)
 		return
 	}
-	c.join(target, rest)
+	c.open(target, rest)
 }
 
 func (c *connection) readRequest(buf []byte) (head, []byte, error) {
@@ -73,7 +80,7 @@ func isProbe(h head) bool {
 	return (h.method == http.MethodGet || h.method == http.MethodHead) && h.target == "/healthz" && !h.hasBody
 }
 
-// decide asks the policy about the request. The one snapshot of the policy that is taken here serves the tunnel to its end.
+// decide asks the policy about the request.
 func (c *connection) decide(h head) error {
 	request := policy.Request{Method: h.method}
 	if h.method == http.MethodConnect {
@@ -89,7 +96,8 @@ func (c *connection) decide(h head) error {
 		}
 		request.Target, c.target = target, target
 	}
-	c.choice = c.server.Policy().Decide(request)
+	c.policy = c.server.Policy()
+	c.choice = c.policy.Decide(request)
 	if !c.choice.Allowed {
 		return reason.New(c.choice.Reason, "host", c.target.Host.Name(), "port", portOf(c.target),
 			"target", hostname.Pattern{Host: c.target.Host, Port: c.target.Port}.String())
@@ -146,12 +154,19 @@ func (c *connection) dial(buf, rest []byte) (net.Conn, []byte, error) {
 // errClientGone says that the client closed its connection before the tunnel was open.
 var errClientGone = errors.New("the client went away")
 
-// join answers the client and hands both connections to the engine.
-func (c *connection) join(target net.Conn, rest []byte) {
+// open answers the client, has the TLS handshake watched, and hands both connections to the engine.
+func (c *connection) open(target net.Conn, rest []byte) {
 	s := c.server
+	select {
+	case s.handshakes <- struct{}{}:
+		defer func() { <-s.handshakes }()
+	default:
+		_ = target.Close()
+		c.refuseTarget(reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(cap(s.handshakes))))
+		return
+	}
 	address := addrPort(target.RemoteAddr())
-	debug := s.Events.Enabled(event.Debug)
-	if debug {
+	if s.Events.Enabled(event.Debug) {
 		s.Events.Emit(event.ConnectedToServer(c.client, c.target.String(), address))
 	}
 	_ = c.conn.SetDeadline(time.Now().Add(c.choice.Limits.HeadTimeout))
@@ -160,10 +175,8 @@ func (c *connection) join(target net.Conn, rest []byte) {
 		c.refuseTarget(errClientGone)
 		return
 	}
-	if debug {
-		s.Events.Emit(event.TunnelStarted(c.client))
-	}
-	open := s.Tunnels.Add(tunnel.Info{
+	c.debug(event.TunnelStarted)
+	c.entry = s.Tunnels.Add(tunnel.Info{
 		ID:            c.client.Connection,
 		Client:        c.client.Addr,
 		Target:        c.target,
@@ -171,22 +184,108 @@ func (c *connection) join(target net.Conn, rest []byte) {
 		Entry:         c.choice.Entry.Pattern.String(),
 		Opened:        c.start,
 	})
-	pair := s.Engine.Join(c.conn, target, splice.Options{
+	s.forget(c.conn)
+
+	c.session = s.Sessions.For(c.target.String())
+	w := newWatch(c, target)
+	c.entry.Attach(w)
+	heads, err := w.run(rest)
+	sent, received := w.Counts()
+	if err != nil {
+		c.refuseSession(target, err, splice.Result{Sent: sent, Received: received})
+		return
+	}
+	c.join(target, heads, joined{sent: sent, received: received})
+}
+
+// joined is the moving part of a tunnel whose handshake was watched before the engine took over.
+type joined struct {
+	*splice.Pair
+	sent, received int64 // during the handshake
+}
+
+func (j joined) Counts() (sent, received int64) {
+	sent, received = j.Pair.Counts()
+	return sent + j.sent, received + j.received
+}
+
+// join hands both connections to the engine.
+func (c *connection) join(target net.Conn, heads [2][]byte, live joined) {
+	s := c.server
+	live.Pair = s.Engine.Join(c.conn, target, splice.Options{
 		Idle:       c.choice.Limits.IdleTimeout,
-		ClientHead: bytes.Clone(rest),
+		ClientHead: heads[handshake.FromClient],
+		TargetHead: heads[handshake.FromServer],
 		Done: func(r splice.Result) {
-			open.Remove(r.Sent, r.Received)
-			if s.Events.Enabled(event.Debug) {
-				s.Events.Emit(event.TunnelEnded(c.client))
-			}
-			c.summary("allowed", "", r.End.String(), r)
-			c.release()
+			r.Sent, r.Received = r.Sent+live.sent, r.Received+live.received
+			c.ended("allowed", "", r.End.String(), r)
 		},
 		Fallback: func(cause error) {
 			s.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
 		},
 	})
-	open.Attach(pair)
+	c.entry.Attach(live)
+}
+
+// verified is called once, as soon as the session counts as verified.
+func (c *connection) verified(w *handshake.Watcher) {
+	seen := w.Seen()
+	c.seen = &tunnel.TLS{Version: tls.VersionName(seen.Version), ServerName: seen.ServerName}
+	switch seen.Certificate.Visibility {
+	case handshake.Visible:
+		c.seen.Subject = seen.Certificate.Certificate.Subject
+	case handshake.Encrypted, handshake.UnknownSession, handshake.NotAsked, handshake.NotGiven:
+		if c.choice.TLS.ClientCertificate == handshake.IfShown {
+			c.server.Counters.CertificateNotVisible()
+		}
+	case handshake.Undecided:
+	}
+	c.entry.SetTLS(c.seen)
+	c.session.Remember(w.Sessions(), seen)
+	c.debug(event.HandshakeVerified)
+}
+
+// refuseSession ends a tunnel whose handshake was refused, or ended by one of its sides.
+func (c *connection) refuseSession(target net.Conn, err error, moved splice.Result) {
+	s := c.server
+	decision, end := "allowed", "handshake_ended"
+	var why reason.Reason
+	refusal, refused := errors.AsType[*handshake.Refusal](err)
+	broken, isBroken := errors.AsType[*brokenError](err)
+	switch {
+	case refused:
+		decision, why, end = "refused", reason.Of(err), "refused"
+		s.Counters.Rejected()
+		s.Counters.Refused(why)
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), event.ID(refusal.Event), err))
+		defer lingerAndClose(c.conn)
+	case isBroken:
+		end = broken.side.String() + "_reset"
+		reset(c.conn)
+		reset(target)
+	case errors.Is(err, tunnel.ErrClosed):
+		end = splice.EndClosed.String()
+	}
+	_ = target.Close()
+	if !refused {
+		_ = c.conn.Close()
+	}
+	c.ended(decision, why, end, moved)
+}
+
+// reset makes the close of conn a reset, as that of the other side was.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+}
+
+// ended is the end of a tunnel.
+func (c *connection) ended(decision string, why reason.Reason, end string, r splice.Result) {
+	c.entry.Remove(r.Sent, r.Received)
+	c.debug(event.TunnelEnded)
+	c.summary(decision, why, end, r)
+	c.release()
 }
 
 // refuseRequest ends a connection whose request cannot be read or is not allowed.
@@ -250,6 +349,9 @@ func (c *connection) summary(decision string, why reason.Reason, end string, r s
 	if c.choice.Entry != nil {
 		line.Entry = c.choice.Entry.Pattern.String()
 	}
+	if c.seen != nil {
+		line.TLS, line.ServerName, line.Subject = c.seen.Version, c.seen.ServerName, c.seen.Subject
+	}
 	c.server.Events.Emit(event.TunnelSummary(line))
 }
 
@@ -266,8 +368,13 @@ func (c *connection) close(answer string) {
 // release is the end of the connection, with or without a tunnel.
 func (c *connection) release() {
 	c.slot.Release()
+	c.debug(event.ClientDisconnected)
+}
+
+// debug emits an event that is made only if it is wanted.
+func (c *connection) debug(of func(event.Client) event.Event) {
 	if c.server.Events.Enabled(event.Debug) {
-		c.server.Events.Emit(event.ClientDisconnected(c.client))
+		c.server.Events.Emit(of(c.client))
 	}
 }
 

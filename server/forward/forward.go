@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"omsgateway/internal/event"
+	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/resumption"
 	"omsgateway/internal/splice"
 	"omsgateway/internal/tunnel"
 )
@@ -37,6 +39,7 @@ type Options struct {
 	Policy   func() *policy.Policy // the policy in force; asked once for each request
 	Dialer   Dialer
 	Engine   splice.Engine
+	Sessions *resumption.Memory // what clients have shown in the TLS sessions that may be resumed
 	Events   Sink
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters
@@ -48,6 +51,8 @@ type Server struct {
 	buffers     sync.Pool // of *[maxHead]byte
 	connections atomic.Int64
 	refusing    chan struct{} // a place for each over-limit connection that is being answered
+	handshakes  chan struct{} // a place for each tunnel whose handshake is watched
+	budget      *handshake.Budget
 	running     sync.WaitGroup
 
 	stopping context.Context // cancelled when the server stops: no request is accepted any more
@@ -64,10 +69,12 @@ const maxRefusing = 256
 // New makes a Server that waits for Serve.
 func New(o Options) *Server {
 	s := &Server{
-		Options:  o,
-		buffers:  sync.Pool{New: func() any { return new([maxHead]byte) }},
-		refusing: make(chan struct{}, maxRefusing),
-		waiting:  make(map[net.Conn]struct{}),
+		Options:    o,
+		buffers:    sync.Pool{New: func() any { return new([maxHead]byte) }},
+		refusing:   make(chan struct{}, maxRefusing),
+		handshakes: make(chan struct{}, handshake.MaxTunnels),
+		budget:     handshake.NewBudget(handshake.MaxCollected),
+		waiting:    make(map[net.Conn]struct{}),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	return s
@@ -123,6 +130,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		_ = conn.Close()
 	}
 	s.mu.Unlock()
+	s.Tunnels.CloseIdle(0) // all of them; those in their handshake are not the engine's yet
 	s.running.Wait()
 	_ = s.Engine.Close()
 }
@@ -174,11 +182,11 @@ func (s *Server) wait(conn net.Conn) bool {
 	return true
 }
 
-func (s *Server) waited(conn net.Conn) {
+// forget is the opposite of wait: the connection has a tunnel, or is closed.
+func (s *Server) forget(conn net.Conn) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.waiting, conn)
-	s.mu.Unlock()
-	s.running.Done()
 }
 
 // addrPort is the address of a TCP peer, an IPv4 address never in its IPv6 form.

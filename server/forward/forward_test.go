@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,9 @@ import (
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/resumption"
 	"omsgateway/internal/splice"
+	"omsgateway/internal/testca"
 	"omsgateway/internal/tunnel"
 	"omsgateway/server/forward"
 )
@@ -38,6 +41,7 @@ type rig struct {
 	listener net.Listener
 	server   *forward.Server
 	sink     *sink
+	target   *target // nil if the dialer is a fake
 	tunnels  *tunnel.Table
 	counters *tunnel.Counters
 }
@@ -79,10 +83,12 @@ func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
 		Policy:   func() *policy.Policy { return compiled },
 		Dialer:   dialer,
 		Engine:   engine,
+		Sessions: resumption.New(time.Now),
 		Events:   r.sink,
 		Tunnels:  r.tunnels,
 		Counters: r.counters,
 	})
+	r.target, _ = dialer.(*target)
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -217,10 +223,27 @@ func never(t *testing.T) forward.Dialer {
 	})
 }
 
-// echoServer is a target on loopback that gives every byte back.
-func echoServer(t *testing.T) forward.Dialer {
+// target is a TLS server on loopback that gives every byte back, and a dialer to it.
+type target struct {
+	forward.Dialer
+	ca *testca.CA
+}
+
+func startTarget(t *testing.T, change func(*tls.Config)) *target {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ca, err := testca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := ca.Server("a.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: ca.Pool()}
+	if change != nil {
+		change(config)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +256,7 @@ func echoServer(t *testing.T) forward.Dialer {
 			}
 			running.Go(func() {
 				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(patience))
 				_, _ = io.Copy(conn, conn)
 			})
 		}
@@ -241,27 +265,69 @@ func echoServer(t *testing.T) forward.Dialer {
 		_ = listener.Close()
 		running.Wait()
 	})
-	return dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
+	return &target{ca: ca, Dialer: dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", listener.Addr().String())
-	})
+	})}
 }
 
-// open opens a tunnel and answers a reader that begins behind the proxy's answer.
-func (r *rig) open(conn net.Conn, request string) *bufio.Reader {
+// proxied is a connection to the proxy on which the request goes out together with the first bytes for the target, as clients send
+// them, and from which the proxy's answer has been taken.
+type proxied struct {
+	*net.TCPConn
+	request string // "" once it is sent
+	answer  []byte // what is still to come of it
+}
+
+func (p *proxied) Write(data []byte) (int, error) {
+	request := p.request
+	p.request = ""
+	n, err := p.TCPConn.Write(append([]byte(request), data...))
+	return n - len(request), err
+}
+
+func (p *proxied) Read(data []byte) (int, error) {
+	if len(p.answer) > 0 {
+		got := make([]byte, len(p.answer))
+		if _, err := io.ReadFull(p.TCPConn, got); err != nil {
+			return 0, err
+		}
+		if !bytes.Equal(got, p.answer) {
+			return 0, fmt.Errorf("the proxy answers %q", got)
+		}
+		p.answer = nil
+	}
+	return p.TCPConn.Read(data)
+}
+
+// open opens a tunnel with a TLS session in it.
+func (r *rig) open(conn *net.TCPConn, request string) *tls.Conn {
 	r.t.Helper()
-	if _, err := io.WriteString(conn, request); err != nil {
+	secure := r.secure(conn, request, nil)
+	if err := secure.Handshake(); err != nil {
 		r.t.Fatal(err)
 	}
-	reader := bufio.NewReader(conn)
-	head := make([]byte, len("HTTP/1.1 200 Connection established\r\n\r\n"))
-	if _, err := io.ReadFull(reader, head); err != nil {
-		r.t.Fatal(err)
+	return secure
+}
+
+// secure is a TLS session in a tunnel, before its handshake.
+func (r *rig) secure(conn *net.TCPConn, request string, change func(*tls.Config)) *tls.Conn {
+	config := &tls.Config{ServerName: "a.example.com", RootCAs: r.target.ca.Pool()}
+	if change != nil {
+		change(config)
 	}
-	if diff := cmp.Diff("HTTP/1.1 200 Connection established\r\n\r\n", string(head)); diff != "" {
-		r.t.Fatalf("answer (-want +got):\n%s", diff)
+	return tls.Client(&proxied{TCPConn: conn, request: request, answer: []byte("HTTP/1.1 200 Connection established\r\n\r\n")}, config)
+}
+
+func echo(t *testing.T, conn io.ReadWriter, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
 	}
-	return reader
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != text {
+		t.Fatalf("got %q, %v", got, err)
+	}
 }
 
 func TestRefusedRequests(t *testing.T) {
@@ -346,48 +412,46 @@ func TestTextsThatScriptsKnow(t *testing.T) {
 }
 
 func TestTunnel(t *testing.T) {
-	r := start(t, echoServer(t), nil)
+	r := start(t, startTarget(t, nil), nil)
 	conn := r.dial()
-	// HTTP/1.0, a length of 0, and the first bytes for the target at once, as clients send them.
-	reader := r.open(conn, "CONNECT A.example.com.:443 HTTP/1.0\r\nContent-Length: 0\r\n\r\nearly ")
-	if _, err := io.WriteString(conn, "late"); err != nil {
-		t.Fatal(err)
+	secure := r.open(conn, "CONNECT A.example.com.:443 HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+	echo(t, secure, "hello")
+	open := r.tunnels.List(nil)
+	if len(open) != 1 || open[0].Sent == 0 || open[0].Received == 0 {
+		t.Fatalf("open tunnels: %+v", open)
 	}
-	if err := conn.CloseWrite(); err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(tunnel.TLS{Version: "TLS 1.3", ServerName: "a.example.com"}, open[0].TLS); diff != "" {
+		t.Errorf("TLS of the tunnel (-want +got):\n%s", diff)
 	}
-	got, err := io.ReadAll(reader)
-	if err != nil {
+	if err := secure.Close(); err != nil {
 		t.Fatal(err)
-	}
-	if diff := cmp.Diff("early late", string(got)); diff != "" {
-		t.Errorf("through the tunnel (-want +got):\n%s", diff)
 	}
 	line := r.sink.wait(t, "at the end", summary("host=a.example.com"))
-	for _, part := range []string{"port=443", "decision=allowed", "entry=a.example.com", "sent=10", "received=10", "end=finished"} {
+	for _, part := range []string{"port=443", "decision=allowed", "reason=-", "entry=a.example.com", `tls="TLS 1.3"`,
+		"server_name=a.example.com", "subject=-"} {
 		if !strings.Contains(line.Text, part) {
 			t.Errorf("the canonical line has no %s: %s", part, line.Text)
 		}
 	}
+	r.sink.wait(t, "107", id(event.TLSVerified))
 	r.sink.wait(t, "client disconnected", func(e event.Event) bool { return e.Text == "Client socket disconnected" })
 	if counts := r.counters.Snapshot(); counts.ActiveConnections != 0 || counts.ConnectedClients != 0 || r.tunnels.Len() != 0 {
 		t.Errorf("left over: %+v, %d tunnels", counts, r.tunnels.Len())
 	}
+	if sent, received := r.tunnels.Bytes(); !strings.Contains(line.Text, fmt.Sprintf("sent=%d received=%d ", sent, received)) {
+		t.Errorf("counted %d and %d: %s", sent, received, line.Text)
+	}
 }
 
 func TestHeadSplitAtEveryByte(t *testing.T) {
-	const request = "CONNECT a.example.com:443 HTTP/1.1\r\nHost: a.example.com:443\r\n\r\nping"
-	r := start(t, echoServer(t), nil)
+	const request = "CONNECT a.example.com:443 HTTP/1.1\r\nHost: a.example.com:443\r\n\r\n"
+	r := start(t, startTarget(t, nil), nil)
 	for cut := 1; cut < len(request); cut++ {
 		conn := r.dial()
 		if _, err := io.WriteString(conn, request[:cut]); err != nil {
 			t.Fatal(err)
 		}
-		reader := r.open(conn, request[cut:])
-		got := make([]byte, 4)
-		if _, err := io.ReadFull(reader, got); err != nil || string(got) != "ping" {
-			t.Fatalf("cut at %d: %q, %v", cut, got, err)
-		}
+		echo(t, r.open(conn, request[cut:]), "ping")
 		_ = conn.Close()
 	}
 	conn := r.dial()
@@ -396,7 +460,7 @@ func TestHeadSplitAtEveryByte(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.open(conn, request[len(request)-1:])
+	echo(t, r.open(conn, request[len(request)-1:]), "ping")
 }
 
 func TestProbes(t *testing.T) {
@@ -516,8 +580,8 @@ func TestLimits(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, echoServer(t), func(in *policy.Input) { tt.change(&in.Limits) })
-			held := []net.Conn{r.dial(), r.dial()}
+			r := start(t, startTarget(t, nil), func(in *policy.Input) { tt.change(&in.Limits) })
+			held := []*net.TCPConn{r.dial(), r.dial()}
 			if tt.reason != reason.TooManyClientHeads {
 				for _, conn := range held {
 					r.open(conn, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
@@ -568,14 +632,14 @@ func (r *rig) tryConnect() int {
 }
 
 func TestShutdown(t *testing.T) {
-	r := start(t, echoServer(t), nil)
+	r := start(t, startTarget(t, nil), nil)
 	head := r.dial()
 	if _, err := io.WriteString(head, "CONNECT a.exam"); err != nil {
 		t.Fatal(err)
 	}
 	busy, idle := r.dial(), r.dial()
-	busyReader := r.open(busy, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
-	idleReader := r.open(idle, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+	busySession := r.open(busy, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
+	idleSession := r.open(idle, "CONNECT a.example.com:443 HTTP/1.1\r\n\r\n")
 	_ = r.listener.Close()
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -592,16 +656,10 @@ func TestShutdown(t *testing.T) {
 	idleEnded := make(chan struct{})
 	go func() {
 		defer close(idleEnded)
-		_, _ = idleReader.ReadByte()
+		_, _ = io.ReadAll(idleSession)
 	}()
-	ping := []byte("ping")
 	for open := true; open; {
-		if _, err := busy.Write(ping); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(busyReader, ping); err != nil {
-			t.Fatalf("the busy tunnel was cut: %v", err)
-		}
+		echo(t, busySession, "ping")
 		select {
 		case <-idleEnded:
 			open = false
@@ -614,7 +672,12 @@ func TestShutdown(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("Shutdown does not end")
 	}
-	if _, err := busyReader.ReadByte(); err == nil {
+	if _, err := io.ReadAll(busySession); isTimeout(err) {
 		t.Error("the busy tunnel is open after the drain time")
 	}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

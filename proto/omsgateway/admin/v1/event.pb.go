@@ -102,7 +102,9 @@ type Event struct {
 	// Stable reason in UPPER_SNAKE_CASE, where there is one.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The parts of the text by name, for example "host".
-	Fields        map[string]string `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Fields map[string]string `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Number of the client connection that the event is about, which is also the id of its tunnel. 0 if there is none.
+	Connection    int64 `protobuf:"varint,9,opt,name=connection,proto3" json:"connection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +193,13 @@ func (x *Event) GetFields() map[string]string {
 		return x.Fields
 	}
 	return nil
+}
+
+func (x *Event) GetConnection() int64 {
+	if x != nil {
+		return x.Connection
+	}
+	return 0
 }
 
 // EventFilter selects events. Every field that is set must fit.
@@ -532,7 +541,7 @@ var File_omsgateway_admin_v1_event_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1fomsgateway/admin/v1/event.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n" +
+	"\x1fomsgateway/admin/v1/event.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x03\n" +
 	"\x05Event\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x0e\n" +
@@ -541,7 +550,10 @@ const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\tcomponent\x18\x05 \x01(\tR\tcomponent\x12\x12\n" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12>\n" +
-	"\x06fields\x18\b \x03(\v2&.omsgateway.admin.v1.Event.FieldsEntryR\x06fields\x1a9\n" +
+	"\x06fields\x18\b \x03(\v2&.omsgateway.admin.v1.Event.FieldsEntryR\x06fields\x12\x1e\n" +
+	"\n" +
+	"connection\x18\t \x01(\x03R\n" +
+	"connection\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"E\n" +

@@ -155,9 +155,11 @@ type GetStatusResponse struct {
 	// Number of hosts in the local list.
 	AllowedHosts int32 `protobuf:"varint,17,opt,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
 	// The configuration file.
-	ConfigFile    string `protobuf:"bytes,18,opt,name=config_file,json=configFile,proto3" json:"config_file,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ConfigFile string `protobuf:"bytes,18,opt,name=config_file,json=configFile,proto3" json:"config_file,omitempty"`
+	// TLS sessions since the start that passed although no client certificate could be seen in them, at hosts whose policy is IfShown.
+	ClientCertificatesNotVisible int64 `protobuf:"varint,19,opt,name=client_certificates_not_visible,json=clientCertificatesNotVisible,proto3" json:"client_certificates_not_visible,omitempty"`
+	unknownFields                protoimpl.UnknownFields
+	sizeCache                    protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -316,12 +318,19 @@ func (x *GetStatusResponse) GetConfigFile() string {
 	return ""
 }
 
+func (x *GetStatusResponse) GetClientCertificatesNotVisible() int64 {
+	if x != nil {
+		return x.ClientCertificatesNotVisible
+	}
+	return 0
+}
+
 var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xaf\a\n" +
+	"\x10GetStatusRequest\"\xf6\a\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -346,7 +355,8 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\x0eevents_dropped\x18\x10 \x01(\x03R\reventsDropped\x12#\n" +
 	"\rallowed_hosts\x18\x11 \x01(\x05R\fallowedHosts\x12\x1f\n" +
 	"\vconfig_file\x18\x12 \x01(\tR\n" +
-	"configFile\x1aC\n" +
+	"configFile\x12E\n" +
+	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"@\n" +

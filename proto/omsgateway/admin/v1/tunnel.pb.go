@@ -45,9 +45,15 @@ type Tunnel struct {
 	// Bytes from the target to the client.
 	BytesReceived int64 `protobuf:"varint,9,opt,name=bytes_received,json=bytesReceived,proto3" json:"bytes_received,omitempty"`
 	// How long no byte has moved.
-	Idle          *durationpb.Duration `protobuf:"bytes,10,opt,name=idle,proto3" json:"idle,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Idle *durationpb.Duration `protobuf:"bytes,10,opt,name=idle,proto3" json:"idle,omitempty"`
+	// Version of TLS, for example "TLS 1.2". Empty while the handshake goes on.
+	TlsVersion string `protobuf:"bytes,11,opt,name=tls_version,json=tlsVersion,proto3" json:"tls_version,omitempty"`
+	// Server name that the client asked for in its TLS hello, in lower case. Empty if it named none.
+	ServerName string `protobuf:"bytes,12,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	// Subject of the client's certificate, in the spelling that an allowed client certificate takes. Empty if it could not be seen.
+	ClientCertificate string `protobuf:"bytes,13,opt,name=client_certificate,json=clientCertificate,proto3" json:"client_certificate,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Tunnel) Reset() {
@@ -148,6 +154,27 @@ func (x *Tunnel) GetIdle() *durationpb.Duration {
 		return x.Idle
 	}
 	return nil
+}
+
+func (x *Tunnel) GetTlsVersion() string {
+	if x != nil {
+		return x.TlsVersion
+	}
+	return ""
+}
+
+func (x *Tunnel) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+func (x *Tunnel) GetClientCertificate() string {
+	if x != nil {
+		return x.ClientCertificate
+	}
+	return ""
 }
 
 // TunnelFilter selects tunnels. Every field that is set must fit.
@@ -439,7 +466,7 @@ var File_omsgateway_admin_v1_tunnel_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	"\n" +
-	" omsgateway/admin/v1/tunnel.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x02\n" +
+	" omsgateway/admin/v1/tunnel.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n" +
 	"\x06Tunnel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\tR\x06client\x12\x12\n" +
@@ -452,7 +479,12 @@ const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	"bytes_sent\x18\b \x01(\x03R\tbytesSent\x12%\n" +
 	"\x0ebytes_received\x18\t \x01(\x03R\rbytesReceived\x12-\n" +
 	"\x04idle\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\x04idle\":\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x04idle\x12\x1f\n" +
+	"\vtls_version\x18\v \x01(\tR\n" +
+	"tlsVersion\x12\x1f\n" +
+	"\vserver_name\x18\f \x01(\tR\n" +
+	"serverName\x12-\n" +
+	"\x12client_certificate\x18\r \x01(\tR\x11clientCertificate\":\n" +
 	"\fTunnelFilter\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\tR\x06client\"\x8b\x01\n" +
