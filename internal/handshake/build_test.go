@@ -197,7 +197,7 @@ func picked12() hello {
 func picked13() hello {
 	return hello{
 		version: tls.VersionTLS12, random: random, session: hello13().session, suites: []uint16{0x1301}, compressions: []byte{0},
-		extensions: []extension{{43, u16(tls.VersionTLS13)}, {51, append(u16(29), 0, 1, 'k')}},
+		extensions: []extension{{43, u16(tls.VersionTLS13)}, share(29)},
 	}
 }
 
@@ -239,6 +239,9 @@ func shares(groups ...uint16) extension {
 	})
 	return extension{51, b.BytesOrPanic()}
 }
+
+// share is the key_share of a ServerHello.
+func share(group uint16) extension { return extension{51, append(u16(group), 0, 1, 'k')} }
 
 func preSharedKey(count int) extension {
 	var b cryptobyte.Builder
@@ -380,7 +383,7 @@ func full13() conversation {
 
 func retried() conversation {
 	second := hello13().with(shares(23))
-	picked := picked13().with(extension{51, append(u16(23), 0, 1, 'k')})
+	picked := picked13().with(share(23))
 	return conversation{
 		client(messages(hello13().client())),
 		server(messages(retry().server()), ccs),

@@ -201,12 +201,16 @@ func (w *Watcher) checkPicked(h *serverHello) error {
 	case h.alpn != nil && !offer.offersProtocol(h.alpn):
 		return notOffered("an application protocol")
 	}
-	return eachExtension(h.extensions, invalidServerHello, func(typ uint16, _ cryptobyte.String) error {
-		if typ == extCookie && h.retry || offer.offersExtension(typ) {
-			return nil
+	for rest := h.extensions; !rest.Empty(); {
+		typ, _, ok := nextExtension(&rest)
+		if !ok {
+			return invalidServerHello("its extensions are cut")
 		}
-		return notOffered("the extension " + limit(int(typ)))
-	})
+		if cookie := h.retry && typ == extCookie; !cookie && !offer.offersExtension(typ) {
+			return notOffered("the extension " + limit(int(typ)))
+		}
+	}
+	return nil
 }
 
 // serverHello13 is the last step of TLS 1.3 that can be seen, unless it is a HelloRetryRequest.
@@ -288,7 +292,7 @@ func (w *Watcher) serverHello12(h *serverHello) error {
 }
 
 // noteSession keeps what is needed to tell which session is resumed, or made, if one is. Clients make up a session id beside a
-// ticket (RFC 5077, section 3.4), so that only the ticket counts.
+// ticket (RFC 5077, section 3.4), so that only the ticket counts; and a new session is not known by an id that the client chose.
 func (w *Watcher) noteSession(h *serverHello) {
 	switch offer := &w.hello; {
 	case len(offer.ticket) > 0:
@@ -296,7 +300,7 @@ func (w *Watcher) noteSession(h *serverHello) {
 	case len(offer.session) > 0 && bytes.Equal(h.session, offer.session):
 		w.resumable, w.offered = true, sha256.Sum256(offer.session)
 	}
-	if len(h.session) > 0 {
+	if len(h.session) > 0 && !bytes.Equal(h.session, w.hello.session) {
 		w.sessions = append(w.sessions, sha256.Sum256(h.session))
 	}
 }

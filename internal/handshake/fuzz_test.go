@@ -68,7 +68,8 @@ func FuzzCut(f *testing.F) {
 		if diff := cmp.Diff(want, got, sameVerdict); diff != "" {
 			t.Errorf("(-whole +cut):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, replay(t, handshake.Config{Budget: handshake.NewBudget(mostHeld)}, c, bytewise), sameVerdict); diff != "" {
+		got = replay(t, handshake.Config{Budget: handshake.NewBudget(mostHeld)}, c, bytewise)
+		if diff := cmp.Diff(want, got, sameVerdict); diff != "" {
 			t.Errorf("(-whole +bytes):\n%s", diff)
 		}
 	})
@@ -105,16 +106,16 @@ func FuzzChange(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, which, offset uint, value byte) {
 		c := conversations[which%uint(len(conversations))]
-		checkChanged(t, c, int(offset%uint(size(c))), value)
+		own := hostOf(t, c)
+		version, _, _ := verifiedAs(t, handshake.Config{Host: own}, c)
+		checkChanged(t, version, own, c, int(offset%uint(size(c))), value)
 	})
 }
 
-func checkChanged(t testing.TB, c conversation, offset int, value byte) {
+func checkChanged(t testing.TB, version, name string, c conversation, offset int, value byte) {
 	t.Helper()
-	own := hostOf(t, c)
-	version, name, _ := verifiedAs(t, handshake.Config{Host: own}, c)
 	changed := change(c, offset, value)
-	for _, cfg := range []handshake.Config{{Host: own, RequireServerName: true}, {Host: own}} {
+	for _, cfg := range []handshake.Config{{Host: name, RequireServerName: true}, {Host: name}} {
 		gotVersion, gotName, ok := verifiedAs(t, cfg, changed)
 		nameless := gotName == "" && !cfg.RequireServerName // no name is not another one
 		if ok && (gotVersion != version || gotName != name && !nameless) {
@@ -141,18 +142,22 @@ func size(c conversation) int {
 func TestEveryByteChanged(t *testing.T) {
 	names, _, conversations := recordings(t)
 	for i, name := range names {
-		if !strings.HasPrefix(name, "go-") && name != "openssl-tls13-early-data-resumed" {
-			continue
+		if strings.HasPrefix(name, "go-") == strings.HasSuffix(name, "-resumed") {
+			continue // of Go the full handshakes, of OpenSSL the resumed ones
 		}
 		t.Run(name, func(t *testing.T) {
 			c := conversations[i]
+			version, own, ok := verifiedAs(t, handshake.Config{Host: "localhost"}, c)
+			if !ok {
+				t.Fatal("the recording is not verified")
+			}
 			flat := make([]byte, 0, size(c))
 			for _, turn := range c {
 				flat = append(flat, turn.data...)
 			}
-			for offset, b := range flat[:min(len(flat), 4000)] {
-				for _, flip := range []byte{1, 2, 7, 0x80} {
-					checkChanged(t, c, offset, b^flip)
+			for offset, b := range flat[:min(len(flat), 3000)] {
+				for _, flip := range []byte{1, 7} {
+					checkChanged(t, version, own, c, offset, b^flip)
 				}
 			}
 		})

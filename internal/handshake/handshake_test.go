@@ -163,7 +163,8 @@ func TestLegal(t *testing.T) {
 	bareServer := picked12()
 	bareServer.extensions, bareServer.session = nil, nil
 	split := hello12().client()
-	greased := hello13().with(extension{0x2a2a, nil}, extension{51, slices.Concat(u16(12), u16(0x3a3a), []byte{0, 1, 0}, shares(29).data[2:])})
+	greasedShares := slices.Concat(u16(12), u16(0x3a3a), []byte{0, 1, 0}, shares(29).data[2:])
+	greased := hello13().with(extension{0x2a2a, nil}, extension{51, greasedShares})
 	oldRecord := slices.Clone(messages(hello12().client()))
 	oldRecord[2] = 0
 	change := func(c conversation, turn int, replacement turn) conversation {
@@ -264,8 +265,10 @@ func recut(c conversation) conversation {
 			}
 			stream[t.from] = s[end:]
 			if encrypted[t.from] || s[0] != typeHandshake {
-				encrypted[t.from] = encrypted[t.from] || s[0] == typeCCS && !isPending(append(cut, turn{t.from, slices.Concat(out, s[:end])}), t.from)
 				out = append(out, s[:end]...)
+				if s[0] == typeCCS && !isPending(append(cut, turn{t.from, out}), t.from) {
+					encrypted[t.from] = true
+				}
 				continue
 			}
 			for _, b := range s[5:end] {

@@ -180,13 +180,8 @@ func (h *clientHello) readPreSharedKey(data cryptobyte.String) bool {
 // offersExtension reports whether the client allows the server to answer with that extension.
 func (h *clientHello) offersExtension(typ uint16) bool {
 	for rest := h.extensions; !rest.Empty(); {
-		var offered uint16
-		var data cryptobyte.String
-		if !rest.ReadUint16(&offered) || !rest.ReadUint16LengthPrefixed(&data) {
-			return false
-		}
-		if offered == typ {
-			return true
+		if offered, _, ok := nextExtension(&rest); !ok || offered == typ {
+			return ok
 		}
 	}
 	return typ == extRenegotiationInfo && contains(h.suites, suiteRenegotiation)
@@ -306,10 +301,9 @@ func eachExtension(
 ) error {
 	var seen [maxExtensions]uint16
 	for count := 0; !extensions.Empty(); count++ {
-		var typ uint16
-		var data cryptobyte.String
+		typ, data, ok := nextExtension(&extensions)
 		switch {
-		case !extensions.ReadUint16(&typ) || !extensions.ReadUint16LengthPrefixed(&data):
+		case !ok:
 			return invalid("its extensions are cut")
 		case count == maxExtensions:
 			return invalid("it has more than " + limit(maxExtensions) + " extensions")
@@ -322,6 +316,12 @@ func eachExtension(
 		}
 	}
 	return nil
+}
+
+// nextExtension takes the first of a list of extensions off it.
+func nextExtension(list *cryptobyte.String) (typ uint16, data cryptobyte.String, ok bool) {
+	ok = list.ReadUint16(&typ) && list.ReadUint16LengthPrefixed(&data)
+	return typ, data, ok
 }
 
 // eachPrefixed calls f for each part with a length of one byte before it, until f is false. It reports whether all were read.

@@ -132,6 +132,17 @@ func TestRefusedBeforeForwarding(t *testing.T) {
 	}
 }
 
+// TestChosenSessionIDIsNotRemembered: a client must not give a name to a session.
+func TestChosenSessionIDIsNotRemembered(t *testing.T) {
+	c := full()
+	c[0] = client(messages(withSession(hello12(), "chosen").client()))
+	c[1] = server(messages(withSession(picked12(), "chosen").server(), serverChain, done))
+	got := replay(t, handshake.Config{}, c, whole)
+	if diff := cmp.Diff([]handshake.SessionKey{sha256.Sum256([]byte("ticket"))}, got.Sessions); diff != "" || got.State != handshake.Done {
+		t.Errorf("%s (-want +got):\n%s", got, diff)
+	}
+}
+
 func TestSessionsOfAResumedHandshake(t *testing.T) {
 	shown := handshake.Shown{Visibility: handshake.NotGiven}
 	known := handshake.Config{Resumed: func(handshake.SessionKey) (handshake.Shown, bool) { return shown, true }}

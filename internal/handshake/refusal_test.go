@@ -3,6 +3,7 @@ package handshake_test
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func TestRefusedRecords(t *testing.T) {
 		"alert cut by a message":   {turns: after(sent[:1], server(record(typeAlert, 1), sent[1].data)), reason: reason.TLSRecordInvalid, text: "within an alert"},
 		"CCS within a message":     {turns: after(sent[:2], client(messages(clientKey[:9]), ccs)), reason: reason.TLSMessageUnexpected, text: "ChangeCipherSpec"},
 		"early data within a message": {
-			turns:  conversation{client(messages(hello0RTT().client())), server(messages(retry().server())), client(messages(part[:9]), early)},
+			turns:  after(answered(hello0RTT(), retry()), client(messages(part[:9]), early)),
 			reason: reason.TLSMessageUnexpected, text: "application data",
 		},
 		"record of another version than the ServerHello": {
@@ -121,7 +122,8 @@ func TestRefusedRecords(t *testing.T) {
 			reason: reason.TLSHandshakeTooLarge, text: "65536 records",
 		},
 		"1 MiB of early data": {
-			turns: after(firstHello(hello0RTT()), client(slices.Repeat(early, 64))), reason: reason.TLSHandshakeTooLarge, text: "1048576 bytes",
+			turns:  after(firstHello(hello0RTT()), client(slices.Repeat(early, 64))),
+			reason: reason.TLSHandshakeTooLarge, text: "1048576 bytes",
 		},
 		"1 MiB of server certificates": {
 			turns: conversation{sent[0], server(
@@ -195,10 +197,12 @@ func TestRefusedMessages(t *testing.T) {
 		"CertificateVerify twice":                 {turns: after(given[:2], client(messages(certificates(leaf("a")), clientKey, proof, proof))), reason: reason.TLSMessageUnexpected},
 		"a message where only CCS may come":       {turns: after(resumed("a", "")[:2], client(messages(clientKey))), reason: reason.TLSMessageUnexpected},
 		"two HelloRetryRequests": {
-			turns: after(retried()[:3], server(messages(retry().server()))), reason: reason.TLSMessageUnexpected, text: "second HelloRetryRequest",
+			turns:  after(retried()[:3], server(messages(retry().server()))),
+			reason: reason.TLSMessageUnexpected, text: "second HelloRetryRequest",
 		},
 		"a HelloRetryRequest with another message": {
-			turns: after(firstHello(hello13()), server(messages(retry().server(), picked13().server()))), reason: reason.TLSMessageUnexpected,
+			turns:  after(firstHello(hello13()), server(messages(retry().server(), picked13().server()))),
+			reason: reason.TLSMessageUnexpected,
 		},
 		"a third hello":                          {turns: after(retried()[:3], client(messages(hello13().client()))), reason: reason.TLSMessageUnexpected},
 		"a message in the record of ServerHello": {turns: after(firstHello(hello13()), server(messages(picked13().server(), message(encryptedExts, 0, 0)))), reason: reason.TLSMessageInvalid, text: "record"},
@@ -305,7 +309,7 @@ func TestRefusedHellos(t *testing.T) {
 		"server: 1.3 in its own version": badServer(hello13(), mutate(picked13(), func(h *hello) { h.version = tls.VersionTLS13 }), "version"),
 		"server: 1.3 without extension":  badServer(hello13(), mutate(picked13().without(43), func(h *hello) { h.version = tls.VersionTLS13 }), "version"),
 		"server: 1.3 below 1.2":          badServer(hello13(), mutate(picked13(), func(h *hello) { h.version = tls.VersionTLS11 }), "version"),
-		"server: share in 1.2":           badServer(hello13(), picked12().with(extension{51, append(u16(29), 0, 1, 'k')}), "TLS 1.3"),
+		"server: share in 1.2":           badServer(hello13(), picked12().with(share(29)), "TLS 1.3"),
 		"server: identity in 1.2":        badServer(hello13().with(preSharedKey(1)), picked12().with(extension{41, u16(0)}), "TLS 1.3"),
 		"server: versions for 1.2":       badServer(hello13(), picked12().with(extension{43, u16(tls.VersionTLS12)}), "TLS 1.3"),
 		"server: retry in 1.2":           badServer(hello13(), mutate(picked12(), func(h *hello) { h.random = retryRandom }), "TLS 1.3"),
@@ -338,7 +342,8 @@ func TestRefusedSessions(t *testing.T) {
 	}
 	anonymous := func(parts ...[]byte) refusalCase {
 		return refusalCase{
-			turns: after(full()[:1], server(messages(picked12().server()), messages(parts...))), reason: reason.ServerCertificateMissing, text: host,
+			turns:  after(full()[:1], server(messages(picked12().server()), messages(parts...))),
+			reason: reason.ServerCertificateMissing, text: host,
 		}
 	}
 	checkRefusals(t, handshake.EventSession, alerts, map[string]refusalCase{
@@ -373,13 +378,14 @@ func TestRefusedSessions(t *testing.T) {
 		"renegotiation":                 notOffered(mutate(hello12(), func(h *hello) { h.suites = h.suites[:2] }), picked12(), "extension 65281"),
 		"protocol":                      notOffered(hello12(), picked12().with(alpn("h3")), "protocol"),
 		"1.3: session id":               notOffered(hello13(), withSession(picked13(), "other"), "session id"),
-		"1.3: group":                    notOffered(hello13(), picked13().with(extension{51, append(u16(23), 0, 1, 'k')}), "group 23"),
+		"1.3: group":                    notOffered(hello13(), picked13().with(share(23)), "group 23"),
 		"1.3: identity":                 notOffered(hello13().with(preSharedKey(2)), picked13().with(extension{41, u16(2)}), "pre-shared key"),
 		"1.3: PSK":                      notOffered(hello13(), picked13().with(extension{41, u16(0)}), "extension 41"),
 		"retry: group with a key share": notOffered(hello13(), retry().with(extension{51, u16(29)}), "group 29"),
 		"retry: unknown group":          notOffered(hello13(), retry().with(extension{51, u16(24)}), "group 24"),
 		"retry: then another suite": {
-			turns: after(retried()[:3], server(messages(suite(picked13().with(extension{51, append(u16(23), 0, 1, 'k')}), 0x1302).server()))), reason: reason.TLSNotOffered, text: "HelloRetryRequest",
+			turns:  after(retried()[:3], server(messages(suite(picked13().with(share(23)), 0x1302).server()))),
+			reason: reason.TLSNotOffered, text: "HelloRetryRequest",
 		},
 		"retry: then TLS 1.2":          {turns: after(retried()[:3], full()[1]), reason: reason.TLSNotOffered, text: "another version"},
 		"retry: then 1.3 not offered":  {turns: append(second(hello13().with(shares(23), extension{43, versions(tls.VersionTLS12)})), retried()[3]), reason: reason.TLSNotOffered, text: "TLS 1.3"},
@@ -443,6 +449,15 @@ func TestAllowedNames(t *testing.T) {
 	}
 }
 
+func asRefusal(t *testing.T, err error) *handshake.Refusal {
+	t.Helper()
+	refusal, ok := errors.AsType[*handshake.Refusal](err)
+	if !ok {
+		t.Fatalf("%v is no refusal", err)
+	}
+	return refusal
+}
+
 func TestAlertRecord(t *testing.T) {
 	refused := func(t *testing.T, turns conversation) *handshake.Refusal {
 		t.Helper()
@@ -452,10 +467,10 @@ func TestAlertRecord(t *testing.T) {
 				if i != len(turns)-1 {
 					t.Fatalf("turn %d: %v", i, err)
 				}
-				return err.(*handshake.Refusal)
+				return asRefusal(t, err)
 			}
 		}
-		return w.Timeout().(*handshake.Refusal)
+		return asRefusal(t, w.Timeout())
 	}
 	old := hello12().client()
 	for title, c := range map[string]struct {

@@ -324,21 +324,25 @@ func TestOpenSSL(t *testing.T) {
 		{name: "tls12", server: rev, client: with("-tls1_2"), want: want{version: tls.VersionTLS12, visibility: handshake.NotAsked}},
 		{name: "tls12-server-of-12", server: slices.Concat(rev, with("-tls1_2")), want: want{version: tls.VersionTLS12, visibility: handshake.NotAsked}},
 		{
-			name: "tls12-rsa", server: with("-cert", rsaServer.file, "-key", rsaServer.file, "-rev"), client: with("-tls1_2", "-cipher", "AES128-SHA"),
-			want: want{version: tls.VersionTLS12, visibility: handshake.NotAsked},
+			name: "tls12-rsa", server: with("-cert", rsaServer.file, "-key", rsaServer.file, "-rev"),
+			client: with("-tls1_2", "-cipher", "AES128-SHA"),
+			want:   want{version: tls.VersionTLS12, visibility: handshake.NotAsked},
 		},
 		{
-			name: "tls10-client-certificate", server: slices.Concat(rev, with("-verify", "1"), oldVersion("-tls1")), client: slices.Concat(oldVersion("-tls1"), give),
-			want: want{version: tls.VersionTLS10, visibility: handshake.Visible},
+			name: "tls10-client-certificate", server: slices.Concat(rev, with("-verify", "1"), oldVersion("-tls1")),
+			client: slices.Concat(oldVersion("-tls1"), give),
+			want:   want{version: tls.VersionTLS10, visibility: handshake.Visible},
 		},
 		{name: "tls12-client-certificate", server: slices.Concat(rev, with("-verify", "1")), client: slices.Concat(give, with("-tls1_2")), want: want{version: tls.VersionTLS12, visibility: handshake.Visible}},
 		{name: "tls12-none-given", server: slices.Concat(rev, with("-verify", "1")), client: with("-tls1_2"), want: want{version: tls.VersionTLS12, visibility: handshake.NotGiven}},
 		{
-			name: "tls12-ticket", server: slices.Concat(rev, with("-verify", "1")), client: slices.Concat(give, with("-tls1_2")), again: with("-tls1_2"),
+			name: "tls12-ticket", server: slices.Concat(rev, with("-verify", "1")),
+			client: slices.Concat(give, with("-tls1_2")), again: with("-tls1_2"),
 			want: want{version: tls.VersionTLS12, visibility: handshake.Visible}, wantAgain: handshake.Visible,
 		},
 		{
-			name: "tls12-session-id", server: slices.Concat(rev, with("-no_ticket", "-verify", "1")), client: slices.Concat(give, with("-tls1_2")), again: with("-tls1_2"),
+			name: "tls12-session-id", server: slices.Concat(rev, with("-no_ticket", "-verify", "1")),
+			client: slices.Concat(give, with("-tls1_2")), again: with("-tls1_2"),
 			want: want{version: tls.VersionTLS12, visibility: handshake.Visible}, wantAgain: handshake.Visible,
 		},
 		{name: "tls13", server: rev, client: give, want: want{version: tls.VersionTLS13, visibility: handshake.Encrypted}},
@@ -349,12 +353,14 @@ func TestOpenSSL(t *testing.T) {
 			want: want{version: tls.VersionTLS13, visibility: handshake.Encrypted}, wantAgain: handshake.Encrypted,
 		},
 		{
-			name: "anonymous", server: with("-nocert", "-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"), client: with("-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"),
-			want: want{version: tls.VersionTLS12, reason: reason.ServerCertificateMissing},
+			name: "anonymous", server: with("-nocert", "-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"),
+			client: with("-tls1_2", "-cipher", "aNULL:@SECLEVEL=0"),
+			want:   want{version: tls.VersionTLS12, reason: reason.ServerCertificateMissing},
 		},
 		{
-			name: "psk", server: with("-nocert", "-tls1_2", "-psk", "0102", "-cipher", "PSK"), client: with("-tls1_2", "-psk", "0102", "-cipher", "PSK"),
-			want: want{version: tls.VersionTLS12, reason: reason.ServerCertificateMissing},
+			name: "psk", server: with("-nocert", "-tls1_2", "-psk", "0102", "-cipher", "PSK"),
+			client: with("-tls1_2", "-psk", "0102", "-cipher", "PSK"),
+			want:   want{version: tls.VersionTLS12, reason: reason.ServerCertificateMissing},
 		},
 		{name: "no-name", server: rev, client: with("-noservername"), want: want{version: tls.VersionTLS13, visibility: handshake.Encrypted}},
 	} {
@@ -374,7 +380,8 @@ func TestOpenSSL(t *testing.T) {
 				w, turns := r.wait(t)
 				got := keep(t, name, cfg, turns)
 				seen := w.Seen()
-				if got.Reason != want.reason || seen.Version != want.version || seen.Resumed != want.resumed || seen.Certificate.Visibility != want.visibility {
+				if got.Reason != want.reason || seen.Version != want.version ||
+					seen.Resumed != want.resumed || seen.Certificate.Visibility != want.visibility {
 					t.Fatalf("%s: %s, want %+v\n%s", name, got, want, got.Text)
 				}
 				if want.reason == "" && got.State != handshake.Done {
@@ -451,7 +458,8 @@ func TestOtherClients(t *testing.T) {
 			if got.State != handshake.Done || seen.Version != c.version || seen.ServerName != "localhost" {
 				t.Fatalf("%s %s", got, got.Text)
 			}
-			if c.version == tls.VersionTLS12 && (seen.Certificate.Certificate == nil || seen.Certificate.Certificate.Subject != agentSubject) {
+			certificate := seen.Certificate.Certificate
+			if c.version == tls.VersionTLS12 && (certificate == nil || certificate.Subject != agentSubject) {
 				t.Errorf("the certificate is not seen: %s", got)
 			}
 		})
