@@ -311,9 +311,10 @@ func dialAs(t *testing.T, uid uint32, address string) string {
 	cmd.Env = append(os.Environ(), "ADMINCLIENT_TEST_DIAL="+address)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	out, err := cmd.CombinedOutput()
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatal(err)
 	}
 	return string(bytes.TrimSpace(out))
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -76,7 +77,7 @@ func playStandIn(args []string) error {
 		}
 		return errors.New("the end")
 	case "silent":
-		select {}
+		<-time.After(time.Hour) // the client kills it long before
 	}
 	lock, err := filelock.Acquire(osdefaults.LockFile(args[2]))
 	if errors.Is(err, filelock.ErrHeld) {

@@ -29,22 +29,24 @@ type gateway struct {
 func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
 	waiting, cancel := context.WithTimeout(ctx, g.wait)
 	defer cancel()
+	var earlier error
 	for {
 		s, again, err := g.attempt(waiting, mayStandIn)
-		if err == nil {
+		switch {
+		case err == nil:
 			return s, nil
-		}
-		if again {
-			select {
-			case <-waiting.Done():
-			case <-time.After(pause):
-				continue
-			}
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return nil, fmt.Errorf("connecting to %s: %w", g.address, ctx.Err())
+		case waiting.Err() != nil && earlier != nil:
+			return nil, earlier // it says more than that the time was over
+		case waiting.Err() != nil || !again:
+			return nil, err
 		}
-		return nil, err
+		earlier = err
+		select {
+		case <-waiting.Done():
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"omsgateway/internal/localsock"
@@ -41,7 +42,12 @@ var parts = map[string]func(address string) error{
 		fmt.Println(ask(address))
 		return nil
 	},
-	// hold does too, and keeps the connection until its standard input ends.
+	// ask-to-read does too, with a call that only reads.
+	"ask-to-read": func(address string) error {
+		fmt.Println(askToRead(address))
+		return nil
+	},
+	// hold asks, and keeps the connection until its standard input ends.
 	"hold": func(address string) error {
 		client := newClient(address)
 		defer client.Close()
@@ -136,7 +142,11 @@ func newServer(creds credentials.TransportCredentials) *grpc.Server {
 			if !ok {
 				return nil, status.Error(codes.Unauthenticated, "no caller")
 			}
-			if err := caller.May(localsock.Change); err != nil {
+			need := localsock.Change
+			if metadata.ValueFromIncomingContext(ctx, "need") != nil {
+				need = localsock.Read
+			}
+			if err := caller.May(need); err != nil {
 				return nil, status.Errorf(codes.PermissionDenied, "%s by %s, %s: %v", caller.Name, caller.Via, caller.Role, err)
 			}
 			return nil, status.Errorf(codes.AlreadyExists, "%s by %s, %s", caller.Name, caller.Via, caller.Role)
@@ -163,6 +173,15 @@ func ask(address string) string {
 	client := newClient(address)
 	defer client.Close()
 	return askOver(client)
+}
+
+// askToRead does too, for a call that only reads.
+func askToRead(address string) string {
+	client := newClient(address)
+	defer client.Close()
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "need", "read")
+	_, err := grpc_health_v1.NewHealthClient(client).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	return status.Convert(err).Message()
 }
 
 func askOver(client *grpc.ClientConn) string {

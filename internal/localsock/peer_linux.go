@@ -34,17 +34,19 @@ func identify(conn net.Conn, rules Rules) (net.Conn, Caller, error) {
 	if found, err := user.LookupId(uid); err == nil {
 		caller.Name, account = found.Username, found.Username
 	}
+	if cred.Uid == 0 || cred.Uid != overflow && int(cred.Uid) == os.Geteuid() {
+		caller.Role = Change
+		return conn, caller, nil
+	}
 	change, read := findGroup(rules.ChangeGroup), findGroup(rules.ReadGroup)
 	switch {
-	case cred.Uid == 0, cred.Uid != overflow && int(cred.Uid) == os.Geteuid(), change.in(groups):
+	case change.in(groups):
 		caller.Role = Change
 	case read.in(groups):
 		caller.Role = Read
-	}
-	if caller.Role < Change {
 		caller.ToChange = change.remedy("change", account)
-	}
-	if caller.Role < Read {
+	default:
+		caller.ToChange = change.remedy("change", account)
 		caller.ToRead = read.remedy("read", account)
 	}
 	return conn, caller, nil

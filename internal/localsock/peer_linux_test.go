@@ -100,6 +100,52 @@ func TestWhoIsCalling(t *testing.T) {
 	}
 }
 
+func TestWhoMayRead(t *testing.T) {
+	needRoot(t)
+	address := serve(t, localsock.ServerCredentials(testRules), nil)
+	for group, want := range map[uint32]string{
+		gid(t, testRules.ChangeGroup): "uid:54321 by unix socket, change",
+		gid(t, testRules.ReadGroup):   "uid:54321 by unix socket, read",
+		stranger: "uid:54321 by unix socket, none: uid:54321 may not read; members of the group bin may read: " +
+			"run sudo usermod -aG bin $USER and log in again",
+	} {
+		if got := run(t, "ask-to-read", address, syscall.Credential{Uid: stranger, Gid: group}); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// What is not a unix socket has no caller: the handshake fails, and with it the connection.
+func TestNoPeerNoCaller(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	defer server.Close()
+	if _, _, err := localsock.ServerCredentials(testRules).ServerHandshake(server); err == nil {
+		t.Error("a connection in memory has a caller")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	outside, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.Close()
+	inside, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
+	if _, _, err := localsock.ServerCredentials(testRules).ServerHandshake(inside); err == nil {
+		t.Error("a TCP connection has a caller")
+	}
+	if _, _, err := localsock.ClientCredentials().ServerHandshake(inside); err == nil {
+		t.Error("client credentials serve")
+	}
+}
+
 func TestGatewaysOwnAccountMayChange(t *testing.T) {
 	needRoot(t)
 	for uid, want := range map[uint32]string{

@@ -117,7 +117,10 @@ const dialPause = 20 * time.Millisecond
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	var dialer net.Dialer
 	for {
-		conn, err := dialer.DialContext(ctx, "unix", path)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("connecting to %s: %w", path, ctx.Err())
+		}
+		conn, err := dialer.DialContext(context.WithoutCancel(ctx), "unix", path) // answers at once
 		switch {
 		case err == nil:
 			return conn, nil
