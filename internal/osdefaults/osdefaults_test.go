@@ -13,7 +13,9 @@ import (
 func TestFilesAreInTheStateFolder(t *testing.T) {
 	dir := t.TempDir()
 	seen := map[string]bool{}
-	for _, path := range []string{osdefaults.ConfigFile(dir), osdefaults.LockFile(dir), osdefaults.LogFile(dir)} {
+	for _, path := range []string{
+		osdefaults.ConfigFile(dir), osdefaults.SessionsFile(dir), osdefaults.LockFile(dir), osdefaults.LogFile(dir),
+	} {
 		if !strings.HasPrefix(path, dir+string(filepath.Separator)) {
 			t.Errorf("%s is not below %s", path, dir)
 		}

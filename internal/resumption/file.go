@@ -1,0 +1,195 @@
+package resumption
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"omsgateway/internal/atomicfile"
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/handshake"
+)
+
+// The file has the header, then each session, the one used longest ago first, then the SHA-256 of all that. A session is its id,
+// the seconds since 1970 of its full handshake (8 bytes), and its visibility (1 byte), and if that is handshake.Visible the
+// certificate's SHA-256 and SHA-1, the length of its subject (2 bytes) and the subject. Numbers are big-endian.
+const (
+	header      = "omsgateway tls-sessions 1\n"
+	maxFile     = len(header) + MaxSize + sha256.Size // no session is larger in the file than in memory
+	secondsBits = 40
+)
+
+// Load reads a file of Save into the memory, which must be new, after it has removed what a Save left that did not come to its
+// end. That there is no file is no error. After an error the memory is empty and works, and the next Save replaces the file.
+func (m *Memory) Load(path string) error {
+	if err := atomicfile.RemoveTemps(path); err != nil {
+		return fmt.Errorf("reading the remembered TLS sessions: %w", err)
+	}
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the remembered TLS sessions: %w", err)
+	}
+	sessions, err := decode(data)
+	if err != nil {
+		return fmt.Errorf("reading the remembered TLS sessions from %s, which is replaced later: %w", path, err)
+	}
+	m.fill(sessions)
+	return nil
+}
+
+// Save writes all sessions that are not too old to the file, if any came or went since the last Save or Load; to have been used
+// is no change. The file has mode 0600, on Windows the descriptor of its folder. It does not name targets, session ids or
+// tickets, but the subjects of certificates. After an error of atomicfile.Write the next Save tries again. Save
+// holds the content of the file, which is smaller than MaxSize, in memory while it writes.
+func (m *Memory) Save(path string) error {
+	m.saving.Lock()
+	defer m.saving.Unlock()
+	sessions, changes := m.snapshot()
+	if changes == m.saved {
+		return nil
+	}
+	if err := atomicfile.Write(path, encode(sessions)); err != nil {
+		return fmt.Errorf("saving the remembered TLS sessions in %s: %w", path, err)
+	}
+	m.saved = changes
+	return nil
+}
+
+// snapshot forgets what is too old and lists the rest, the one used longest ago first.
+func (m *Memory) snapshot() (sessions []*session, changes uint64) {
+	now := m.now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sessions = make([]*session, 0, len(m.sessions))
+	for s := m.recent.newer; s != &m.recent; s = s.newer {
+		if s.tooOld(now) {
+			m.forget(s) // its own links stay
+		} else {
+			sessions = append(sessions, s)
+		}
+	}
+	return sessions, m.changes
+}
+
+// fill puts the sessions of a file into the memory, but for those that are too old.
+func (m *Memory) fill(sessions []*session) {
+	m.saving.Lock()
+	defer m.saving.Unlock()
+	now := m.now()
+	for _, s := range sessions {
+		if !s.tooOld(now) {
+			m.put(s)
+		}
+	}
+	if m.Len() == len(sessions) {
+		m.saved = uint64(len(sessions))
+	}
+}
+
+// readFile reads one byte more than a file may have.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", path) // to open a named pipe would wait for its other end
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, int64(maxFile)+1))
+}
+
+func encode(sessions []*session) []byte {
+	size := len(header) + sha256.Size
+	for _, s := range sessions {
+		size += s.size()
+	}
+	data := append(make([]byte, 0, size), header...)
+	for _, s := range sessions {
+		data = append(data, s.id[:]...)
+		data = binary.BigEndian.AppendUint64(data, uint64(s.made.Unix()))
+		data = append(data, byte(s.visibility))
+		if s.visibility == handshake.Visible {
+			data = append(data, s.sha256[:]...)
+			data = append(data, s.sha1[:]...)
+			data = binary.BigEndian.AppendUint16(data, uint16(len(s.subject))) // clientcert reads none that is longer than 4096
+			data = append(data, s.subject...)
+		}
+	}
+	sum := sha256.Sum256(data)
+	return append(data, sum[:]...)
+}
+
+// decode takes exactly what encode makes of sessions that a Memory has room for.
+func decode(data []byte) ([]*session, error) {
+	body, ok := bytes.CutPrefix(data, []byte(header))
+	switch {
+	case len(data) > maxFile:
+		return nil, fmt.Errorf("it has more than %d bytes", maxFile)
+	case !ok || len(body) < sha256.Size:
+		return nil, errors.New("it is no such file, or one of another version")
+	}
+	end := len(data) - sha256.Size
+	if sum := sha256.Sum256(data[:end]); !bytes.Equal(sum[:], data[end:]) {
+		return nil, errors.New("it is damaged")
+	}
+	var sessions []*session
+	known := map[id]bool{}
+	for in := cryptobyte.String(body[:len(body)-sha256.Size]); !in.Empty(); {
+		s, ok := readSession(&in)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("session %d cannot be read", len(sessions)+1)
+		case known[s.id]:
+			return nil, fmt.Errorf("session %d is there twice", len(sessions)+1)
+		case len(sessions) == MaxSessions:
+			return nil, fmt.Errorf("it has more than %d sessions", MaxSessions)
+		}
+		known[s.id] = true
+		sessions = append(sessions, s)
+	}
+	return sessions, nil
+}
+
+func readSession(in *cryptobyte.String) (*session, bool) {
+	var name id
+	var seconds uint64
+	var visibility uint8
+	if !in.CopyBytes(name[:]) || !in.ReadUint64(&seconds) || seconds>>secondsBits != 0 || !in.ReadUint8(&visibility) {
+		return nil, false
+	}
+	shown := handshake.Shown{Visibility: handshake.Visibility(visibility)}
+	switch shown.Visibility {
+	case handshake.NotAsked, handshake.NotGiven:
+	case handshake.Visible:
+		var c clientcert.Certificate
+		var subject cryptobyte.String
+		if !in.CopyBytes(c.SHA256[:]) || !in.CopyBytes(c.SHA1[:]) || !in.ReadUint16LengthPrefixed(&subject) {
+			return nil, false
+		}
+		shown.Certificate = clientcert.Restore(subject, c.SHA256, c.SHA1)
+		if len(shown.Certificate.RawSubject) != len(subject) {
+			return nil, false // no DER of a name
+		}
+	case handshake.Undecided, handshake.Encrypted, handshake.UnknownSession:
+		return nil, false
+	default:
+		return nil, false
+	}
+	return newSession(name, time.Unix(int64(seconds), 0), shown), true
+}
