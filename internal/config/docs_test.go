@@ -1,0 +1,47 @@
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/config"
+)
+
+// TestSettingsPage holds docs/settings.md to the table of settings. With OMSGATEWAY_WRITE_DOCS set it writes the page instead, as
+// make generate does.
+func TestSettingsPage(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "settings.md")
+	var b strings.Builder
+	b.WriteString("# Settings\n\nMade by `make generate` from the table that the admin API, `omsgwctl setting` and the cmdlets use. Keys and choices\n" +
+		"ignore case, and every change takes effect at once:\n\n    omsgwctl setting set LogLevel Debug\n\n" +
+		"| setting | default | values | meaning |\n|---|---|---|---|\n")
+	for _, row := range config.Table() {
+		var values string
+		switch row.Type {
+		case config.Number:
+			values = strings.TrimSpace(fmt.Sprintf("%d to %d %s", row.Min, row.Max, row.Unit))
+		case config.Choice:
+			values = strings.Join(row.Choices, ", ")
+		case config.Address:
+			values = "an IP address"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.Key, row.Default, values, row.Help)
+	}
+	if os.Getenv("OMSGATEWAY_WRITE_DOCS") != "" {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a page for everybody
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.String(), strings.ReplaceAll(string(page), "\r\n", "\n")); diff != "" {
+		t.Errorf("docs/settings.md is not what the table says; run make generate (-want +got):\n%s", diff)
+	}
+}
