@@ -189,7 +189,7 @@ func (w *Watcher) End(d Direction) Verdict {
 func (w *Watcher) Timeout() error {
 	switch w.state {
 	case Pending, Verified:
-		return w.refuse(reason.New(reason.TLSHandshakeTimeout, "seconds", "30"))
+		return w.refuse(reason.New(reason.TLSHandshakeTimeout, "seconds", limit(int(TimeLimit.Seconds()))))
 	case Refused:
 		return w.refusal
 	case Done, Ended:

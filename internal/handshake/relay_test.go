@@ -160,7 +160,7 @@ func recordings(t testing.TB) (names, outcomes []string, conversations []convers
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+		lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(string(data), "\r", "")), "\n")
 		var c conversation
 		for _, line := range lines[1:] {
 			bytes, err := hex.DecodeString(line[2:])
