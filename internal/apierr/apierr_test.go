@@ -40,6 +40,7 @@ var notInTheAPI = []reason.Reason{
 	reason.TargetTimeout,
 	reason.TooManyConnections,
 	reason.TooManyRequestHeads,
+	reason.TooManyHandshakes,
 	reason.TooManyClientHeads,
 	reason.TooManyClientConnection,
 	reason.ResourcesExhausted,
