@@ -1,0 +1,27 @@
+@{
+    RootModule           = 'OMSGateway.psm1'
+    ModuleVersion        = '1.0.0'
+    GUID                 = '0d6f8f0e-6a0b-4a53-9d1c-5b1f0c4f7a52'
+    Author               = 'The OMS gateway project'
+    CompanyName          = 'The OMS gateway project'
+    Copyright            = '(c) The OMS gateway project. MIT licence.'
+    Description          = 'Administers the OMS gateway: its allowed hosts and client certificates, its settings and its relay proxy.'
+    PowerShellVersion    = '5.1'
+    CompatiblePSEditions = @('Desktop', 'Core')
+    CmdletsToExport      = @(
+        'Get-OMSGatewayConfig'
+        'Set-OMSGatewayConfig'
+        'Get-OMSGatewayRelayProxy'
+        'Set-OMSGatewayRelayProxy'
+        'Get-OMSGatewayAllowedHost'
+        'Add-OMSGatewayAllowedHost'
+        'Remove-OMSGatewayAllowedHost'
+        'Get-OMSGatewayAllowedClientCertificate'
+        'Add-OMSGatewayAllowedClientCertificate'
+        'Remove-OMSGatewayAllowedClientCertificate'
+    )
+    FunctionsToExport    = @()
+    AliasesToExport      = @()
+    VariablesToExport    = @()
+    FileList             = @('OMSGateway.psd1', 'OMSGateway.psm1', 'OMSGateway.dll', 'OMSGateway.format.ps1xml')
+}

@@ -1,0 +1,102 @@
+using System;
+using System.Linq;
+using System.Management.Automation;
+
+namespace OMSGateway;
+
+/// <summary>An allowed client certificate with who added it and when, as Get-OMSGatewayAllowedClientCertificate -Detailed answers
+/// it.</summary>
+public sealed class AllowedClientCertificate
+{
+    /// <summary>The subject or thumbprint as the gateway spells it.</summary>
+    public string Subject { get; }
+
+    /// <summary>When it was added, local time; null if that is not known.</summary>
+    public DateTime? AddedAt { get; }
+
+    /// <summary>The account that added it.</summary>
+    public string AddedBy { get; }
+
+    internal AllowedClientCertificate(CertificateMessage message)
+    {
+        Subject = message.Subject ?? "";
+        AddedAt = ListReader.Time(message.AddedAt);
+        AddedBy = message.AddedBy ?? "";
+    }
+
+    /// <summary>The subject, so that the object can stand where a string is expected.</summary>
+    public override string ToString() => Subject;
+}
+
+/// <summary>Get-OMSGatewayAllowedClientCertificate.</summary>
+[Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedClientCertificate")]
+[OutputType(typeof(string), typeof(AllowedClientCertificate))]
+public sealed class GetOMSGatewayAllowedClientCertificateCommand : GatewayCmdlet
+{
+    /// <summary>Objects instead of strings.</summary>
+    [Parameter]
+    public SwitchParameter Detailed { get; set; }
+
+    /// <summary>Reads the list whole before the first subject goes on, since the next cmdlet may change it.</summary>
+    protected override void EndProcessing()
+    {
+        var certificates =
+            ReadAll<CertificatePage, CertificateMessage>("AllowedClientCertificateService/ListAllowedClientCertificates");
+        base.EndProcessing();
+        if (Detailed)
+        {
+            WriteObject(certificates.Select(c => new AllowedClientCertificate(c)), true);
+        }
+        else
+        {
+            WriteObject(certificates.Select(c => c.Subject), true);
+        }
+    }
+}
+
+/// <summary>Add-OMSGatewayAllowedClientCertificate.</summary>
+[Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
+{
+    /// <summary>The subjects.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [AllowEmptyString]
+    public string[] Subject { get; set; } = [];
+
+    /// <summary>Takes the subjects of one record.</summary>
+    protected override void ProcessRecord() => Take(Subject);
+
+    private protected override string Action => "Add allowed client certificate";
+
+    private protected override ChangeAnswer Change(string[] items) =>
+        Call<AddCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/AddAllowedClientCertificates",
+            new AddCertificatesRequest { Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }) });
+
+    private protected override string Changed(string item) => $"{item} is allowed now.";
+
+    private protected override string Unchanged(string item) => $"{item} was allowed already.";
+}
+
+/// <summary>Remove-OMSGatewayAllowedClientCertificate.</summary>
+[Cmdlet(VerbsCommon.Remove, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
+{
+    /// <summary>The subjects.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [AllowEmptyString]
+    [ArgumentCompleter(typeof(AllowedClientCertificateCompleter))]
+    public string[] Subject { get; set; } = [];
+
+    /// <summary>Takes the subjects of one record.</summary>
+    protected override void ProcessRecord() => Take(Subject);
+
+    private protected override string Action => "Remove allowed client certificate";
+
+    private protected override ChangeAnswer Change(string[] items) =>
+        Call<RemoveCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/RemoveAllowedClientCertificates",
+            new RemoveCertificatesRequest { Subjects = items });
+
+    private protected override string Changed(string item) => $"{item} is no longer in the list.";
+
+    private protected override string Unchanged(string item) => $"{item} was not in the list.";
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.Management.Automation;
+
+namespace OMSGateway;
+
+/// <summary>A setting of the gateway, as Get-OMSGatewayConfig answers it.</summary>
+public sealed class Setting
+{
+    /// <summary>The key.</summary>
+    public string Name { get; }
+
+    /// <summary>The value in force: a number or a string.</summary>
+    public object Value { get; }
+
+    /// <summary>The value while nobody has set one.</summary>
+    public object Default { get; }
+
+    /// <summary>What it does.</summary>
+    public string Description { get; }
+
+    internal Setting(SettingMessage message)
+    {
+        var number = message.Type == "NUMBER";
+        Name = message.Key ?? "";
+        Value = Typed(message.Value ?? "", number);
+        Default = Typed(message.DefaultValue ?? "", number);
+        Description = message.Description ?? "";
+    }
+
+    // Numbers as numbers, so that -gt compares them as such.
+    private static object Typed(string value, bool number)
+    {
+        if (!number || !long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed))
+        {
+            return value;
+        }
+        return parsed is >= int.MinValue and <= int.MaxValue ? (int)parsed : parsed;
+    }
+}
+
+/// <summary>Get-OMSGatewayConfig.</summary>
+[Cmdlet(VerbsCommon.Get, "OMSGatewayConfig")]
+[OutputType(typeof(Setting))]
+public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
+{
+    /// <summary>The key, or a pattern for keys.</summary>
+    [Parameter(Position = 0)]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(SettingKeyCompleter))]
+    public string? Key { get; set; }
+
+    /// <summary>Reads one setting or all.</summary>
+    protected override void EndProcessing()
+    {
+        var settings = Key == null || WildcardPattern.ContainsWildcardCharacters(Key)
+            ? Call<Empty, SettingList>("SettingService/ListSettings", new Empty()).Settings
+            : [Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", new GetSettingRequest { Key = Key }, Key).Setting!];
+        base.EndProcessing();
+
+        var wanted = WildcardPattern.Get(Key ?? "*", WildcardOptions.IgnoreCase);
+        foreach (var message in settings)
+        {
+            var setting = new Setting(message);
+            if (settings.Length == 1 || wanted.IsMatch(setting.Name))
+            {
+                WriteObject(setting);
+            }
+        }
+    }
+}
+
+/// <summary>Set-OMSGatewayConfig.</summary>
+[Cmdlet(VerbsCommon.Set, "OMSGatewayConfig", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
+{
+    /// <summary>The key.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("Name")]
+    [ArgumentCompleter(typeof(SettingKeyCompleter))]
+    public string Key { get; set; } = "";
+
+    /// <summary>The value. Empty for the default, but never by leaving it out.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [AllowEmptyString]
+    [ArgumentCompleter(typeof(SettingValueCompleter))]
+    public string? Value { get; set; }
+
+    /// <summary>Changes one setting.</summary>
+    protected override void ProcessRecord()
+    {
+        if (!MyInvocation.BoundParameters.ContainsKey(nameof(Value)))
+        {
+            var text = $"Give -Value for {Key}; -Value \"\" goes back to the default.";
+            WriteError(new ErrorRecord(new PSArgumentException(text, nameof(Value)), "ValueMissing", ErrorCategory.InvalidArgument, Key));
+            return;
+        }
+        var value = Value ?? "";
+        if (!Confirmed(Key, value == "" ? "Set to the default" : $"Set to {value}"))
+        {
+            return;
+        }
+        try
+        {
+            var answer = TryCall<SetSettingRequest, SetSettingAnswer>("SettingService/SetSetting",
+                new SetSettingRequest { Key = Key, Value = value });
+            WriteVerbose(answer.PreviousValue == answer.Setting?.Value
+                ? $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)}, as before."
+                : $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)} now; before: {Shown(answer.PreviousValue)}.");
+        }
+        catch (CallException e)
+        {
+            var record = Failure.Record(e, MyInvocation.MyCommand.Name, Key);
+            if (!Failure.IsAboutTheValue(e))
+            {
+                ThrowTerminatingError(record);
+            }
+            WriteError(record);
+        }
+    }
+
+    private static string Shown(string? value) => string.IsNullOrEmpty(value) ? "\"\"" : value!;
+}

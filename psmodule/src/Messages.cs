@@ -1,0 +1,257 @@
+using System.Runtime.Serialization;
+
+namespace OMSGateway;
+
+// The messages of the admin API, as far as the cmdlets use them. What is missing in an answer is null here.
+
+/// <summary>A page of a list.</summary>
+internal interface IPage<out TItem>
+{
+    TItem[] Items { get; }
+    string Etag { get; }
+    string NextPageToken { get; }
+}
+
+[DataContract]
+internal sealed class Empty
+{
+}
+
+[DataContract]
+internal sealed class PageRequest
+{
+    [DataMember(Name = "pageToken", EmitDefaultValue = false)]
+    public string? PageToken { get; set; }
+}
+
+[DataContract]
+internal sealed class HostMessage
+{
+    [DataMember(Name = "host", EmitDefaultValue = false)]
+    public string? Host { get; set; }
+
+    [DataMember(Name = "addedAt", EmitDefaultValue = false)]
+    public string? AddedAt { get; set; }
+
+    [DataMember(Name = "addedBy", EmitDefaultValue = false)]
+    public string? AddedBy { get; set; }
+}
+
+[DataContract]
+internal sealed class HostPage : IPage<HostMessage>
+{
+    [DataMember(Name = "hosts")]
+    private HostMessage[]? Hosts { get; set; }
+
+    [DataMember(Name = "etag")]
+    private string? EtagOrNull { get; set; }
+
+    [DataMember(Name = "nextPageToken")]
+    private string? NextOrNull { get; set; }
+
+    public HostMessage[] Items => Hosts ?? [];
+    public string Etag => EtagOrNull ?? "";
+    public string NextPageToken => NextOrNull ?? "";
+}
+
+[DataContract]
+internal sealed class AddHostsRequest
+{
+    [DataMember(Name = "hosts")]
+    public HostMessage[] Hosts { get; set; } = [];
+}
+
+[DataContract]
+internal sealed class RemoveHostsRequest
+{
+    [DataMember(Name = "hosts")]
+    public string[] Hosts { get; set; } = [];
+}
+
+[DataContract]
+internal sealed class CertificateMessage
+{
+    [DataMember(Name = "subject", EmitDefaultValue = false)]
+    public string? Subject { get; set; }
+
+    [DataMember(Name = "addedAt", EmitDefaultValue = false)]
+    public string? AddedAt { get; set; }
+
+    [DataMember(Name = "addedBy", EmitDefaultValue = false)]
+    public string? AddedBy { get; set; }
+}
+
+[DataContract]
+internal sealed class CertificatePage : IPage<CertificateMessage>
+{
+    [DataMember(Name = "certificates")]
+    private CertificateMessage[]? Certificates { get; set; }
+
+    [DataMember(Name = "etag")]
+    private string? EtagOrNull { get; set; }
+
+    [DataMember(Name = "nextPageToken")]
+    private string? NextOrNull { get; set; }
+
+    public CertificateMessage[] Items => Certificates ?? [];
+    public string Etag => EtagOrNull ?? "";
+    public string NextPageToken => NextOrNull ?? "";
+}
+
+[DataContract]
+internal sealed class AddCertificatesRequest
+{
+    [DataMember(Name = "certificates")]
+    public CertificateMessage[] Certificates { get; set; } = [];
+}
+
+[DataContract]
+internal sealed class RemoveCertificatesRequest
+{
+    [DataMember(Name = "subjects")]
+    public string[] Subjects { get; set; } = [];
+}
+
+/// <summary>The answer to an addition to a list or a removal from it.</summary>
+[DataContract]
+internal sealed class ChangeAnswer
+{
+    [DataMember(Name = "outcomes")]
+    private Outcome[]? OutcomesOrNull { get; set; }
+
+    /// <summary>One for each item of the request, in its order.</summary>
+    public Outcome[] Outcomes => OutcomesOrNull ?? [];
+}
+
+/// <summary>What became of one host or subject.</summary>
+[DataContract]
+internal sealed class Outcome
+{
+    [DataMember(Name = "host")]
+    private string? Host { get; set; }
+
+    [DataMember(Name = "subject")]
+    private string? Subject { get; set; }
+
+    [DataMember(Name = "outcome")]
+    public string? Kind { get; set; }
+
+    [DataMember(Name = "problem")]
+    public Problem? Problem { get; set; }
+
+    [DataMember(Name = "warnings")]
+    private Problem[]? WarningsOrNull { get; set; }
+
+    [DataMember(Name = "openTunnels")]
+    public int OpenTunnels { get; set; }
+
+    [DataMember(Name = "stillCoveredBy")]
+    public string? StillCoveredBy { get; set; }
+
+    /// <summary>The spelling that the gateway keeps.</summary>
+    public string Item => Host ?? Subject ?? "";
+
+    public Problem[] Warnings => WarningsOrNull ?? [];
+}
+
+[DataContract]
+internal sealed class Problem
+{
+    [DataMember(Name = "reason")]
+    public string? Reason { get; set; }
+
+    [DataMember(Name = "message")]
+    public string? Message { get; set; }
+}
+
+[DataContract]
+internal sealed class SettingMessage
+{
+    [DataMember(Name = "key")]
+    public string? Key { get; set; }
+
+    [DataMember(Name = "value")]
+    public string? Value { get; set; }
+
+    [DataMember(Name = "defaultValue")]
+    public string? DefaultValue { get; set; }
+
+    [DataMember(Name = "description")]
+    public string? Description { get; set; }
+
+    [DataMember(Name = "type")]
+    public string? Type { get; set; }
+
+    [DataMember(Name = "choices")]
+    public string[]? Choices { get; set; }
+}
+
+[DataContract]
+internal sealed class SettingList
+{
+    [DataMember(Name = "settings")]
+    private SettingMessage[]? SettingsOrNull { get; set; }
+
+    public SettingMessage[] Settings => SettingsOrNull ?? [];
+}
+
+[DataContract]
+internal sealed class GetSettingRequest
+{
+    [DataMember(Name = "key")]
+    public string Key { get; set; } = "";
+}
+
+[DataContract]
+internal sealed class GetSettingAnswer
+{
+    [DataMember(Name = "setting")]
+    public SettingMessage? Setting { get; set; }
+}
+
+[DataContract]
+internal sealed class SetSettingRequest
+{
+    [DataMember(Name = "key")]
+    public string Key { get; set; } = "";
+
+    [DataMember(Name = "value")]
+    public string Value { get; set; } = "";
+}
+
+[DataContract]
+internal sealed class SetSettingAnswer
+{
+    [DataMember(Name = "setting")]
+    public SettingMessage? Setting { get; set; }
+
+    [DataMember(Name = "previousValue")]
+    public string? PreviousValue { get; set; }
+}
+
+[DataContract]
+internal sealed class RelayProxyMessage
+{
+    [DataMember(Name = "address")]
+    public string? Address { get; set; }
+}
+
+[DataContract]
+internal sealed class GetRelayProxyAnswer
+{
+    [DataMember(Name = "relayProxy")]
+    public RelayProxyMessage? RelayProxy { get; set; }
+}
+
+[DataContract]
+internal sealed class SetRelayProxyRequest
+{
+    [DataMember(Name = "address")]
+    public string Address { get; set; } = "";
+
+    [DataMember(Name = "username", EmitDefaultValue = false)]
+    public string? Username { get; set; }
+
+    [DataMember(Name = "password", EmitDefaultValue = false)]
+    public string? Password { get; set; }
+}
