@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -27,8 +28,12 @@ type running struct {
 
 func runGateway(t *testing.T, flags ...string) *running {
 	t.Helper()
-	dir := t.TempDir()
-	g, err := startGateway(append([]string{"--state-dir", dir, "--listen", "127.0.0.1:0"}, flags...)...)
+	return runGatewayIn(t, t.TempDir(), append([]string{"--listen", "127.0.0.1:0"}, flags...)...)
+}
+
+func runGatewayIn(t *testing.T, dir string, flags ...string) *running {
+	t.Helper()
+	g, err := startGateway(append([]string{"--state-dir", dir}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,4 +254,75 @@ func refusedReason(proxy, target string) (string, error) {
 		return "", err
 	}
 	return "allowed", nil
+}
+
+// TestListenerMoves changes where clients connect, while a tunnel is open.
+func TestListenerMoves(t *testing.T) {
+	o := newTestOrigin(t)
+	target := "localhost:" + o.port
+	first, second := freePort(t), freePort(t)
+	dir := t.TempDir()
+	config := fmt.Sprintf(`{"version":1,"settings":{"ListenPort":%s,"ListenAddress":"127.0.0.1","AllowLoopbackTargets":"On"},
+		"allowedHosts":[{"host":%q}]}`, first, target)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := runGatewayIn(t, dir)
+	tunnel, err := openTunnel("127.0.0.1:"+first, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tunnel.conn.Close()
+
+	check := func(step, open, closed string) {
+		t.Helper()
+		again, err := openTunnel("127.0.0.1:"+open, target)
+		if err != nil {
+			t.Fatalf("%s: port %s: %v", step, open, err)
+		}
+		_ = again.conn.Close()
+		if conn, err := net.DialTimeout("tcp", "127.0.0.1:"+closed, patience); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s: port %s is still open", step, closed)
+		}
+		if err := tunnel.echo(step); err != nil {
+			t.Errorf("%s: the tunnel was cut: %v", step, err)
+		}
+	}
+	omsgwctl(t, r, "setting", "set", "ListenPort", second)
+	check("to another port", second, first)
+
+	// All addresses overlap with the one before: the old listener closes first.
+	omsgwctl(t, r, "setting", "set", "ListenAddress", "")
+	check("to all addresses", second, first)
+	omsgwctl(t, r, "setting", "set", "ListenAddress", "127.0.0.1")
+	check("back to one address", second, first)
+
+	// A port that somebody else has: nothing changes.
+	taken, err := net.Listen("tcp", "127.0.0.1:"+first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), "--address", r.address, "setting", "set", "ListenPort", first)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "cannot listen on 127.0.0.1:"+first) {
+		t.Errorf("a port that is taken: %v\n%s", err, out)
+	}
+	_ = taken.Close()
+	check("after a port that is taken", second, first)
+	if got := strings.TrimSpace(omsgwctl(t, r, "setting", "get", "ListenPort")); got != second {
+		t.Errorf("ListenPort is %s, want %s", got, second)
+	}
+	r.stop(t)
+}
+
+// freePort is a port that nobody had a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	return port
 }
