@@ -82,19 +82,14 @@ func (m *Memory) snapshot() (sessions []*session, changes uint64) {
 	return sessions, m.changes
 }
 
-// fill puts the sessions of a file into the memory, but for those that are too old.
+// fill puts the sessions of a file into a new memory. Those that are too old are noticed later, so that the file loses them, too.
 func (m *Memory) fill(sessions []*session) {
 	m.saving.Lock()
 	defer m.saving.Unlock()
-	now := m.now()
 	for _, s := range sessions {
-		if !s.tooOld(now) {
-			m.put(s)
-		}
+		m.put(s)
 	}
-	if m.Len() == len(sessions) {
-		m.saved = uint64(len(sessions))
-	}
+	m.saved = uint64(len(sessions)) // changes, unless they do not fit
 }
 
 // readFile reads one byte more than a file may have.
