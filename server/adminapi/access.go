@@ -19,17 +19,21 @@ import (
 
 // access has the role that a caller needs for each method. A method without a row is for nobody.
 var access = map[string]localsock.Role{
-	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:   localsock.Read,
-	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:    localsock.Change,
-	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName: localsock.Change,
-	adminv1.SettingService_ListSettings_FullMethodName:           localsock.Read,
-	adminv1.SettingService_GetSetting_FullMethodName:             localsock.Read,
-	adminv1.SettingService_SetSetting_FullMethodName:             localsock.Change,
-	adminv1.EventService_ListEvents_FullMethodName:               localsock.Read,
-	adminv1.EventService_WatchEvents_FullMethodName:              localsock.Read,
-	adminv1.TunnelService_ListTunnels_FullMethodName:             localsock.Read,
-	adminv1.TunnelService_CloseTunnels_FullMethodName:            localsock.Change,
-	adminv1.StatusService_GetStatus_FullMethodName:               localsock.Read,
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             localsock.Read,
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              localsock.Change,
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           localsock.Change,
+	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               localsock.Change,
+	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   localsock.Read,
+	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    localsock.Change,
+	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: localsock.Change,
+	adminv1.SettingService_ListSettings_FullMethodName:                                     localsock.Read,
+	adminv1.SettingService_GetSetting_FullMethodName:                                       localsock.Read,
+	adminv1.SettingService_SetSetting_FullMethodName:                                       localsock.Change,
+	adminv1.EventService_ListEvents_FullMethodName:                                         localsock.Read,
+	adminv1.EventService_WatchEvents_FullMethodName:                                        localsock.Read,
+	adminv1.TunnelService_ListTunnels_FullMethodName:                                       localsock.Read,
+	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      localsock.Change,
+	adminv1.StatusService_GetStatus_FullMethodName:                                         localsock.Read,
 }
 
 // authorize is nil if the caller of method may call it.

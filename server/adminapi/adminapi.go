@@ -73,6 +73,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.ChainStreamInterceptor(streamInterceptors(g.Events, log)...),
 	)
 	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g})
+	adminv1.RegisterAllowedClientCertificateServiceServer(server, &allowedClientCertificates{gateway: g})
 	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})
 	adminv1.RegisterEventServiceServer(server, &eventService{gateway: g})
 	adminv1.RegisterTunnelServiceServer(server, &tunnelService{gateway: g})

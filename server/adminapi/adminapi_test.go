@@ -22,7 +22,10 @@ import (
 
 	"omsgateway/internal/apierr"
 	"omsgateway/internal/event"
+	"omsgateway/internal/handshake"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/localsock"
+	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
@@ -152,6 +155,111 @@ func TestAddAndRemoveHosts(t *testing.T) {
 	}
 }
 
+// TestHostPolicies follows a host's own policy from its addition to its removal.
+func TestHostPolicies(t *testing.T) {
+	a, ctx := start(t), t.Context()
+	hosts := adminv1.NewAllowedHostServiceClient(a.conn)
+	const required, ifShown = adminv1.AllowedHost_REQUIRED, adminv1.AllowedHost_IF_SHOWN
+
+	added, err := hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: []*adminv1.AllowedHost{
+		{Host: "a.example.com", ClientCertificatePolicy: required}, {Host: "b.example.com"}, {Host: "c.example.com", ClientCertificatePolicy: 9},
+		{Host: "a.example.com", ClientCertificatePolicy: ifShown},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []*adminv1.AllowedHostOutcome{
+		{Host: "a.example.com", Outcome: adminv1.AllowedHostOutcome_ADDED, ClientCertificatePolicy: required},
+		{Host: "b.example.com", Outcome: adminv1.AllowedHostOutcome_ADDED},
+		{Host: "c.example.com", Outcome: adminv1.AllowedHostOutcome_INVALID, Problem: &adminv1.Problem{
+			Reason:   "CLIENT_CERTIFICATE_POLICY_UNKNOWN",
+			Message:  `the client certificate policy of a host cannot be "9": it is one of Off, IfShown, Required`,
+			Metadata: map[string]string{"value": "9", "choices": "Off, IfShown, Required"},
+		}},
+		{Host: "a.example.com", Outcome: adminv1.AllowedHostOutcome_ALREADY_PRESENT, ClientCertificatePolicy: required},
+	}
+	if diff := cmp.Diff(want, added.GetOutcomes(), protocmp.Transform()); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+
+	// Every policy, and what the next decision says; the setting is Automatic over an empty list.
+	previous := required
+	for _, own := range []adminv1.AllowedHost_ClientCertificatePolicy{ifShown, adminv1.AllowedHost_OFF, 0, required, required} {
+		before := a.Store.Current()
+		req := &adminv1.SetAllowedHostRequest{Host: "A.example.com:443", ClientCertificatePolicy: own, Etag: before.Etag, ValidateOnly: true}
+		would, err := hosts.SetAllowedHost(ctx, req)
+		if err != nil || a.Store.Current() != before {
+			t.Fatalf("validate_only: %v", err)
+		}
+		req.ValidateOnly = false
+		set, err := hosts.SetAllowedHost(ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set.GetHost().GetAddedBy() == "" || set.GetHost().GetAddedAt() == nil {
+			t.Errorf("who added it is lost: %v", set)
+		}
+		wantSet := &adminv1.SetAllowedHostResponse{
+			Host:                            &adminv1.AllowedHost{Host: "a.example.com", ClientCertificatePolicy: own},
+			PreviousClientCertificatePolicy: previous,
+			Etag:                            a.Store.Current().Etag,
+		}
+		for _, got := range []*adminv1.SetAllowedHostResponse{would, set} {
+			if diff := cmp.Diff(wantSet, got, protocmp.Transform(), protocmp.IgnoreFields(got.GetHost(), "added_at", "added_by")); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", own, diff)
+			}
+		}
+		wantRequirement := map[adminv1.AllowedHost_ClientCertificatePolicy]handshake.Requirement{
+			ifShown: handshake.IfShown, required: handshake.Required,
+		}[own]
+		target, err := hostname.ParseTarget("a.example.com:443")
+		if err != nil {
+			t.Fatal(err)
+		}
+		decision := a.Store.Current().Policy.Decide(policy.Request{Method: "CONNECT", Target: target})
+		if decision.TLS.ClientCertificate != wantRequirement {
+			t.Errorf("%s: the decision says %d", own, decision.TLS.ClientCertificate)
+		}
+		previous = own
+	}
+
+	list, err := hosts.ListAllowedHosts(ctx, &adminv1.ListAllowedHostsRequest{})
+	if err != nil || len(list.GetHosts()) != 2 || list.GetHosts()[0].GetClientCertificatePolicy() != required ||
+		list.GetHosts()[1].GetClientCertificatePolicy() != adminv1.AllowedHost_UNSPECIFIED {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	removed, err := hosts.RemoveAllowedHosts(ctx, &adminv1.RemoveAllowedHostsRequest{Hosts: []string{"a.example.com", "b.example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = []*adminv1.AllowedHostOutcome{
+		{Host: "a.example.com", Outcome: adminv1.AllowedHostOutcome_REMOVED, ClientCertificatePolicy: required},
+		{Host: "b.example.com", Outcome: adminv1.AllowedHostOutcome_REMOVED},
+	}
+	if diff := cmp.Diff(want, removed.GetOutcomes(), protocmp.Transform()); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+
+	now := a.Store.Current()
+	for _, test := range []struct {
+		req  *adminv1.SetAllowedHostRequest
+		code codes.Code
+		why  reason.Reason
+	}{
+		{&adminv1.SetAllowedHostRequest{Host: "a.example.com"}, codes.NotFound, reason.HostNotPresent},
+		{&adminv1.SetAllowedHostRequest{Host: "https://a.example.com"}, codes.InvalidArgument, reason.HostIsURL},
+		{&adminv1.SetAllowedHostRequest{Host: "a.example.com", ClientCertificatePolicy: 4}, codes.InvalidArgument, reason.CertificatePolicyUnknown},
+		{&adminv1.SetAllowedHostRequest{Host: "a.example.com", ClientCertificatePolicy: -1}, codes.InvalidArgument, reason.CertificatePolicyUnknown},
+		{&adminv1.SetAllowedHostRequest{Host: "a.example.com", Etag: "0123456789abcdef"}, codes.Aborted, reason.EtagMismatch},
+	} {
+		_, err := hosts.SetAllowedHost(ctx, test.req)
+		check(t, err, test.code, test.why)
+	}
+	if a.Store.Current() != now {
+		t.Error("a refused change changed something")
+	}
+}
+
 func TestChangesThatAreRefused(t *testing.T) {
 	a, ctx := start(t), t.Context()
 	hosts, values := adminv1.NewAllowedHostServiceClient(a.conn), adminv1.NewSettingServiceClient(a.conn)
@@ -178,6 +286,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 	check(t, set("ListenPort", "65536"), codes.InvalidArgument, reason.SettingOutOfRange)
 	check(t, set("LogLevel", "Loud"), codes.InvalidArgument, reason.SettingNotAChoice)
 	check(t, set("ListenAddress", "nowhere"), codes.InvalidArgument, reason.SettingNotAnAddr)
+	check(t, set("MinimumTlsVersion", "1.4"), codes.InvalidArgument, reason.SettingNotAChoice)
 
 	resp, err := hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: one, ValidateOnly: true})
 	if err != nil || resp.GetOutcomes()[0].GetOutcome() != adminv1.AllowedHostOutcome_ADDED || resp.GetEtag() == before.Etag {

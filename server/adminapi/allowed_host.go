@@ -2,23 +2,17 @@ package adminapi
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"omsgateway/internal/config"
 	"omsgateway/internal/hostname"
-	"omsgateway/internal/localsock"
 	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
-)
-
-// Bounds of a change and of a page.
-const (
-	maxItems = 1000
-	maxPage  = 1000
 )
 
 type allowedHosts struct {
@@ -37,11 +31,7 @@ func (s *allowedHosts) ListAllowedHosts(
 	}
 	resp := &adminv1.ListAllowedHostsResponse{Etag: now.Etag, NextPageToken: next}
 	for _, h := range hosts {
-		host := &adminv1.AllowedHost{Host: h.Pattern.String(), AddedBy: h.AddedBy}
-		if !h.AddedAt.IsZero() {
-			host.AddedAt = timestamppb.New(h.AddedAt)
-		}
-		resp.Hosts = append(resp.Hosts, host)
+		resp.Hosts = append(resp.Hosts, hostOf(h))
 	}
 	return resp, nil
 }
@@ -49,127 +39,152 @@ func (s *allowedHosts) ListAllowedHosts(
 func (s *allowedHosts) AddAllowedHosts(
 	ctx context.Context, req *adminv1.AddAllowedHostsRequest,
 ) (*adminv1.AddAllowedHostsResponse, error) {
-	spellings := make([]string, len(req.GetHosts()))
-	for i, h := range req.GetHosts() {
-		spellings[i] = h.GetHost()
-	}
-	items, err := parseHosts(spellings, req.GetAtomic())
+	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	now := time.Now()
+	items, err := parse(req.GetHosts(), req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
+		pattern, err := hostname.ParsePattern(h.GetHost())
+		if err != nil {
+			return config.AllowedHost{}, err
+		}
+		policy, err := policyOf(h.GetClientCertificatePolicy())
+		return config.AllowedHost{Pattern: pattern, ClientCertificatePolicy: policy, AddedAt: now, AddedBy: change.Caller}, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
 	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
-		hosts := make([]config.AllowedHost, 0, len(items))
-		for _, pattern := range valid(items) {
-			hosts = append(hosts, config.AllowedHost{Pattern: pattern, AddedAt: time.Now(), AddedBy: change.Caller})
-		}
-		added := c.AddHosts(hosts...)
-		settle(items, added, adminv1.AllowedHostOutcome_ADDED, adminv1.AllowedHostOutcome_ALREADY_PRESENT)
+		settle(items, c.AddHosts(valid(items)...))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, item := range items {
-		if warning := item.pattern.Warning(); item.outcome.GetOutcome() == adminv1.AllowedHostOutcome_ADDED && warning != nil {
-			item.outcome.Warnings = append(item.outcome.Warnings, problem(warning))
+	resp := &adminv1.AddAllowedHostsResponse{Etag: after.Etag}
+	for _, it := range items {
+		outcome := hostOutcome(it.value.Pattern, after.Config)
+		switch warning := it.value.Pattern.Warning(); {
+		case it.err != nil:
+			outcome = invalidHost(it.given.GetHost(), it.err)
+		case !it.changed:
+			outcome.Outcome = adminv1.AllowedHostOutcome_ALREADY_PRESENT
+		default:
+			outcome.Outcome = adminv1.AllowedHostOutcome_ADDED
+			if warning != nil {
+				outcome.Warnings = append(outcome.Warnings, problem(warning))
+			}
 		}
+		resp.Outcomes = append(resp.Outcomes, outcome)
 	}
-	return &adminv1.AddAllowedHostsResponse{Outcomes: outcomes(items), Etag: after.Etag}, nil
+	return resp, nil
 }
 
 func (s *allowedHosts) RemoveAllowedHosts(
 	ctx context.Context, req *adminv1.RemoveAllowedHostsRequest,
 ) (*adminv1.RemoveAllowedHostsResponse, error) {
-	items, err := parseHosts(req.GetHosts(), req.GetAtomic())
+	items, err := parse(req.GetHosts(), req.GetAtomic(), hostname.ParsePattern)
 	if err != nil {
 		return nil, err
 	}
-	_, after, err := s.gateway.Store.Update(ctx, changeFor(ctx, req.GetEtag(), req.GetValidateOnly()), func(c *config.Config) error {
-		removed := c.RemoveHosts(valid(items)...)
-		settle(items, removed, adminv1.AllowedHostOutcome_REMOVED, adminv1.AllowedHostOutcome_NOT_PRESENT)
+	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+		settle(items, c.RemoveHosts(valid(items)...))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, item := range items {
-		if item.outcome.GetOutcome() != adminv1.AllowedHostOutcome_REMOVED {
-			continue
+	resp := &adminv1.RemoveAllowedHostsResponse{Etag: after.Etag}
+	for _, it := range items {
+		outcome := hostOutcome(it.value, before.Config)
+		switch {
+		case it.err != nil:
+			outcome = invalidHost(it.given, it.err)
+		case !it.changed:
+			outcome.Outcome = adminv1.AllowedHostOutcome_NOT_PRESENT
+		default:
+			outcome.Outcome = adminv1.AllowedHostOutcome_REMOVED
+			outcome.OpenTunnels = int32(s.gateway.Tunnels.CountByEntry(it.value.String()))
+			if cover, ok := after.Policy.CoveredBy(it.value); ok {
+				outcome.StillCoveredBy = cover.Pattern.String()
+			}
 		}
-		item.outcome.OpenTunnels = int32(s.gateway.Tunnels.CountByEntry(item.pattern.String()))
-		if cover, ok := after.Policy.CoveredBy(item.pattern); ok {
-			item.outcome.StillCoveredBy = cover.Pattern.String()
-		}
+		resp.Outcomes = append(resp.Outcomes, outcome)
 	}
-	return &adminv1.RemoveAllowedHostsResponse{Outcomes: outcomes(items), Etag: after.Etag}, nil
+	return resp, nil
 }
 
-// hostItem is one host of a change on its way to its outcome.
-type hostItem struct {
-	pattern hostname.Pattern
-	outcome *adminv1.AllowedHostOutcome
+func (s *allowedHosts) SetAllowedHost(
+	ctx context.Context, req *adminv1.SetAllowedHostRequest,
+) (*adminv1.SetAllowedHostResponse, error) {
+	pattern, err := hostname.ParsePattern(req.GetHost())
+	if err != nil {
+		return nil, err
+	}
+	policy, err := policyOf(req.GetClientCertificatePolicy())
+	if err != nil {
+		return nil, err
+	}
+	var host config.AllowedHost
+	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+		var present bool
+		if host, present = c.SetHostPolicy(pattern, policy); !present {
+			return reason.New(reason.HostNotPresent, "host", pattern.String())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &adminv1.SetAllowedHostResponse{Host: hostOf(host), Etag: after.Etag}
+	resp.PreviousClientCertificatePolicy = resp.GetHost().GetClientCertificatePolicy()
+	resp.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
+	return resp, nil
 }
 
-// parseHosts reads the hosts of a change. With atomic, an invalid one is an error; else its outcome is INVALID.
-func parseHosts(spellings []string, atomic bool) ([]hostItem, error) {
-	if len(spellings) == 0 {
-		return nil, reason.New(reason.NothingGiven)
+func hostOf(h config.AllowedHost) *adminv1.AllowedHost {
+	host := &adminv1.AllowedHost{
+		Host: h.Pattern.String(), AddedBy: h.AddedBy, ClientCertificatePolicy: enumOf(h.ClientCertificatePolicy),
 	}
-	if len(spellings) > maxItems {
-		return nil, reason.New(reason.TooManyItems, "count", strconv.Itoa(len(spellings)), "limit", strconv.Itoa(maxItems))
+	if !h.AddedAt.IsZero() {
+		host.AddedAt = timestamppb.New(h.AddedAt)
 	}
-	items := make([]hostItem, len(spellings))
-	invalid := 0
-	var first error
-	for i, spelling := range spellings {
-		pattern, err := hostname.ParsePattern(spelling)
-		items[i] = hostItem{pattern, &adminv1.AllowedHostOutcome{Host: pattern.String()}}
-		if err == nil {
-			continue
-		}
-		items[i].outcome = &adminv1.AllowedHostOutcome{
-			Host: spelling, Outcome: adminv1.AllowedHostOutcome_INVALID, Problem: problem(err),
-		}
-		if invalid++; first == nil {
-			first = err
-		}
-	}
-	if atomic && invalid > 0 {
-		return nil, reason.New(reason.ChangeRefused, "count", strconv.Itoa(invalid), "first", first.Error())
-	}
-	return items, nil
+	return host
 }
 
-func valid(items []hostItem) []hostname.Pattern {
-	var patterns []hostname.Pattern
-	for _, item := range items {
-		if item.outcome.GetProblem() == nil {
-			patterns = append(patterns, item.pattern)
-		}
+// hostOutcome is what c tells of a host that a change was about; what became of it is still missing.
+func hostOutcome(pattern hostname.Pattern, c config.Config) *adminv1.AllowedHostOutcome {
+	outcome := &adminv1.AllowedHostOutcome{Host: pattern.String()}
+	i, found := slices.BinarySearchFunc(c.AllowedHosts, pattern,
+		func(h config.AllowedHost, p hostname.Pattern) int { return h.Pattern.Compare(p) })
+	if found {
+		outcome.ClientCertificatePolicy = enumOf(c.AllowedHosts[i].ClientCertificatePolicy)
 	}
-	return patterns
+	return outcome
 }
 
-// settle gives each valid item its outcome: changed has one value for each of them.
-func settle(items []hostItem, changed []bool, done, before adminv1.AllowedHostOutcome_Outcome) {
-	for _, item := range items {
-		if item.outcome.GetProblem() != nil {
-			continue
-		}
-		if item.outcome.Outcome = before; changed[0] {
-			item.outcome.Outcome = done
-		}
-		changed = changed[1:]
-	}
+func invalidHost(spelling string, err error) *adminv1.AllowedHostOutcome {
+	return &adminv1.AllowedHostOutcome{Host: spelling, Outcome: adminv1.AllowedHostOutcome_INVALID, Problem: problem(err)}
 }
 
-func outcomes(items []hostItem) []*adminv1.AllowedHostOutcome {
-	list := make([]*adminv1.AllowedHostOutcome, len(items))
-	for i, item := range items {
-		list[i] = item.outcome
+// policies has what the configuration calls each policy, by its number in the API.
+var policies = []string{
+	adminv1.AllowedHost_UNSPECIFIED: "",
+	adminv1.AllowedHost_OFF:         config.Off,
+	adminv1.AllowedHost_IF_SHOWN:    config.IfShown,
+	adminv1.AllowedHost_REQUIRED:    config.Required,
+}
+
+func policyOf(number adminv1.AllowedHost_ClientCertificatePolicy) (string, error) {
+	if number < 0 || int(number) >= len(policies) {
+		return "", reason.New(reason.CertificatePolicyUnknown,
+			"value", strconv.Itoa(int(number)), "choices", strings.Join(policies[1:], ", "))
 	}
-	return list
+	return policies[number], nil
+}
+
+func enumOf(policy string) adminv1.AllowedHost_ClientCertificatePolicy {
+	return adminv1.AllowedHost_ClientCertificatePolicy(slices.Index(policies, policy))
 }
 
 // hostsAfter is the offset behind the host that a page token names.
@@ -184,39 +199,4 @@ func hostsAfter(hosts []config.AllowedHost, token string) (int, error) {
 		}
 	}
 	return len(hosts), nil
-}
-
-// changeFor is the part that all changes of the configuration have in common.
-func changeFor(ctx context.Context, etag string, validateOnly bool) settings.Request {
-	caller, _ := localsock.CallerFrom(ctx)
-	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: caller.Name}
-}
-
-// problem is an error as an answer shows it for one item.
-func problem(err error) *adminv1.Problem {
-	p := &adminv1.Problem{Reason: string(reason.Of(err)), Message: err.Error()}
-	if e := reason.From(err); e != nil {
-		p.Metadata = e.Parts
-	}
-	return p
-}
-
-// page cuts one page out of a sorted list. after finds the offset behind the item that a token names.
-func page[T any](
-	list []T, size int32, token string, tokenOf func(T) string, after func([]T, string) (int, error),
-) (items []T, next string, err error) {
-	if token != "" {
-		offset, err := after(list, token)
-		if err != nil {
-			return nil, "", reason.New(reason.PageTokenInvalid)
-		}
-		list = list[offset:]
-	}
-	if size <= 0 || size > maxPage {
-		size = maxPage
-	}
-	if len(list) <= int(size) {
-		return list, "", nil
-	}
-	return list[:size], tokenOf(list[size-1]), nil
 }

@@ -22,6 +22,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ClientCertificatePolicy is what is asked of a client's certificate in the TLS handshake of a tunnel to the host.
+type AllowedHost_ClientCertificatePolicy int32
+
+const (
+	// What the setting ClientCertificatePolicy says.
+	AllowedHost_UNSPECIFIED AllowedHost_ClientCertificatePolicy = 0
+	// Certificates are not judged.
+	AllowedHost_OFF AllowedHost_ClientCertificatePolicy = 1
+	// A certificate that can be seen must be in the list of allowed client certificates.
+	AllowedHost_IF_SHOWN AllowedHost_ClientCertificatePolicy = 2
+	// A certificate must be seen, and be in the list of allowed client certificates.
+	AllowedHost_REQUIRED AllowedHost_ClientCertificatePolicy = 3
+)
+
+// Enum value maps for AllowedHost_ClientCertificatePolicy.
+var (
+	AllowedHost_ClientCertificatePolicy_name = map[int32]string{
+		0: "UNSPECIFIED",
+		1: "OFF",
+		2: "IF_SHOWN",
+		3: "REQUIRED",
+	}
+	AllowedHost_ClientCertificatePolicy_value = map[string]int32{
+		"UNSPECIFIED": 0,
+		"OFF":         1,
+		"IF_SHOWN":    2,
+		"REQUIRED":    3,
+	}
+)
+
+func (x AllowedHost_ClientCertificatePolicy) Enum() *AllowedHost_ClientCertificatePolicy {
+	p := new(AllowedHost_ClientCertificatePolicy)
+	*p = x
+	return p
+}
+
+func (x AllowedHost_ClientCertificatePolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AllowedHost_ClientCertificatePolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_omsgateway_admin_v1_allowed_host_proto_enumTypes[0].Descriptor()
+}
+
+func (AllowedHost_ClientCertificatePolicy) Type() protoreflect.EnumType {
+	return &file_omsgateway_admin_v1_allowed_host_proto_enumTypes[0]
+}
+
+func (x AllowedHost_ClientCertificatePolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AllowedHost_ClientCertificatePolicy.Descriptor instead.
+func (AllowedHost_ClientCertificatePolicy) EnumDescriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{0, 0}
+}
+
 // Outcome says whether the list changed.
 type AllowedHostOutcome_Outcome int32
 
@@ -71,11 +128,11 @@ func (x AllowedHostOutcome_Outcome) String() string {
 }
 
 func (AllowedHostOutcome_Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_omsgateway_admin_v1_allowed_host_proto_enumTypes[0].Descriptor()
+	return file_omsgateway_admin_v1_allowed_host_proto_enumTypes[1].Descriptor()
 }
 
 func (AllowedHostOutcome_Outcome) Type() protoreflect.EnumType {
-	return &file_omsgateway_admin_v1_allowed_host_proto_enumTypes[0]
+	return &file_omsgateway_admin_v1_allowed_host_proto_enumTypes[1]
 }
 
 func (x AllowedHostOutcome_Outcome) Number() protoreflect.EnumNumber {
@@ -84,7 +141,7 @@ func (x AllowedHostOutcome_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AllowedHostOutcome_Outcome.Descriptor instead.
 func (AllowedHostOutcome_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{7, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // AllowedHost is one entry of the list.
@@ -97,9 +154,11 @@ type AllowedHost struct {
 	// When the entry was added. Ignored in requests.
 	AddedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=added_at,json=addedAt,proto3" json:"added_at,omitempty"`
 	// The caller who added the entry, for example "root". Ignored in requests.
-	AddedBy       string `protobuf:"bytes,3,opt,name=added_by,json=addedBy,proto3" json:"added_by,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	AddedBy string `protobuf:"bytes,3,opt,name=added_by,json=addedBy,proto3" json:"added_by,omitempty"`
+	// The host's own policy, which wins over the setting.
+	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,4,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *AllowedHost) Reset() {
@@ -151,6 +210,13 @@ func (x *AllowedHost) GetAddedBy() string {
 		return x.AddedBy
 	}
 	return ""
+}
+
+func (x *AllowedHost) GetClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.ClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
 }
 
 // ListAllowedHostsRequest asks for one page of the configured hosts.
@@ -275,7 +341,7 @@ func (x *ListAllowedHostsResponse) GetNextPageToken() string {
 // AddAllowedHostsRequest adds hosts.
 type AddAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000 hosts.
+	// 1 to 1,000 hosts. One that is there already keeps its client certificate policy.
 	Hosts []*AllowedHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -529,6 +595,143 @@ func (x *RemoveAllowedHostsResponse) GetEtag() string {
 	return ""
 }
 
+// SetAllowedHostRequest says how one host is to be.
+type SetAllowedHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host, in any spelling that an addition takes.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The host's own policy from now on.
+	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
+	// If set, the change is made only while the configuration still has this etag.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Answer as if, but change nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowedHostRequest) Reset() {
+	*x = SetAllowedHostRequest{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowedHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowedHostRequest) ProtoMessage() {}
+
+func (x *SetAllowedHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowedHostRequest.ProtoReflect.Descriptor instead.
+func (*SetAllowedHostRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SetAllowedHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *SetAllowedHostRequest) GetClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.ClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
+func (x *SetAllowedHostRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SetAllowedHostRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// SetAllowedHostResponse has the host after the change.
+type SetAllowedHostResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host as it is now.
+	Host *AllowedHost `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The policy that it had of its own before.
+	PreviousClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=previous_client_certificate_policy,json=previousClientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"previous_client_certificate_policy,omitempty"`
+	// Hash of the local configuration after the change.
+	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowedHostResponse) Reset() {
+	*x = SetAllowedHostResponse{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowedHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowedHostResponse) ProtoMessage() {}
+
+func (x *SetAllowedHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowedHostResponse.ProtoReflect.Descriptor instead.
+func (*SetAllowedHostResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SetAllowedHostResponse) GetHost() *AllowedHost {
+	if x != nil {
+		return x.Host
+	}
+	return nil
+}
+
+func (x *SetAllowedHostResponse) GetPreviousClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.PreviousClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
+func (x *SetAllowedHostResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 // AllowedHostOutcome is what became of one host in a change.
 type AllowedHostOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -544,13 +747,15 @@ type AllowedHostOutcome struct {
 	OpenTunnels int32 `protobuf:"varint,5,opt,name=open_tunnels,json=openTunnels,proto3" json:"open_tunnels,omitempty"`
 	// The wildcard entry that still allows the host. Set when a host was removed and such an entry is left.
 	StillCoveredBy string `protobuf:"bytes,6,opt,name=still_covered_by,json=stillCoveredBy,proto3" json:"still_covered_by,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The entry's own policy: that it has now, or had when it was removed.
+	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,7,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *AllowedHostOutcome) Reset() {
 	*x = AllowedHostOutcome{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[7]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +767,7 @@ func (x *AllowedHostOutcome) String() string {
 func (*AllowedHostOutcome) ProtoMessage() {}
 
 func (x *AllowedHostOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[7]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +780,7 @@ func (x *AllowedHostOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllowedHostOutcome.ProtoReflect.Descriptor instead.
 func (*AllowedHostOutcome) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{7}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AllowedHostOutcome) GetHost() string {
@@ -620,15 +825,28 @@ func (x *AllowedHostOutcome) GetStillCoveredBy() string {
 	return ""
 }
 
+func (x *AllowedHostOutcome) GetClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.ClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
 var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"s\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
-	"\badded_by\x18\x03 \x01(\tR\aaddedBy\"U\n" +
+	"\badded_by\x18\x03 \x01(\tR\aaddedBy\x12t\n" +
+	"\x19client_certificate_policy\x18\x04 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\"O\n" +
+	"\x17ClientCertificatePolicy\x12\x0f\n" +
+	"\vUNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03OFF\x10\x01\x12\f\n" +
+	"\bIF_SHOWN\x10\x02\x12\f\n" +
+	"\bREQUIRED\x10\x03\"U\n" +
 	"\x17ListAllowedHostsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -652,25 +870,36 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"u\n" +
 	"\x1aRemoveAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x99\x03\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xda\x01\n" +
+	"\x15SetAllowedHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12t\n" +
+	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xea\x01\n" +
+	"\x16SetAllowedHostResponse\x124\n" +
+	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
+	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\"\x8f\x04\n" +
 	"\x12AllowedHostOutcome\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12I\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2/.omsgateway.admin.v1.AllowedHostOutcome.OutcomeR\aoutcome\x126\n" +
 	"\aproblem\x18\x03 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x128\n" +
 	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x12!\n" +
 	"\fopen_tunnels\x18\x05 \x01(\x05R\vopenTunnels\x12(\n" +
-	"\x10still_covered_by\x18\x06 \x01(\tR\x0estillCoveredBy\"e\n" +
+	"\x10still_covered_by\x18\x06 \x01(\tR\x0estillCoveredBy\x12t\n" +
+	"\x19client_certificate_policy\x18\a \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\"e\n" +
 	"\aOutcome\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05ADDED\x10\x01\x12\x13\n" +
 	"\x0fALREADY_PRESENT\x10\x02\x12\v\n" +
 	"\aREMOVED\x10\x03\x12\x0f\n" +
 	"\vNOT_PRESENT\x10\x04\x12\v\n" +
-	"\aINVALID\x10\x052\xea\x02\n" +
+	"\aINVALID\x10\x052\xd5\x03\n" +
 	"\x12AllowedHostService\x12o\n" +
 	"\x10ListAllowedHosts\x12,.omsgateway.admin.v1.ListAllowedHostsRequest\x1a-.omsgateway.admin.v1.ListAllowedHostsResponse\x12l\n" +
 	"\x0fAddAllowedHosts\x12+.omsgateway.admin.v1.AddAllowedHostsRequest\x1a,.omsgateway.admin.v1.AddAllowedHostsResponse\x12u\n" +
-	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponse\x12i\n" +
+	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_allowed_host_proto_rawDescOnce sync.Once
@@ -684,41 +913,51 @@ func file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP() []byte {
 	return file_omsgateway_admin_v1_allowed_host_proto_rawDescData
 }
 
-var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
-	(AllowedHostOutcome_Outcome)(0),    // 0: omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	(*AllowedHost)(nil),                // 1: omsgateway.admin.v1.AllowedHost
-	(*ListAllowedHostsRequest)(nil),    // 2: omsgateway.admin.v1.ListAllowedHostsRequest
-	(*ListAllowedHostsResponse)(nil),   // 3: omsgateway.admin.v1.ListAllowedHostsResponse
-	(*AddAllowedHostsRequest)(nil),     // 4: omsgateway.admin.v1.AddAllowedHostsRequest
-	(*AddAllowedHostsResponse)(nil),    // 5: omsgateway.admin.v1.AddAllowedHostsResponse
-	(*RemoveAllowedHostsRequest)(nil),  // 6: omsgateway.admin.v1.RemoveAllowedHostsRequest
-	(*RemoveAllowedHostsResponse)(nil), // 7: omsgateway.admin.v1.RemoveAllowedHostsResponse
-	(*AllowedHostOutcome)(nil),         // 8: omsgateway.admin.v1.AllowedHostOutcome
-	(*timestamppb.Timestamp)(nil),      // 9: google.protobuf.Timestamp
-	(*Problem)(nil),                    // 10: omsgateway.admin.v1.Problem
+	(AllowedHost_ClientCertificatePolicy)(0), // 0: omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	(AllowedHostOutcome_Outcome)(0),          // 1: omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	(*AllowedHost)(nil),                      // 2: omsgateway.admin.v1.AllowedHost
+	(*ListAllowedHostsRequest)(nil),          // 3: omsgateway.admin.v1.ListAllowedHostsRequest
+	(*ListAllowedHostsResponse)(nil),         // 4: omsgateway.admin.v1.ListAllowedHostsResponse
+	(*AddAllowedHostsRequest)(nil),           // 5: omsgateway.admin.v1.AddAllowedHostsRequest
+	(*AddAllowedHostsResponse)(nil),          // 6: omsgateway.admin.v1.AddAllowedHostsResponse
+	(*RemoveAllowedHostsRequest)(nil),        // 7: omsgateway.admin.v1.RemoveAllowedHostsRequest
+	(*RemoveAllowedHostsResponse)(nil),       // 8: omsgateway.admin.v1.RemoveAllowedHostsResponse
+	(*SetAllowedHostRequest)(nil),            // 9: omsgateway.admin.v1.SetAllowedHostRequest
+	(*SetAllowedHostResponse)(nil),           // 10: omsgateway.admin.v1.SetAllowedHostResponse
+	(*AllowedHostOutcome)(nil),               // 11: omsgateway.admin.v1.AllowedHostOutcome
+	(*timestamppb.Timestamp)(nil),            // 12: google.protobuf.Timestamp
+	(*Problem)(nil),                          // 13: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
-	9,  // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
-	1,  // 1: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	1,  // 2: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	8,  // 3: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	8,  // 4: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	0,  // 5: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	10, // 6: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	10, // 7: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	2,  // 8: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	4,  // 9: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	6,  // 10: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	3,  // 11: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	5,  // 12: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	7,  // 13: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
+	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	2,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	2,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	11, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	11, // 5: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	0,  // 6: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	2,  // 7: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 8: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	1,  // 9: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	13, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	13, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	0,  // 12: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	3,  // 13: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	5,  // 14: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	7,  // 15: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	9,  // 16: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	4,  // 17: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	6,  // 18: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	8,  // 19: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	10, // 20: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	17, // [17:21] is the sub-list for method output_type
+	13, // [13:17] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -732,8 +971,8 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_allowed_host_proto_rawDesc), len(file_omsgateway_admin_v1_allowed_host_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      2,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	AllowedHostService_ListAllowedHosts_FullMethodName   = "/omsgateway.admin.v1.AllowedHostService/ListAllowedHosts"
 	AllowedHostService_AddAllowedHosts_FullMethodName    = "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"
 	AllowedHostService_RemoveAllowedHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/RemoveAllowedHosts"
+	AllowedHostService_SetAllowedHost_FullMethodName     = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHost"
 )
 
 // AllowedHostServiceClient is the client API for AllowedHostService service.
@@ -44,6 +45,11 @@ type AllowedHostServiceClient interface {
 	//
 	// Errors: as for AddAllowedHosts.
 	RemoveAllowedHosts(ctx context.Context, in *RemoveAllowedHostsRequest, opts ...grpc.CallOption) (*RemoveAllowedHostsResponse, error)
+	// SetAllowedHost gives one host that is in the list another client certificate policy.
+	//
+	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
+	// the reasons of the HOST_ family for a host that cannot be understood).
+	SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error)
 }
 
 type allowedHostServiceClient struct {
@@ -84,6 +90,16 @@ func (c *allowedHostServiceClient) RemoveAllowedHosts(ctx context.Context, in *R
 	return out, nil
 }
 
+func (c *allowedHostServiceClient) SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetAllowedHostResponse)
+	err := c.cc.Invoke(ctx, AllowedHostService_SetAllowedHost_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AllowedHostServiceServer is the server API for AllowedHostService service.
 // All implementations must embed UnimplementedAllowedHostServiceServer
 // for forward compatibility.
@@ -104,6 +120,11 @@ type AllowedHostServiceServer interface {
 	//
 	// Errors: as for AddAllowedHosts.
 	RemoveAllowedHosts(context.Context, *RemoveAllowedHostsRequest) (*RemoveAllowedHostsResponse, error)
+	// SetAllowedHost gives one host that is in the list another client certificate policy.
+	//
+	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
+	// the reasons of the HOST_ family for a host that cannot be understood).
+	SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error)
 	mustEmbedUnimplementedAllowedHostServiceServer()
 }
 
@@ -122,6 +143,9 @@ func (UnimplementedAllowedHostServiceServer) AddAllowedHosts(context.Context, *A
 }
 func (UnimplementedAllowedHostServiceServer) RemoveAllowedHosts(context.Context, *RemoveAllowedHostsRequest) (*RemoveAllowedHostsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveAllowedHosts not implemented")
+}
+func (UnimplementedAllowedHostServiceServer) SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetAllowedHost not implemented")
 }
 func (UnimplementedAllowedHostServiceServer) mustEmbedUnimplementedAllowedHostServiceServer() {}
 func (UnimplementedAllowedHostServiceServer) testEmbeddedByValue()                            {}
@@ -198,6 +222,24 @@ func _AllowedHostService_RemoveAllowedHosts_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AllowedHostService_SetAllowedHost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetAllowedHostRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllowedHostServiceServer).SetAllowedHost(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllowedHostService_SetAllowedHost_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllowedHostServiceServer).SetAllowedHost(ctx, req.(*SetAllowedHostRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AllowedHostService_ServiceDesc is the grpc.ServiceDesc for AllowedHostService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -216,6 +258,10 @@ var AllowedHostService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveAllowedHosts",
 			Handler:    _AllowedHostService_RemoveAllowedHosts_Handler,
+		},
+		{
+			MethodName: "SetAllowedHost",
+			Handler:    _AllowedHostService_SetAllowedHost_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

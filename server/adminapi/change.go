@@ -1,0 +1,109 @@
+package adminapi
+
+import (
+	"context"
+	"strconv"
+
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/settings"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// Bounds of a change and of a page.
+const (
+	maxItems = 1000
+	maxPage  = 1000
+)
+
+// changeFor is the part that all changes of the configuration have in common.
+func changeFor(ctx context.Context, etag string, validateOnly bool) settings.Request {
+	caller, _ := localsock.CallerFrom(ctx)
+	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: caller.Name}
+}
+
+// item is one entry of a list that a request names, on its way to its outcome.
+type item[Given, Value any] struct {
+	given   Given
+	value   Value
+	err     error // given is invalid, and there is no value
+	changed bool  // the list has changed for it
+}
+
+// parse reads the items of a request. With atomic, an invalid one is an error.
+func parse[Given, Value any](
+	given []Given, atomic bool, read func(Given) (Value, error),
+) ([]item[Given, Value], error) {
+	if len(given) == 0 {
+		return nil, reason.New(reason.NothingGiven)
+	}
+	if len(given) > maxItems {
+		return nil, reason.New(reason.TooManyItems, "count", strconv.Itoa(len(given)), "limit", strconv.Itoa(maxItems))
+	}
+	items := make([]item[Given, Value], len(given))
+	invalid := 0
+	var first error
+	for i, g := range given {
+		value, err := read(g)
+		items[i] = item[Given, Value]{given: g, value: value, err: err}
+		if err == nil {
+			continue
+		}
+		if invalid++; first == nil {
+			first = err
+		}
+	}
+	if atomic && invalid > 0 {
+		return nil, reason.New(reason.ChangeRefused, "count", strconv.Itoa(invalid), "first", first.Error())
+	}
+	return items, nil
+}
+
+// valid are the values of the valid items.
+func valid[Given, Value any](items []item[Given, Value]) []Value {
+	var values []Value
+	for _, it := range items {
+		if it.err == nil {
+			values = append(values, it.value)
+		}
+	}
+	return values
+}
+
+// settle notes which of the valid items have changed the list: changed has one value for each of them.
+func settle[Given, Value any](items []item[Given, Value], changed []bool) {
+	for i := range items {
+		if items[i].err == nil {
+			items[i].changed, changed = changed[0], changed[1:]
+		}
+	}
+}
+
+// problem is an error as an answer shows it for one item.
+func problem(err error) *adminv1.Problem {
+	p := &adminv1.Problem{Reason: string(reason.Of(err)), Message: err.Error()}
+	if e := reason.From(err); e != nil {
+		p.Metadata = e.Parts
+	}
+	return p
+}
+
+// page cuts one page out of a sorted list. after finds the offset behind the item that a token names.
+func page[T any](
+	list []T, size int32, token string, tokenOf func(T) string, after func([]T, string) (int, error),
+) (items []T, next string, err error) {
+	if token != "" {
+		offset, err := after(list, token)
+		if err != nil {
+			return nil, "", reason.New(reason.PageTokenInvalid)
+		}
+		list = list[offset:]
+	}
+	if size <= 0 || size > maxPage {
+		size = maxPage
+	}
+	if len(list) <= int(size) {
+		return list, "", nil
+	}
+	return list[:size], tokenOf(list[size-1]), nil
+}
