@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -184,17 +185,17 @@ func TestHeadersAreCut(t *testing.T) {
 
 func TestTunnelSummary(t *testing.T) {
 	full := event.Summary{Client: client, Host: "a.example.com", Port: 443, Decision: "allowed", Entry: "*.example.com",
-		Sent: 1234, Received: 99, Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
+		TLS: "TLS 1.2", ServerName: "a.example.com", Subject: "CN=a b", Sent: 1234, Received: 99, Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
 	failed := event.Summary{Client: client, Host: `a b="c"`, Decision: "allowed", Reason: reason.TargetNotFound, End: "not connected"}
 	tests := []struct {
 		name    string
 		summary event.Summary
 		want    string
 	}{
-		{"full", full, "client=10.1.2.3:51234 host=a.example.com port=443 decision=allowed reason=- entry=*.example.com sent=1234 " +
-			"received=99 dial_ms=12 total_s=3.456 end=finished"},
-		{"failed", failed, `client=10.1.2.3:51234 host="a b=\"c\"" port=- decision=allowed reason=TARGET_NOT_FOUND entry=- sent=0 ` +
-			`received=0 dial_ms=0 total_s=0.000 end="not connected"`},
+		{"full", full, "client=10.1.2.3:51234 host=a.example.com port=443 decision=allowed reason=- entry=*.example.com " +
+			`tls="TLS 1.2" server_name=a.example.com subject="CN=a b" sent=1234 ` + "received=99 dial_ms=12 total_s=3.456 end=finished"},
+		{"failed", failed, `client=10.1.2.3:51234 host="a b=\"c\"" port=- decision=allowed reason=TARGET_NOT_FOUND entry=- ` +
+			`tls=- server_name=- subject=- sent=0 received=0 dial_ms=0 total_s=0.000 end="not connected"`},
 	}
 	for _, test := range tests {
 		e := event.TunnelSummary(test.summary)
@@ -259,4 +260,23 @@ func FuzzConnectReceived(f *testing.F) {
 			t.Errorf("the secret is in %q", got)
 		}
 	})
+}
+
+func TestSessionRefused(t *testing.T) {
+	tests := []struct {
+		id   event.ID
+		err  error
+		want string
+	}{
+		{event.Forbidden, reason.New(reason.ClientCertificateNotAllowed, "subject", "CN=a, O=b"),
+			"105 GatewayLogic Invalid Client certificate: CN=a, O=b"},
+		{event.TLSRefused, reason.New(reason.SSL2NotAllowed),
+			"106 TlsParser TLS session with a.example.com:443 is refused: the client begins with a hello of SSL 2; switch SSL 2 off at the client"},
+	}
+	for _, test := range tests {
+		e := event.SessionRefused(client, "a.example.com:443", test.id, test.err)
+		if diff := cmp.Diff(test.want, fmt.Sprintf("%d %s %s", e.ID, e.Component, e.Text)); diff != "" || e.Reason != reason.Of(test.err) {
+			t.Errorf("%s %+v", diff, e)
+		}
+	}
 }

@@ -152,10 +152,11 @@ func TestCountsByKind(t *testing.T) {
 	c.Failed()
 	c.Failed()
 	c.Rejected()
+	c.CertificateNotVisible()
 	c.Refused(reason.HostNotAllowed)
 	c.Refused(reason.HostNotAllowed)
 	c.Refused(reason.TargetTimeout)
-	want := tunnel.Snapshot{Errors: 2, Rejections: 1,
+	want := tunnel.Snapshot{Errors: 2, Rejections: 1, NotVisible: 1,
 		Refused: map[reason.Reason]int64{reason.HostNotAllowed: 2, reason.TargetTimeout: 1}}
 	before := c.Snapshot()
 	c.Refused(reason.TargetTimeout)

@@ -74,8 +74,15 @@ func TestStateFollowsTheMovingPart(t *testing.T) {
 	moving.received.Store(6)
 	opened.Attach(moving)
 	state = table.List(nil)[0]
-	if state.Sent != 5 || state.Received != 6 || !state.LastActive.Equal(time.Unix(77, 0)) {
+	if state.Sent != 5 || state.Received != 6 || !state.LastActive.Equal(time.Unix(77, 0)) || state.TLS != (tunnel.TLS{}) {
 		t.Errorf("when it moves: %+v", state)
+	}
+	shown := tunnel.TLS{Version: "TLS 1.2", ServerName: "a.example.com", Subject: "CN=a"}
+	opened.SetTLS(&shown)
+	opened.Attach(&relay{active: time.Unix(78, 0)})
+	state = table.List(nil)[0]
+	if state.TLS != shown || !state.LastActive.Equal(time.Unix(78, 0)) {
+		t.Errorf("after the handshake: %+v", state)
 	}
 }
 
