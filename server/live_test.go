@@ -303,8 +303,9 @@ func TestListenerMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), "--address", r.address, "setting", "set", "ListenPort", first)
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "cannot listen on 127.0.0.1:"+first) {
+	refused := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()),
+		"--address", r.address, "setting", "set", "ListenPort", first)
+	if out, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(out), "cannot listen on 127.0.0.1:"+first) {
 		t.Errorf("a port that is taken: %v\n%s", err, out)
 	}
 	_ = taken.Close()

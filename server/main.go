@@ -111,8 +111,8 @@ func newAdminStdio() *cobra.Command {
 path. It holds the lock of the state folder, so that no gateway starts meanwhile, and ends with its input.`,
 		Hidden: true,
 		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return failed(adminStdio(cmd.Context(), stateDir))
+		RunE: func(*cobra.Command, []string) error {
+			return failed(adminStdio(stateDir))
 		},
 	}
 	command.Flags().StringVar(&stateDir, "state-dir", osdefaults.StateDir(), "folder of the configuration, its lock and the log")

@@ -52,7 +52,7 @@ func run(ctx context.Context, o options) (err error) {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
-	defer store.Close()
+	defer closeStore(store, events)
 	setLogLevel(events, store.Current())
 
 	// The data path.
@@ -195,6 +195,12 @@ func (l logLevel) Prepare(_ context.Context, _, after *settings.Snapshot) (setti
 func setLogLevel(events *event.Hub, s *settings.Snapshot) {
 	if level, err := event.ParseLevel(s.Settings.LogLevel); err == nil {
 		events.SetLevel(level)
+	}
+}
+
+func closeStore(store *settings.Store, events event.Sink) {
+	if err := store.Close(); err != nil {
+		events.Emit(event.Failure(event.GatewayServer, "to give the state folder back", err))
 	}
 }
 

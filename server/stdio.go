@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net"
 	"time"
@@ -16,7 +15,7 @@ import (
 
 // adminStdio serves the admin API on the standard streams until the input ends. The log file tells of the changes; standard error
 // is the caller's.
-func adminStdio(ctx context.Context, stateDir string) error {
+func adminStdio(stateDir string) error {
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
@@ -26,7 +25,7 @@ func adminStdio(ctx context.Context, stateDir string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeStore(store, events)
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
 

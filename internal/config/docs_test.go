@@ -17,7 +17,8 @@ import (
 func TestSettingsPage(t *testing.T) {
 	path := filepath.Join("..", "..", "docs", "settings.md")
 	var b strings.Builder
-	b.WriteString("# Settings\n\nMade by `make generate` from the table that the admin API, `omsgwctl setting` and the cmdlets use. Keys and choices\n" +
+	b.WriteString("# Settings\n\n" +
+		"Made by `make generate` from the table that the admin API, `omsgwctl setting` and the cmdlets use. Keys and choices\n" +
 		"ignore case, and every change takes effect at once:\n\n    omsgwctl setting set LogLevel Debug\n\n" +
 		"| setting | default | values | meaning |\n|---|---|---|---|\n")
 	for _, row := range config.Table() {
@@ -33,7 +34,7 @@ func TestSettingsPage(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.Key, row.Default, values, row.Help)
 	}
 	if os.Getenv("OMSGATEWAY_WRITE_DOCS") != "" {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -393,7 +393,8 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := list.GetEvents()
-	if size := proto.Size(list); size > 1<<20 || len(got)+int(list.GetLeftOut()) != 5000 || !strings.HasPrefix(got[len(got)-1].GetText(), "large 4999") {
+	newest := got[len(got)-1].GetText()
+	if size := proto.Size(list); size > 1<<20 || len(got)+int(list.GetLeftOut()) != 5000 || !strings.HasPrefix(newest, "large 4999") {
 		t.Errorf("%d bytes, %d events, %d left out", size, len(got), list.GetLeftOut())
 	}
 	for _, filter := range []*adminv1.EventFilter{{Level: 9}, {Ids: make([]int32, 101)}, {Text: strings.Repeat("x", 257)}} {
