@@ -55,7 +55,8 @@ omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 					a.notef("no tunnel is open")
 					return nil
 				}
-				rows := [][]string{{"ID", "CLIENT", "TARGET", "ALLOWED BY", "OPENED", "SENT", "RECEIVED", "IDLE", "TLS", "SERVER NAME", "CLIENT CERTIFICATE"}}
+				rows := [][]string{{"ID", "CLIENT", "TARGET", "ALLOWED BY", "OPENED", "SENT", "RECEIVED", "IDLE",
+					"TLS", "SERVER NAME", "CLIENT CERTIFICATE"}}
 				for _, t := range all.Tunnels {
 					target := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
 					rows = append(rows, []string{fmt.Sprint(t.Id), t.Client, target, t.AllowedHost, moment(t.OpenedAt),

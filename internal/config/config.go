@@ -225,7 +225,7 @@ func (a AllowedClientCertificate) validate() error {
 }
 
 func (a AllowedClientCertificate) equal(b AllowedClientCertificate) bool {
-	return a.Entry.String() == b.Entry.String() && a.AddedAt == b.AddedAt && a.AddedBy == b.AddedBy
+	return a.Entry.String() == b.Entry.String() && a.AddedAt.Equal(b.AddedAt) && a.AddedBy == b.AddedBy
 }
 
 // hostPolicies are those that a host can have of its own.

@@ -252,6 +252,9 @@ func need(t *testing.T, name string) {
 		t.Skip("these programs read a pipe in other ways on Windows; their recordings are replayed")
 	}
 	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("OMSGATEWAY_TEST_REQUIRE") == "all" {
+			t.Fatalf("%s is not installed", name)
+		}
 		t.Skipf("%s is not installed", name)
 	}
 }
