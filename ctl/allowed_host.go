@@ -1,14 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
-	"os"
-	"os/signal"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
 
 	"omsgateway/internal/adminclient"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
@@ -18,22 +17,24 @@ func (a *app) allowedHost() *cobra.Command {
 	return noun(&cobra.Command{
 		Use:   "allowed-host",
 		Short: "Choose the hosts that clients may reach",
-		Long: `Choose the hosts that clients may reach through the gateway.
+		Long: `Choose the hosts that clients may reach through the gateway, and what is asked of their certificates there.
 
 A host is a name, an IP address, or *.domain for every name below a domain (not the domain itself). Without a port it
 means port 443; write host:port for another one.`,
 		Example: `omsgwctl allowed-host list
 omsgwctl allowed-host add a.example.com '*.example.org' b.example.com:8443
+omsgwctl allowed-host set a.example.com --client-certificate-policy Required
 omsgwctl allowed-host remove a.example.com`,
 		GroupID: groupSetUp,
-	}, a.allowedHostList(), a.allowedHostAdd(), a.allowedHostRemove())
+	}, a.allowedHostList(), a.allowedHostAdd(), a.allowedHostSet(), a.allowedHostRemove())
 }
 
 func (a *app) allowedHostList() *cobra.Command {
 	return a.withJSON(&cobra.Command{
-		Use:     "list",
-		Short:   "List the allowed hosts",
-		Long:    "List the hosts that were allowed on this gateway, with the time and the caller who allowed them.",
+		Use:   "list",
+		Short: "List the allowed hosts",
+		Long: "List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the\n" +
+			"client certificate policy of those that have one of their own.",
 		Example: "omsgwctl allowed-host list\nomsgwctl allowed-host list --json",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,37 +50,38 @@ func (a *app) allowedHostList() *cobra.Command {
 					a.notef("no host is allowed yet; add one with: omsgwctl allowed-host add HOST")
 					return nil
 				}
-				rows := [][]string{{"HOST", "ADDED", "BY"}}
-				for _, h := range all.Hosts {
-					rows = append(rows, []string{h.Host, moment(h.AddedAt), h.AddedBy})
-				}
-				return a.table(rows...)
+				return a.table(hostRows(all.Hosts)...)
 			})
 		},
 	})
 }
 
-// listAllowedHosts reads every page and answers them as one. A list that is changed in between is read again.
+// listAllowedHosts answers every page as one.
 func listAllowedHosts(ctx context.Context, c *adminclient.Client) (*adminv1.ListAllowedHostsResponse, error) {
-	const attempts = 5
-	for range attempts {
-		all := &adminv1.ListAllowedHostsResponse{}
-		for {
-			page, err := call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{PageToken: all.NextPageToken})
-			if err != nil {
-				return nil, err
-			}
-			if all.Etag != "" && page.Etag != all.Etag {
-				break
-			}
-			all.Hosts = append(all.Hosts, page.Hosts...)
-			all.Etag, all.NextPageToken = page.Etag, page.NextPageToken
-			if all.NextPageToken == "" {
-				return all, nil
-			}
+	return allPages(func(token string) (*adminv1.ListAllowedHostsResponse, error) {
+		return call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{PageToken: token})
+	}, func(all, more *adminv1.ListAllowedHostsResponse) {
+		all.Hosts, all.NextPageToken = append(all.Hosts, more.Hosts...), more.NextPageToken
+	})
+}
+
+// hostRows has a column for policies only where a host has one.
+func hostRows(hosts []*adminv1.AllowedHost) [][]string {
+	rows := [][]string{{"HOST", "ADDED", "BY", "CLIENT CERTIFICATE POLICY"}}
+	own := false
+	for _, h := range hosts {
+		policy := ""
+		if h.ClientCertificatePolicy != adminv1.AllowedHost_UNSPECIFIED {
+			policy, own = policyName(h.ClientCertificatePolicy), true
+		}
+		rows = append(rows, []string{h.Host, moment(h.AddedAt), h.AddedBy, policy})
+	}
+	if !own {
+		for i := range rows {
+			rows[i] = rows[i][:3]
 		}
 	}
-	return nil, errors.New("the configuration changed each time while the list was read; try again")
+	return rows
 }
 
 func (a *app) allowedHostAdd() *cobra.Command {
@@ -89,14 +91,14 @@ func (a *app) allowedHostAdd() *cobra.Command {
 		Long: `Allow hosts. The next CONNECT request follows the change. Either all hosts are added or, if one of them is invalid, none
 is. A host that is allowed already is no failure.
 
-` + stdinHelp,
+` + hostKind.help(),
 		Example: `omsgwctl allowed-host add a.example.com
 omsgwctl allowed-host add '*.example.com' 192.0.2.7:8443
 omsgwctl allowed-host add - < hosts.txt`,
-		Args:              someHosts,
+		Args:              hostKind.some,
 		ValidArgsFunction: noFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeHosts(cmd.Context(), args, adding)
+			return makeChange(cmd.Context(), a, args, addingHosts)
 		},
 	})
 }
@@ -108,68 +110,149 @@ func (a *app) allowedHostRemove() *cobra.Command {
 		Long: `No longer allow hosts. The next CONNECT request follows the change; open tunnels stay, and "omsgwctl tunnel close" ends
 them. Either all hosts are removed or, if one of them is invalid, none is. A host that is not in the list is no failure.
 
-` + stdinHelp,
+` + hostKind.help(),
 		Example: `omsgwctl allowed-host remove a.example.com
 omsgwctl allowed-host remove - < hosts.txt`,
-		Args: someHosts,
-		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
-				page, err := call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{})
-				var hosts []string
-				for _, h := range page.GetHosts() {
-					hosts = append(hosts, printable(h.Host))
-				}
-				return hosts, err
-			})
-		},
+		Args:              hostKind.some,
+		ValidArgsFunction: a.completeHosts,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeHosts(cmd.Context(), args, removing)
+			return makeChange(cmd.Context(), a, args, removingHosts)
 		},
 	})
 }
 
-const stdinHelp = `With "-" the hosts are read from standard input, one on each line; blank lines and what follows a # are skipped.
+func (a *app) allowedHostSet() *cobra.Command {
+	var name string
+	cmd := a.withJSON(&cobra.Command{
+		Use:   "set HOST...",
+		Short: "Choose what is asked of client certificates",
+		Long: `Choose what is asked of a client's certificate in the TLS handshake of tunnels to these hosts, whatever the setting
+ClientCertificatePolicy says. The next CONNECT request follows the change; open tunnels stay.
 
-A list of more than 1,000 hosts is checked as a whole and then goes to the gateway in several changes. If one of these
-fails, for example because somebody else changes the configuration at the same time, the ones before it are undone.`
+Off judges no certificate. IfShown refuses one that can be seen and is not in the list of allowed client certificates.
+Required refuses sessions in which none can be seen, too; TLS 1.3 hides them all. Default leaves it to the setting.
 
-func someHosts(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return usagef("HOST is missing; give at least one, or - to read them from standard input")
-	}
-	return nil
+The hosts must be in the list. Either all are changed or none is.
+
+` + hostKind.help(),
+		Example: `omsgwctl allowed-host set a.example.com '*.example.org' --client-certificate-policy Required
+omsgwctl allowed-host set a.example.com --client-certificate-policy Default`,
+		Args:              hostKind.some,
+		ValidArgsFunction: a.completeHosts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			policy, err := parsePolicy(name)
+			if err != nil {
+				return err
+			}
+			return makeChange(cmd.Context(), a, args, settingHosts(policy))
+		},
+	})
+	const flag = "client-certificate-policy"
+	cmd.Flags().StringVar(&name, flag, "", "`policy` of the hosts: "+strings.Join(policyNames, ", "))
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(policyNames, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
 }
 
-// changeHosts makes one change of the list and says what became of each host.
-func (a *app) changeHosts(ctx context.Context, args []string, kind func(*adminclient.Client) hostChange) error {
-	items, invalid, err := a.readHosts(args)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return a.connected(ctx, func(ctx context.Context, c *adminclient.Client) error {
-		change := kind(c)
-		done, err := change.run(ctx, items, invalid)
-		if err != nil {
-			return err
+func (a *app) completeHosts(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
+		page, err := call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{})
+		var hosts []string
+		for _, h := range page.GetHosts() {
+			hosts = append(hosts, printable(h.Host))
 		}
-		if a.json {
-			return a.printJSON(change.answer(done))
-		}
-		var rows [][]string
-		for _, o := range done.outcomes {
-			rows = append(rows, outcomeRow(o))
-			for _, w := range o.Warnings {
-				a.notef("warning: %s", printable(w.Message))
-			}
-		}
-		return a.table(rows...)
+		return hosts, err
 	})
 }
 
-func outcomeRow(o *adminv1.AllowedHostOutcome) []string {
-	row := []string{o.Host, strings.ToLower(strings.ReplaceAll(o.Outcome.String(), "_", " "))}
+// policyNames has the name of each policy by its number in the API.
+var policyNames = []string{"Default", "Off", "IfShown", "Required"}
+
+func policyName(p adminv1.AllowedHost_ClientCertificatePolicy) string {
+	if p < 0 || int(p) >= len(policyNames) {
+		return p.String() // of a newer gateway
+	}
+	return policyNames[p]
+}
+
+func parsePolicy(name string) (adminv1.AllowedHost_ClientCertificatePolicy, error) {
+	i := slices.IndexFunc(policyNames, func(known string) bool { return strings.EqualFold(known, name) })
+	switch {
+	case name == "":
+		return 0, usagef("which policy? give --client-certificate-policy %s", strings.Join(policyNames, "|"))
+	case i < 0:
+		return 0, usagef("there is no client certificate policy %q; there are %s", name, strings.Join(policyNames, ", "))
+	}
+	return adminv1.AllowedHost_ClientCertificatePolicy(i), nil
+}
+
+type hostsChanged = changed[*adminv1.AllowedHostOutcome]
+
+var addingHosts = listChange[*adminv1.AllowedHostOutcome]{
+	kind: hostKind,
+	most: maxChangeEntries,
+	word: "added",
+	do: func(ctx context.Context, c *adminclient.Client, names []string, how changeOptions) (hostsChanged, error) {
+		hosts := make([]*adminv1.AllowedHost, len(names))
+		for i, name := range names {
+			hosts[i] = &adminv1.AllowedHost{Host: name}
+		}
+		return addHosts(ctx, c, hosts, how)
+	},
+	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedHostOutcome) error {
+		var names []string
+		for _, o := range made {
+			names = append(names, o.Host)
+		}
+		_, err := removeHosts(ctx, c, names, changeOptions{})
+		return err
+	},
+	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_ADDED },
+	row: hostRow,
+	answer: func(c hostsChanged) ([]byte, error) {
+		return compactJSON(&adminv1.AddAllowedHostsResponse{Outcomes: c.outcomes, Etag: c.etag})
+	},
+}
+
+var removingHosts = listChange[*adminv1.AllowedHostOutcome]{
+	kind: hostKind,
+	most: maxChangeEntries,
+	word: "removed",
+	do:   removeHosts,
+	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedHostOutcome) error {
+		var hosts []*adminv1.AllowedHost
+		for _, o := range made {
+			hosts = append(hosts, &adminv1.AllowedHost{Host: o.Host, ClientCertificatePolicy: o.ClientCertificatePolicy})
+		}
+		_, err := addHosts(ctx, c, hosts, changeOptions{})
+		return err
+	},
+	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_REMOVED },
+	row: hostRow,
+	answer: func(c hostsChanged) ([]byte, error) {
+		return compactJSON(&adminv1.RemoveAllowedHostsResponse{Outcomes: c.outcomes, Etag: c.etag})
+	},
+}
+
+func addHosts(
+	ctx context.Context, c *adminclient.Client, hosts []*adminv1.AllowedHost, how changeOptions,
+) (hostsChanged, error) {
+	r, err := call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
+		Hosts: hosts, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	})
+	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
+}
+
+func removeHosts(
+	ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions,
+) (hostsChanged, error) {
+	r, err := call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
+		Hosts: hosts, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	})
+	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
+}
+
+func hostRow(o *adminv1.AllowedHostOutcome) []string {
+	row := []string{o.Host, inWords(o.Outcome)}
 	switch {
 	case o.OpenTunnels == 1:
 		row = append(row, "1 open tunnel stays")
@@ -180,4 +263,72 @@ func outcomeRow(o *adminv1.AllowedHostOutcome) []string {
 		row = append(row, "still allowed by "+o.StillCoveredBy)
 	}
 	return row
+}
+
+// setHost is what became of one host whose policy was set.
+type setHost struct {
+	*adminv1.SetAllowedHostResponse
+	problem *adminv1.Problem
+}
+
+func (s setHost) GetProblem() *adminv1.Problem    { return s.problem }
+func (s setHost) GetWarnings() []*adminv1.Problem { return nil }
+
+// settingHosts changes one host in a call.
+func settingHosts(policy adminv1.AllowedHost_ClientCertificatePolicy) listChange[setHost] {
+	return listChange[setHost]{
+		kind: hostKind,
+		most: 1,
+		word: "changed",
+		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (changed[setHost], error) {
+			r, err := call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
+				Host: hosts[0], ClientCertificatePolicy: policy, Etag: how.etag, ValidateOnly: how.validateOnly,
+			})
+			one := setHost{SetAllowedHostResponse: r}
+			if err != nil && how.validateOnly {
+				if one.problem = invalidHost(err); one.problem == nil {
+					return changed[setHost]{}, err
+				}
+				err = nil
+			}
+			return changed[setHost]{[]setHost{one}, r.GetEtag()}, err
+		},
+		undo: func(ctx context.Context, c *adminclient.Client, made []setHost) error {
+			_, err := call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
+				Host: made[0].GetHost().GetHost(), ClientCertificatePolicy: made[0].PreviousClientCertificatePolicy,
+			})
+			return err
+		},
+		did: func(s setHost) bool {
+			return s.problem == nil && s.PreviousClientCertificatePolicy != s.GetHost().GetClientCertificatePolicy()
+		},
+		row: func(s setHost) []string {
+			was, is := policyName(s.PreviousClientCertificatePolicy), policyName(s.GetHost().GetClientCertificatePolicy())
+			if was == is {
+				return []string{s.GetHost().GetHost(), is, "as before"}
+			}
+			return []string{s.GetHost().GetHost(), is, "before: " + was}
+		},
+		answer: func(c changed[setHost]) ([]byte, error) {
+			var outcomes [][]byte
+			for _, s := range c.outcomes {
+				compact, err := compactJSON(s.SetAllowedHostResponse)
+				if err != nil {
+					return nil, err
+				}
+				outcomes = append(outcomes, compact)
+			}
+			text := append([]byte(`{"outcomes":[`), bytes.Join(outcomes, []byte(","))...)
+			return append(append(append(text, `],"etag":`...), quote(c.etag)...), '}'), nil
+		},
+	}
+}
+
+// invalidHost is err as the problem of the host that a call was about, or nil if it is not the host's.
+func invalidHost(err error) *adminv1.Problem {
+	e := explain(err)
+	if e.Code != codes.InvalidArgument && e.Code != codes.NotFound {
+		return nil
+	}
+	return &adminv1.Problem{Reason: string(e.Reason), Message: e.Message, Metadata: e.Parts}
 }

@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
 func TestAllowedHostAdd(t *testing.T) {
@@ -38,7 +40,8 @@ func TestAllowedHostAdd(t *testing.T) {
       "outcome": "ALREADY_PRESENT",
       "warnings": [],
       "openTunnels": 0,
-      "stillCoveredBy": ""
+      "stillCoveredBy": "",
+      "clientCertificatePolicy": "UNSPECIFIED"
     }
   ],
   "etag": "etag-0"
@@ -184,6 +187,13 @@ func TestAllowedHostList(t *testing.T) {
 	}
 	if got := g.run(t, "", "allowed-host", "list", "--json"); strings.Count(got.Out, `"host"`) != 5 ||
 		!strings.HasSuffix(got.Out, "  \"etag\": \"etag-0\",\n  \"nextPageToken\": \"\"\n}\n") {
+		t.Errorf("got %+v", got)
+	}
+	// A host with a policy of its own shows it.
+	g.own["b"] = adminv1.AllowedHost_IF_SHOWN
+	got = g.run(t, "", "allowed-host", "list")
+	if lines := strings.Split(got.Out, "\n"); !strings.HasSuffix(lines[0], "BY            CLIENT CERTIFICATE POLICY") ||
+		!strings.HasSuffix(lines[1], `31mot`) || !strings.HasSuffix(lines[2], `ro\x1b[31mot  IfShown`) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -347,5 +357,147 @@ func TestRemoveManyHostsFails(t *testing.T) {
 	}
 	if !slices.Equal(g.stored(), want) {
 		t.Errorf("%d hosts are stored, want %d", len(g.stored()), len(want))
+	}
+}
+
+// Put back, a host has the policy that it had.
+func TestRemoveManyHostsFailsAndKeepsPolicies(t *testing.T) {
+	g := startGateway(t)
+	list := many(g)
+	g.hosts = strings.Fields(list)[:1500]
+	g.own["h0000.example.com"], g.own["h1200.example.com"] = adminv1.AllowedHost_REQUIRED, adminv1.AllowedHost_OFF
+	want := maps.Clone(g.own)
+	g.fail = func(call string, before bool) error {
+		if !before && strings.HasPrefix(call, `remove 1000 etag="etag-1" validate=false`) {
+			return reason.New(reason.GatewayStopping)
+		}
+		return nil
+	}
+	if got := g.run(t, list, "allowed-host", "remove", "-"); got.Code != 3 {
+		t.Errorf("got %+v", got)
+	}
+	if diff := cmp.Diff(want, g.own); diff != "" {
+		t.Errorf("policies (-want +got)\n%s", diff)
+	}
+}
+
+func TestAllowedHostSet(t *testing.T) {
+	const off, ifShown, required = adminv1.AllowedHost_OFF, adminv1.AllowedHost_IF_SHOWN, adminv1.AllowedHost_REQUIRED
+	type policies = map[string]adminv1.AllowedHost_ClientCertificatePolicy
+	tests := map[string]struct {
+		args  []string
+		stdin string
+		want  result
+		own   policies // afterwards; b.example.com is Off before
+	}{
+		"one": {
+			args: []string{"a.example.com", "--client-certificate-policy", "Required"},
+			want: result{Out: "a.example.com  Required  before: Default\n"},
+			own:  policies{"a.example.com": required, "b.example.com": off},
+		},
+		"to the default": {
+			args: []string{"b.example.com", "--client-certificate-policy=DEFAULT"},
+			want: result{Out: "b.example.com  Default  before: Off\n"},
+			own:  policies{},
+		},
+		"several": {
+			args:  []string{"--client-certificate-policy", "ifshown", "-", "b.example.com"},
+			stdin: "a.example.com # shop 7\n",
+			want:  result{Out: "a.example.com  IfShown  before: Default\nb.example.com  IfShown  before: Off\n"},
+			own:   policies{"a.example.com": ifShown, "b.example.com": ifShown},
+		},
+		"as before": {
+			args: []string{"--client-certificate-policy", "Off", "b.example.com", "a.example.com"},
+			want: result{Out: "b.example.com  Off  as before\na.example.com  Off  before: Default\n"},
+			own:  policies{"a.example.com": off, "b.example.com": off},
+		},
+		"as JSON": {
+			args: []string{"--client-certificate-policy", "Required", "b.example.com", "--json"},
+			want: result{Out: `{
+  "outcomes": [
+    {
+      "host": {
+        "host": "b.example.com",
+        "addedBy": "",
+        "clientCertificatePolicy": "REQUIRED"
+      },
+      "previousClientCertificatePolicy": "OFF",
+      "etag": "etag-1"
+    }
+  ],
+  "etag": "etag-1"
+}
+`},
+			own: policies{"b.example.com": required},
+		},
+		"one that is not in the list": {
+			args: []string{"--client-certificate-policy", "Off", "c.example.com"},
+			want: result{1, "", "omsgwctl: the list of allowed hosts has no entry c.example.com; " +
+				"omsgwctl allowed-host list shows those that it has\n"},
+			own: policies{"b.example.com": off},
+		},
+		"some that cannot be set": {
+			args: []string{"--client-certificate-policy", "Required", "a.example.com", "c.example.com", "https://x", "b.example.com"},
+			want: result{1, "", "omsgwctl: no host was changed, because 2 of 4 are invalid\n" +
+				"  argument 2: the list of allowed hosts has no entry c.example.com; omsgwctl allowed-host list shows those that it has\n" +
+				"  argument 3: \"https://x\" is a URL; give the host alone: x\n"},
+			own: policies{"b.example.com": off},
+		},
+		"no policy": {
+			args: []string{"a.example.com"},
+			want: result{2, "", "omsgwctl: which policy? give --client-certificate-policy Default|Off|IfShown|Required\n" +
+				"See 'omsgwctl allowed-host set --help'.\n"},
+			own: policies{"b.example.com": off},
+		},
+		"another policy": {
+			args: []string{"a.example.com", "--client-certificate-policy", "Automatic"},
+			want: result{2, "", "omsgwctl: there is no client certificate policy \"Automatic\"; there are Default, Off, IfShown, Required\n" +
+				"See 'omsgwctl allowed-host set --help'.\n"},
+			own: policies{"b.example.com": off},
+		},
+		"no host": {
+			args: []string{"--client-certificate-policy", "Off"},
+			want: result{2, "", "omsgwctl: HOST is missing; give at least one, or - to read them from standard input\n" +
+				"See 'omsgwctl allowed-host set --help'.\n"},
+			own: policies{"b.example.com": off},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := startGateway(t)
+			g.hosts, g.own["b.example.com"] = []string{"a.example.com", "b.example.com"}, off
+			got := g.run(t, test.stdin, append([]string{"allowed-host", "set"}, test.args...)...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(test.own, g.own); diff != "" {
+				t.Errorf("policies (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// When one of several hosts cannot be set, those before it get back what they had.
+func TestAllowedHostSetFails(t *testing.T) {
+	for name, before := range map[string]bool{"before the change": true, "before the answer": false} {
+		t.Run(name, func(t *testing.T) {
+			g := startGateway(t)
+			g.hosts = []string{"a.example.com", "b.example.com", "c.example.com"}
+			g.own["b.example.com"], g.own["c.example.com"] = adminv1.AllowedHost_OFF, adminv1.AllowedHost_REQUIRED
+			want := maps.Clone(g.own)
+			g.fail = func(call string, isBefore bool) error {
+				if isBefore == before && strings.HasPrefix(call, `set c.example.com 1 etag="etag-2" validate=false`) {
+					return reason.New(reason.GatewayStopping)
+				}
+				return nil
+			}
+			got := g.run(t, "", append([]string{"allowed-host", "set", "--client-certificate-policy", "IfShown"}, g.hosts...)...)
+			if diff := cmp.Diff(result{3, "", "omsgwctl: no host was changed: the gateway is stopping\n"}, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(want, g.own); diff != "" {
+				t.Errorf("policies (-want +got)\n%s", diff)
+			}
+		})
 	}
 }

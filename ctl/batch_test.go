@@ -32,7 +32,7 @@ func TestBatch(t *testing.T) {
 		"a call": {
 			in: `{"jsonrpc":"2.0","id":1,"method":"AllowedHostService/AddAllowedHosts","params":{"hosts":[{"host":"a.example.com"}]}}`,
 			want: `{"jsonrpc":"2.0","id":1,"result":{"outcomes":[{"host":"a.example.com","outcome":"ADDED","warnings":[],` +
-				`"openTunnels":0,"stillCoveredBy":""}],"etag":"etag-1"}}` + "\n",
+				`"openTunnels":0,"stillCoveredBy":"","clientCertificatePolicy":"UNSPECIFIED"}],"etag":"etag-1"}}` + "\n",
 		},
 		"with the package's name, without params, with CRLF, blank lines and a byte order mark": {
 			in:   "\ufeff\r\n \t\r\n{\"method\":\"omsgateway.admin.v1.TunnelService/CloseTunnels\",\"id\":2,\"jsonrpc\":\"2.0\"}\r\n\n",
@@ -71,7 +71,7 @@ func TestBatch(t *testing.T) {
 				{"jsonrpc":"2.0","method":"AllowedHostService/AddAllowedHosts","params":{"etag":"x","hosts":[{"host":"m.example.com"}]}}
 				{"jsonrpc":"2.0","id":1,"method":"AllowedHostService/ListAllowedHosts"}`,
 			want: `{"jsonrpc":"2.0","id":1,"result":{"hosts":[{"host":"n.example.com","addedAt":"2020-02-28T13:19:05Z",` +
-				`"addedBy":"ro\u001b[31mot"}],"etag":"etag-1","nextPageToken":""}}` + "\n",
+				`"addedBy":"ro\u001b[31mot","clientCertificatePolicy":"UNSPECIFIED"}],"etag":"etag-1","nextPageToken":""}}` + "\n",
 			notes: "omsgwctl: line 2, No/Method: there is no method \"No/Method\"\n" +
 				"omsgwctl: line 3, AllowedHostService/AddAllowedHosts: the configuration has changed since it was read " +
 				"(etag x, now etag-1); read it again and repeat the change\n",

@@ -23,7 +23,8 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-host, batch, completion, event, setting, status, tunnel, version\n" +
+		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, completion, event, " +
+			"setting, status, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
 		{"setting", "setting needs one of: get, list, set\nSee 'omsgwctl setting --help'."},
 		{"allowed-host ad x", "allowed-host has no command \"ad\"; did you mean add?\nSee 'omsgwctl allowed-host --help'."},
@@ -285,20 +286,24 @@ func TestCompletion(t *testing.T) {
 		{[]string{"setting", "set", "LogLevel", ""}, []string{"Error", "Info"}},
 		{[]string{"setting", "get", "L", ""}, nil},
 		{[]string{"allowed-host", "remove", ""}, []string{"a.example.com", "b.example.com"}},
+		{[]string{"allowed-host", "set", ""}, []string{"a.example.com", "b.example.com"}},
+		{[]string{"allowed-host", "set", "--client-certificate-policy", ""}, []string{"Default", "Off", "IfShown", "Required"}},
+		{[]string{"allowed-client-certificate", "remove", ""}, []string{`CN="a b", O=c`, "agent"}},
 		{[]string{"tunnel", "close", ""}, []string{"17\t192.0.2.7:4711 to a.example.com"}},
 		{[]string{"event", "list", "--level", ""}, []string{"error", "warning", "info", "debug"}},
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
 		{[]string{"help", "allowed-host", ""}, []string{
 			"add\tAllow hosts", "list\tList the allowed hosts", "remove\tNo longer allow hosts",
+			"set\tChoose what is asked of client certificates",
 		}},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			g := startGateway(t)
-			g.hosts = []string{"a.example.com", "b.example.com"}
+			g.hosts, g.subjects = []string{"a.example.com", "b.example.com"}, []string{`CN="a b", O=c`, "agent"}
 			complete := append([]string{"__complete"}, test.args...)
 			complete = append(complete[:len(complete)-1], "--address", g.address, test.args[len(test.args)-1])
-			if test.args[len(test.args)-2] == "--level" { // the value must follow its flag
+			if strings.HasPrefix(test.args[len(test.args)-2], "--") { // the value must follow its flag
 				complete = append([]string{"__complete", "--address", g.address}, test.args...)
 			}
 			got := run(t.Context(), "", complete...)

@@ -39,7 +39,7 @@ func (a *app) report(cmd *cobra.Command, args []string, err error) int {
 	if wrong {
 		e = &apierr.Error{Code: codes.InvalidArgument, Message: string(usage)}
 	}
-	invalid, _ := errors.AsType[*invalidHosts](err)
+	invalid, _ := errors.AsType[*invalidEntries](err)
 
 	if a.json || slices.Contains(args, "--json") { // it may stand after a flag that was not understood
 		a.printErrorJSON(e, invalid)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	ctl "omsgateway/ctl"
 	"omsgateway/internal/apierr"
+	"omsgateway/internal/clientcert"
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
@@ -28,6 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // gateway answers the admin API from memory: enough of it to see what omsgwctl asks, and to let calls fail.
 type gateway struct {
 	adminv1.UnimplementedAllowedHostServiceServer
+	adminv1.UnimplementedAllowedClientCertificateServiceServer
 	adminv1.UnimplementedSettingServiceServer
 	adminv1.UnimplementedEventServiceServer
 	adminv1.UnimplementedTunnelServiceServer
@@ -39,12 +42,14 @@ type gateway struct {
 	status  *adminv1.GetStatusResponse // nil for a running gateway's
 	watch   func(adminv1.EventService_WatchEventsServer) error
 
-	mu      sync.Mutex
-	hosts   []string
-	changes int // made so far; the etag
-	value   string
-	calls   []string                             // what was asked, in short
-	fail    func(call string, before bool) error // nil, or an error before or after the call has its effect
+	mu       sync.Mutex
+	hosts    []string
+	own      map[string]adminv1.AllowedHost_ClientCertificatePolicy // by host; 0 is none
+	subjects []string
+	changes  int // made so far; the etag
+	value    string
+	calls    []string                             // what was asked, in short
+	fail     func(call string, before bool) error // nil, or an error before or after the call has its effect
 }
 
 // startGateway serves a gateway until the test ends.
@@ -58,6 +63,7 @@ func startGateway(t *testing.T) *gateway {
 	g := &gateway{
 		address: osdefaults.AddressIn(dir) + ".test", // of an address without a folder nothing can stand in for the gateway
 		value:   "8080",
+		own:     map[string]adminv1.AllowedHost_ClientCertificatePolicy{},
 	}
 	g.start(t)
 	return g
@@ -81,6 +87,7 @@ func (g *gateway) start(t *testing.T) {
 	}
 	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})))
 	adminv1.RegisterAllowedHostServiceServer(server, g)
+	adminv1.RegisterAllowedClientCertificateServiceServer(server, g)
 	adminv1.RegisterSettingServiceServer(server, g)
 	adminv1.RegisterEventServiceServer(server, g)
 	adminv1.RegisterTunnelServiceServer(server, g)
@@ -130,69 +137,83 @@ func (g *gateway) called() []string {
 
 func (g *gateway) etag() string { return fmt.Sprintf("etag-%d", g.changes) }
 
-// changeHosts does what both changes of the list have in common.
-func (g *gateway) changeHosts(call, etag string, hosts []string, validateOnly, atomic bool,
-	one func(host string) adminv1.AllowedHostOutcome_Outcome) ([]*adminv1.AllowedHostOutcome, string, error) {
+// change does what all changes of a list have in common; do makes it and answers how many entries are invalid.
+func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bool, do func() (invalid int)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	call = fmt.Sprintf("%s %d etag=%q validate=%t atomic=%t", call, len(hosts), etag, validateOnly, atomic)
+	call = fmt.Sprintf("%s %d etag=%q validate=%t atomic=%t", call, entries, etag, validateOnly, atomic)
 	g.calls = append(g.calls, call)
 	if g.fail != nil {
 		if err := g.fail(call, true); err != nil {
-			return nil, "", apierr.ToStatus(err)
+			return apierr.ToStatus(err)
 		}
 	}
-	if len(hosts) > 1000 {
-		return nil, "", apierr.ToStatus(reason.New(reason.TooManyItems, "count", fmt.Sprint(len(hosts)), "limit", "1000"))
+	if entries > 1000 {
+		return apierr.ToStatus(reason.New(reason.TooManyItems, "count", fmt.Sprint(entries), "limit", "1000"))
 	}
 	if etag != "" && etag != g.etag() {
-		return nil, "", apierr.ToStatus(reason.New(reason.EtagMismatch, "etag", etag, "current", g.etag()))
+		return apierr.ToStatus(reason.New(reason.EtagMismatch, "etag", etag, "current", g.etag()))
 	}
-	before := slices.Clone(g.hosts)
-	var outcomes []*adminv1.AllowedHostOutcome
-	invalid := 0
-	for _, host := range hosts {
-		if name, isURL := strings.CutPrefix(host, "https://"); isURL {
-			invalid++
-			e := reason.New(reason.HostIsURL, "host", host, "meant", name)
-			outcomes = append(outcomes, &adminv1.AllowedHostOutcome{
-				Host: host, Outcome: adminv1.AllowedHostOutcome_INVALID,
-				Problem: &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts},
-			})
-			continue
-		}
-		o := &adminv1.AllowedHostOutcome{Host: strings.ToLower(host), Outcome: one(strings.ToLower(host))}
-		switch {
-		case strings.HasPrefix(host, "*.blob.") && o.Outcome == adminv1.AllowedHostOutcome_ADDED:
-			e := reason.New(reason.HostWildcardShared, "host", host, "suffix", strings.TrimPrefix(host, "*."))
-			o.Warnings = append(o.Warnings, &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts})
-		case host == "busy.example.com" && o.Outcome == adminv1.AllowedHostOutcome_REMOVED:
-			o.OpenTunnels, o.StillCoveredBy = 2, "*.example.com"
-		}
-		outcomes = append(outcomes, o)
-	}
+	hosts, own, subjects := slices.Clone(g.hosts), maps.Clone(g.own), slices.Clone(g.subjects)
+	invalid := do()
 	slices.Sort(g.hosts)
-	if validateOnly || atomic && invalid > 0 {
-		g.hosts = before
-	}
-	if atomic && invalid > 0 {
-		return nil, "", apierr.ToStatus(reason.New(reason.ChangeRefused, "count", fmt.Sprint(invalid), "first", "..."))
-	}
-	if !slices.Equal(before, g.hosts) {
+	slices.Sort(g.subjects)
+	changed := !slices.Equal(hosts, g.hosts) || !maps.Equal(own, g.own) || !slices.Equal(subjects, g.subjects)
+	switch {
+	case validateOnly || atomic && invalid > 0:
+		g.hosts, g.own, g.subjects = hosts, own, subjects
+	case changed:
 		g.changes++
 	}
-	if g.fail != nil {
-		if err := g.fail(call, false); err != nil {
-			return nil, "", apierr.ToStatus(err)
-		}
+	if atomic && invalid > 0 {
+		return apierr.ToStatus(reason.New(reason.ChangeRefused, "count", fmt.Sprint(invalid), "first", "..."))
 	}
-	return outcomes, g.etag(), nil
+	if g.fail != nil {
+		return apierr.ToStatus(g.fail(call, false))
+	}
+	return nil
+}
+
+func problem(e *reason.Error) *adminv1.Problem {
+	return &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts}
+}
+
+// changeHosts does what both changes of the hosts have in common.
+func (g *gateway) changeHosts(call, etag string, hosts []string, validateOnly, atomic bool,
+	one func(host string) adminv1.AllowedHostOutcome_Outcome) ([]*adminv1.AllowedHostOutcome, string, error) {
+	var outcomes []*adminv1.AllowedHostOutcome
+	err := g.change(call, etag, len(hosts), validateOnly, atomic, func() (invalid int) {
+		for _, host := range hosts {
+			if name, isURL := strings.CutPrefix(host, "https://"); isURL {
+				invalid++
+				outcomes = append(outcomes, &adminv1.AllowedHostOutcome{
+					Host: host, Outcome: adminv1.AllowedHostOutcome_INVALID,
+					Problem: problem(reason.New(reason.HostIsURL, "host", host, "meant", name)),
+				})
+				continue
+			}
+			own := g.own[strings.ToLower(host)]
+			o := &adminv1.AllowedHostOutcome{Host: strings.ToLower(host), Outcome: one(strings.ToLower(host)), ClientCertificatePolicy: own}
+			switch {
+			case strings.HasPrefix(host, "*.blob.") && o.Outcome == adminv1.AllowedHostOutcome_ADDED:
+				e := reason.New(reason.HostWildcardShared, "host", host, "suffix", strings.TrimPrefix(host, "*."))
+				o.Warnings = append(o.Warnings, problem(e))
+			case host == "busy.example.com" && o.Outcome == adminv1.AllowedHostOutcome_REMOVED:
+				o.OpenTunnels, o.StillCoveredBy = 2, "*.example.com"
+			}
+			outcomes = append(outcomes, o)
+		}
+		return invalid
+	})
+	return outcomes, g.etag(), err
 }
 
 func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsRequest) (*adminv1.AddAllowedHostsResponse, error) {
 	var hosts []string
+	own := map[string]adminv1.AllowedHost_ClientCertificatePolicy{}
 	for _, h := range r.Hosts {
 		hosts = append(hosts, h.Host)
+		own[strings.ToLower(h.Host)] = h.ClientCertificatePolicy
 	}
 	outcomes, etag, err := g.changeHosts("add", r.Etag, hosts, r.ValidateOnly, r.Atomic,
 		func(host string) adminv1.AllowedHostOutcome_Outcome {
@@ -200,6 +221,9 @@ func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsR
 				return adminv1.AllowedHostOutcome_ALREADY_PRESENT
 			}
 			g.hosts = append(g.hosts, host)
+			if own[host] != 0 {
+				g.own[host] = own[host]
+			}
 			return adminv1.AllowedHostOutcome_ADDED
 		})
 	if err != nil {
@@ -217,12 +241,113 @@ func (g *gateway) RemoveAllowedHosts(_ context.Context, r *adminv1.RemoveAllowed
 				return adminv1.AllowedHostOutcome_NOT_PRESENT
 			}
 			g.hosts = slices.Delete(g.hosts, i, i+1)
+			delete(g.own, host)
 			return adminv1.AllowedHostOutcome_REMOVED
 		})
 	if err != nil {
 		return nil, err
 	}
 	return &adminv1.RemoveAllowedHostsResponse{Outcomes: outcomes, Etag: etag}, nil
+}
+
+func (g *gateway) SetAllowedHost(_ context.Context, r *adminv1.SetAllowedHostRequest) (*adminv1.SetAllowedHostResponse, error) {
+	answer := &adminv1.SetAllowedHostResponse{Host: &adminv1.AllowedHost{Host: r.Host, ClientCertificatePolicy: r.ClientCertificatePolicy}}
+	if name, isURL := strings.CutPrefix(r.Host, "https://"); isURL {
+		return nil, apierr.ToStatus(reason.New(reason.HostIsURL, "host", r.Host, "meant", name))
+	}
+	absent := false
+	err := g.change("set "+r.Host, r.Etag, 1, r.ValidateOnly, true, func() int {
+		if absent = !slices.Contains(g.hosts, r.Host); absent {
+			return 0
+		}
+		answer.PreviousClientCertificatePolicy = g.own[r.Host]
+		g.own[r.Host] = r.ClientCertificatePolicy
+		if r.ClientCertificatePolicy == 0 {
+			delete(g.own, r.Host)
+		}
+		return 0
+	})
+	if absent {
+		err = apierr.ToStatus(reason.New(reason.HostNotPresent, "host", r.Host))
+	}
+	answer.Etag = g.etag()
+	return answer, err
+}
+
+// changeSubjects does what both changes of the client certificates have in common. Spellings differ in case only.
+func (g *gateway) changeSubjects(call, etag string, subjects []string, validateOnly, atomic bool,
+	one func(listed int, subject string) adminv1.AllowedClientCertificateOutcome_Outcome,
+) ([]*adminv1.AllowedClientCertificateOutcome, string, error) {
+	var outcomes []*adminv1.AllowedClientCertificateOutcome
+	err := g.change(call, etag, len(subjects), validateOnly, atomic, func() (invalid int) {
+		for _, subject := range subjects {
+			o := &adminv1.AllowedClientCertificateOutcome{Subject: subject}
+			outcomes = append(outcomes, o)
+			if _, err := clientcert.ParseEntry(subject); err != nil {
+				invalid++
+				o.Outcome, o.Problem = adminv1.AllowedClientCertificateOutcome_INVALID, problem(reason.From(err))
+				continue
+			}
+			listed := slices.IndexFunc(g.subjects, func(s string) bool { return strings.EqualFold(s, subject) })
+			if listed >= 0 {
+				o.Subject = g.subjects[listed]
+			}
+			if o.Outcome = one(listed, subject); o.Outcome == adminv1.AllowedClientCertificateOutcome_ADDED && len(g.subjects) == 1 {
+				o.Warnings = append(o.Warnings, problem(reason.New(reason.CertificatesJudged)))
+			}
+		}
+		return invalid
+	})
+	return outcomes, g.etag(), err
+}
+
+func (g *gateway) AddAllowedClientCertificates(_ context.Context, r *adminv1.AddAllowedClientCertificatesRequest,
+) (*adminv1.AddAllowedClientCertificatesResponse, error) {
+	var subjects []string
+	for _, c := range r.Certificates {
+		subjects = append(subjects, c.Subject)
+	}
+	outcomes, etag, err := g.changeSubjects("add", r.Etag, subjects, r.ValidateOnly, r.Atomic,
+		func(listed int, subject string) adminv1.AllowedClientCertificateOutcome_Outcome {
+			if listed >= 0 {
+				return adminv1.AllowedClientCertificateOutcome_ALREADY_PRESENT
+			}
+			g.subjects = append(g.subjects, subject)
+			return adminv1.AllowedClientCertificateOutcome_ADDED
+		})
+	return &adminv1.AddAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: etag}, err
+}
+
+func (g *gateway) RemoveAllowedClientCertificates(_ context.Context, r *adminv1.RemoveAllowedClientCertificatesRequest,
+) (*adminv1.RemoveAllowedClientCertificatesResponse, error) {
+	outcomes, etag, err := g.changeSubjects("remove", r.Etag, r.Subjects, r.ValidateOnly, r.Atomic,
+		func(listed int, _ string) adminv1.AllowedClientCertificateOutcome_Outcome {
+			if listed < 0 {
+				return adminv1.AllowedClientCertificateOutcome_NOT_PRESENT
+			}
+			g.subjects = slices.Delete(g.subjects, listed, listed+1)
+			return adminv1.AllowedClientCertificateOutcome_REMOVED
+		})
+	return &adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: etag}, err
+}
+
+// ListAllowedClientCertificates has pages of two.
+func (g *gateway) ListAllowedClientCertificates(_ context.Context, r *adminv1.ListAllowedClientCertificatesRequest,
+) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var begin int
+	fmt.Sscan(r.PageToken, &begin)
+	page := &adminv1.ListAllowedClientCertificatesResponse{Etag: g.etag()}
+	for _, subject := range g.subjects[begin:min(begin+2, len(g.subjects))] {
+		page.Certificates = append(page.Certificates, &adminv1.AllowedClientCertificate{
+			Subject: subject, AddedAt: &timestamppb.Timestamp{Seconds: 1582895945}, AddedBy: "root",
+		})
+	}
+	if begin+2 < len(g.subjects) {
+		page.NextPageToken = fmt.Sprint(begin + 2)
+	}
+	return page, nil
 }
 
 // ListAllowedHosts has pages of two.
@@ -240,6 +365,7 @@ func (g *gateway) ListAllowedHosts(_ context.Context, r *adminv1.ListAllowedHost
 	for _, host := range g.hosts[begin:min(begin+2, len(g.hosts))] {
 		page.Hosts = append(page.Hosts, &adminv1.AllowedHost{
 			Host: host, AddedAt: &timestamppb.Timestamp{Seconds: 1582895945}, AddedBy: "ro\x1b[31mot",
+			ClientCertificatePolicy: g.own[host],
 		})
 	}
 	if begin+2 < len(g.hosts) {

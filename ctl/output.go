@@ -62,12 +62,16 @@ func (a *app) printJSON(answer proto.Message) error {
 	if err != nil {
 		return err
 	}
+	return a.printIndented(compact)
+}
+
+func (a *app) printIndented(compact []byte) error {
 	var text bytes.Buffer
 	if err := json.Indent(&text, compact, "", "  "); err != nil {
 		return err
 	}
 	text.WriteByte('\n')
-	_, err = a.out.Write(text.Bytes())
+	_, err := a.out.Write(text.Bytes())
 	return err
 }
 
@@ -84,7 +88,7 @@ func compactJSON(message proto.Message) ([]byte, error) {
 }
 
 // printErrorJSON prints an error on standard error as one object.
-func (a *app) printErrorJSON(e *apierr.Error, invalid *invalidHosts) {
+func (a *app) printErrorJSON(e *apierr.Error, invalid *invalidEntries) {
 	metadata := e.Parts
 	if metadata == nil {
 		metadata = map[string]string{}
@@ -95,7 +99,7 @@ func (a *app) printErrorJSON(e *apierr.Error, invalid *invalidHosts) {
 		Reason   string            `json:"reason"`
 		Message  string            `json:"message"`
 		Metadata map[string]string `json:"metadata"`
-		Problems []hostProblem     `json:"problems,omitempty"`
+		Problems []entryProblem    `json:"problems,omitempty"`
 	}{codeName(e.Code), string(e.Reason), e.Message, metadata, invalid.all()}), "", "  ")
 	fmt.Fprintln(a.err, text.String())
 }

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"omsgateway/internal/adminclient"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func (a *app) allowedClientCertificate() *cobra.Command {
+	return noun(&cobra.Command{
+		Use:   "allowed-client-certificate",
+		Short: "Choose the client certificates that may pass",
+		Long: `Choose the client certificates that may pass. The list counts where the setting ClientCertificatePolicy, or the host's
+own policy, says so; by default certificates that can be seen are judged once the list is not empty. TLS 1.3 hides them.
+
+An entry is a common name (CN), a distinguished name as RFC 4514 or Windows write it, or sha256: or sha1: and the
+certificate's thumbprint. Case and the number of blanks do not matter. The subject that an event 105 shows is such an entry.
+
+Names can be chosen freely by whoever makes a certificate, and thumbprints cannot: names keep out strays, not attackers.`,
+		Example: `omsgwctl allowed-client-certificate list
+omsgwctl allowed-client-certificate add 'CN=8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e, OU=Microsoft Monitoring Agent, O=Microsoft'
+omsgwctl allowed-client-certificate remove 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e`,
+		GroupID: groupSetUp,
+	}, a.allowedClientCertificateList(), a.allowedClientCertificateAdd(), a.allowedClientCertificateRemove())
+}
+
+func (a *app) allowedClientCertificateList() *cobra.Command {
+	return a.withJSON(&cobra.Command{
+		Use:     "list",
+		Short:   "List the allowed client certificates",
+		Long:    "List the allowed client certificates, with the time and the caller who allowed them.",
+		Example: "omsgwctl allowed-client-certificate list\nomsgwctl allowed-client-certificate list --json",
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				all, err := listAllowedClientCertificates(ctx, c)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(all)
+				}
+				if len(all.Certificates) == 0 {
+					a.notef("no client certificate is in the list; add one with: omsgwctl allowed-client-certificate add SUBJECT")
+					return nil
+				}
+				rows := [][]string{{"SUBJECT", "ADDED", "BY"}}
+				for _, allowed := range all.Certificates {
+					rows = append(rows, []string{allowed.Subject, moment(allowed.AddedAt), allowed.AddedBy})
+				}
+				return a.table(rows...)
+			})
+		},
+	})
+}
+
+// listAllowedClientCertificates answers every page as one.
+func listAllowedClientCertificates(
+	ctx context.Context, c *adminclient.Client,
+) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+	return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+		return call(ctx, certificateService(c).ListAllowedClientCertificates,
+			&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
+	}, func(all, more *adminv1.ListAllowedClientCertificatesResponse) {
+		all.Certificates, all.NextPageToken = append(all.Certificates, more.Certificates...), more.NextPageToken
+	})
+}
+
+func (a *app) allowedClientCertificateAdd() *cobra.Command {
+	return a.withJSON(&cobra.Command{
+		Use:   "add SUBJECT...",
+		Short: "Allow client certificates",
+		Long: `Allow client certificates. The next CONNECT request follows the change. Either all are added or, if one of them is
+invalid, none is. One that is in the list already, in whatever spelling, is no failure.
+
+` + certificateKind.help(),
+		Example: `omsgwctl allowed-client-certificate add 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e
+omsgwctl allowed-client-certificate add 'CN=agent 7, O="Contoso, Ltd"'
+omsgwctl allowed-client-certificate add sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+omsgwctl allowed-client-certificate add - < subjects.txt`,
+		Args:              certificateKind.some,
+		ValidArgsFunction: noFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return makeChange(cmd.Context(), a, args, addingCertificates)
+		},
+	})
+}
+
+func (a *app) allowedClientCertificateRemove() *cobra.Command {
+	return a.withJSON(&cobra.Command{
+		Use:   "remove SUBJECT...",
+		Short: "No longer allow client certificates",
+		Long: `No longer allow client certificates, in any spelling of their entries. The next CONNECT request follows the change; open
+tunnels stay. Either all are removed or, if one of them is invalid, none is. One that is not in the list is no failure.
+
+` + certificateKind.help(),
+		Example: `omsgwctl allowed-client-certificate remove 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e
+omsgwctl allowed-client-certificate remove - < subjects.txt`,
+		Args: certificateKind.some,
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
+				page, err := call(ctx, certificateService(c).ListAllowedClientCertificates,
+					&adminv1.ListAllowedClientCertificatesRequest{})
+				var subjects []string
+				for _, allowed := range page.GetCertificates() {
+					subjects = append(subjects, printable(allowed.Subject))
+				}
+				return subjects, err
+			})
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return makeChange(cmd.Context(), a, args, removingCertificates)
+		},
+	})
+}
+
+type certificatesChanged = changed[*adminv1.AllowedClientCertificateOutcome]
+
+var addingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
+	kind: certificateKind,
+	most: maxChangeEntries,
+	word: "added",
+	do:   addCertificates,
+	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedClientCertificateOutcome) error {
+		_, err := removeCertificates(ctx, c, subjectsOf(made), changeOptions{})
+		return err
+	},
+	did: func(o *adminv1.AllowedClientCertificateOutcome) bool {
+		return o.Outcome == adminv1.AllowedClientCertificateOutcome_ADDED
+	},
+	row: certificateRow,
+	answer: func(c certificatesChanged) ([]byte, error) {
+		return compactJSON(&adminv1.AddAllowedClientCertificatesResponse{Outcomes: c.outcomes, Etag: c.etag})
+	},
+}
+
+var removingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
+	kind: certificateKind,
+	most: maxChangeEntries,
+	word: "removed",
+	do:   removeCertificates,
+	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedClientCertificateOutcome) error {
+		_, err := addCertificates(ctx, c, subjectsOf(made), changeOptions{})
+		return err
+	},
+	did: func(o *adminv1.AllowedClientCertificateOutcome) bool {
+		return o.Outcome == adminv1.AllowedClientCertificateOutcome_REMOVED
+	},
+	row: certificateRow,
+	answer: func(c certificatesChanged) ([]byte, error) {
+		return compactJSON(&adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: c.outcomes, Etag: c.etag})
+	},
+}
+
+func addCertificates(
+	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
+) (certificatesChanged, error) {
+	request := &adminv1.AddAllowedClientCertificatesRequest{Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic}
+	for _, subject := range subjects {
+		request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
+	}
+	r, err := call(ctx, certificateService(c).AddAllowedClientCertificates, request)
+	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
+}
+
+func removeCertificates(
+	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
+) (certificatesChanged, error) {
+	r, err := call(ctx, certificateService(c).RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
+		Subjects: subjects, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	})
+	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
+}
+
+func certificateRow(o *adminv1.AllowedClientCertificateOutcome) []string {
+	return []string{o.Subject, inWords(o.Outcome)}
+}
+
+func subjectsOf(outcomes []*adminv1.AllowedClientCertificateOutcome) []string {
+	var subjects []string
+	for _, o := range outcomes {
+		subjects = append(subjects, o.Subject)
+	}
+	return subjects
+}
+
+func certificateService(c *adminclient.Client) adminv1.AllowedClientCertificateServiceClient {
+	return adminv1.NewAllowedClientCertificateServiceClient(c.Conn)
+}

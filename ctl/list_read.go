@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// entryKind is what the entries of one of the gateway's lists have in common.
+type entryKind struct {
+	name       string // of one entry, for people
+	argument   string // its place in a command line
+	most       int    // entries in one command
+	maxLine    int    // bytes; no spelling has as many
+	comments   string // what is skipped of a list, for the help
+	cutComment func(line []byte) (before []byte, found bool)
+	unsendable func(entry string) *reason.Error // why the gateway would not even read it, or nil
+	field      func(*entryProblem) *string      // where a problem has the entry
+}
+
+const maxHostLine = 1000
+
+var hostKind = entryKind{
+	name:       "host",
+	argument:   "HOST",
+	most:       100_000,
+	maxLine:    maxHostLine,
+	comments:   "blank lines and what follows a # are skipped",
+	cutComment: beforeComment,
+	unsendable: unsendableHost,
+	field:      func(p *entryProblem) *string { return &p.Host },
+}
+
+var certificateKind = entryKind{
+	name:       "client certificate",
+	argument:   "SUBJECT",
+	most:       10_000,
+	maxLine:    clientcert.MaxEntry,
+	comments:   "blank lines and lines that begin with # are skipped",
+	cutComment: commentLine,
+	unsendable: unsendableCertificate,
+	field:      func(p *entryProblem) *string { return &p.Subject },
+}
+
+// entry is one entry of a list as it was given.
+type entry struct {
+	text     string
+	line     int // of standard input, counted from 1; 0 for an argument
+	argument int // counted from 1; 0 for a line
+}
+
+// entryProblem says why an entry is invalid, in the form that --json prints.
+type entryProblem struct {
+	Line     int               `json:"line,omitempty"`
+	Argument int               `json:"argument,omitempty"`
+	Host     string            `json:"host,omitempty"`
+	Subject  string            `json:"subject,omitempty"`
+	Reason   string            `json:"reason"`
+	Message  string            `json:"message"`
+	Metadata map[string]string `json:"metadata"`
+}
+
+func (k entryKind) problem(e entry, p *adminv1.Problem) entryProblem {
+	metadata := p.GetMetadata()
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	problem := entryProblem{
+		Line: e.line, Argument: e.argument, Reason: p.GetReason(), Message: p.GetMessage(), Metadata: metadata,
+	}
+	*k.field(&problem) = e.text
+	return problem
+}
+
+// some checks that a command gets at least one entry.
+func (k entryKind) some(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("%s is missing; give at least one, or - to read them from standard input", k.argument)
+	}
+	return nil
+}
+
+// help explains how entries are given.
+func (k entryKind) help() string {
+	return fmt.Sprintf(`With "-" the %ss are read from standard input, one on each line;
+%s.
+
+A list of more than 1,000 %ss is checked as a whole and then goes to the gateway in several changes. If one of
+these fails, for example because somebody else changes the configuration at the same time, the ones before it are undone.`,
+		k.name, k.comments, k.name)
+}
+
+// readEntries reads entries from the arguments and, where one is "-", from standard input. Those that cannot be sent are
+// answered as problems.
+func (a *app) readEntries(k entryKind, args []string) ([]entry, []entryProblem, error) {
+	var entries []entry
+	var problems []entryProblem
+	take := func(given entry) {
+		if e := k.unsendable(given.text); e != nil {
+			if len(given.text) > 60 {
+				given.text = given.text[:60] + "..."
+			}
+			given.text = printable(given.text)
+			problems = append(problems, k.problem(given, &adminv1.Problem{
+				Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts,
+			}))
+			return
+		}
+		entries = append(entries, given)
+	}
+	fromStdin := false
+	for i, arg := range args {
+		if arg != "-" {
+			take(entry{text: arg, argument: i + 1})
+			continue
+		}
+		if fromStdin {
+			return nil, nil, usagef(`"-" is given twice, and standard input can be read only once`)
+		}
+		fromStdin = true
+		if err := k.readLines(a.in, take); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch count := len(entries) + len(problems); {
+	case count == 0:
+		return nil, nil, reason.Wrap(fmt.Errorf("standard input has no %s", k.name), reason.NothingGiven)
+	case count > k.most:
+		limit := strconv.Itoa(k.most)
+		return nil, nil, reason.New(reason.TooManyItems, "count", "more than "+limit, "limit", limit)
+	}
+	return entries, problems, nil
+}
+
+func (k entryKind) readLines(from io.Reader, take func(entry)) error {
+	in := newLines(from, k.maxLine)
+	for count := 0; count <= k.most; {
+		line, tooLong, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading standard input: %w", err)
+		}
+		if in.number == 1 && (bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF"))) {
+			return fmt.Errorf("standard input is UTF-16; save the list as UTF-8")
+		}
+		text := string(line)
+		if before, found := k.cutComment(line); found || !tooLong {
+			text = string(bytes.TrimSpace(before))
+		} else {
+			text += "..." // so that it counts as too long
+		}
+		if text == "" {
+			continue
+		}
+		count++
+		take(entry{text: text, line: in.number})
+	}
+	return nil
+}
+
+// beforeComment cuts line at a # that begins it or follows a blank.
+func beforeComment(line []byte) (before []byte, found bool) {
+	for i, b := range line {
+		if b == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t') {
+			return line[:i], true
+		}
+	}
+	return line, false
+}
+
+// commentLine drops a line that begins with #. Elsewhere it may be part of a subject.
+func commentLine(line []byte) (before []byte, found bool) {
+	if bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("#")) {
+		return nil, true
+	}
+	return line, false
+}
+
+func unsendableHost(host string) *reason.Error {
+	switch {
+	case !utf8.ValidString(host):
+		return reason.New(reason.HostInvalid, "host", printable(host))
+	case len(host) > maxHostLine:
+		return reason.New(reason.HostTooLong, "host", printable(host[:60])+"...")
+	}
+	return nil
+}
+
+func unsendableCertificate(subject string) *reason.Error {
+	if utf8.ValidString(subject) && len(subject) <= clientcert.MaxEntry {
+		return nil
+	}
+	_, err := clientcert.ParseEntry(subject) // which refuses both
+	return reason.From(err)
+}
