@@ -38,8 +38,10 @@ type Limits struct {
 	MaxConnections          int           // open client connections
 	MaxRequestHeads         int           // connections whose request has not been read yet
 	MaxConnectionsPerClient int           // open connections of one client address; 0 is no limit
+	MaxHandshakes           int           // tunnels whose TLS handshake is watched
 	HeadTimeout             time.Duration // for the whole request head
 	DialTimeout             time.Duration // for the whole dial, look-up included
+	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
 }

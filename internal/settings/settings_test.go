@@ -155,7 +155,9 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestOverridesThatConflict(t *testing.T) {
-	_, err := settings.Open(settings.Options{Dir: t.TempDir(), Overrides: with("MinimumTlsVersion", "1.2", "MaximumTlsVersion", "1.1").Overrides})
+	both := with("MinimumTlsVersion", "1.2", "MaximumTlsVersion", "1.1")
+	both.Dir = t.TempDir()
+	_, err := settings.Open(both)
 	wantError(t, err, reason.SettingConflict, "")
 
 	dir := t.TempDir()
@@ -188,8 +190,9 @@ func TestPolicyInput(t *testing.T) {
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.IfShown)},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.Required)},
 		},
-		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5,
-			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
+		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, MaxHandshakes: 4096,
+			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, HandshakeTimeout: 30 * time.Second,
+			IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
 		AllowLoopback: true, ListenPort: 1,
 		MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true,
 		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent"},
@@ -229,7 +232,8 @@ func TestClientCertificatePolicy(t *testing.T) {
 			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
 		}
 	}
-	if in := settings.PolicyInput(config.DefaultSettings(), config.Default()); in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
+	in := settings.PolicyInput(config.DefaultSettings(), config.Default())
+	if in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
 		t.Errorf("by default TLS is %x to %x", in.MinVersion, in.MaxVersion)
 	}
 }

@@ -157,12 +157,10 @@ var errClientGone = errors.New("the client went away")
 // open answers the client, has the TLS handshake watched, and hands both connections to the engine.
 func (c *connection) open(target net.Conn, rest []byte) {
 	s := c.server
-	select {
-	case s.handshakes <- struct{}{}:
-		defer func() { <-s.handshakes }()
-	default:
+	defer s.handshakes.Add(-1)
+	if limit := c.choice.Limits.MaxHandshakes; s.handshakes.Add(1) > int64(limit) {
 		_ = target.Close()
-		c.refuseTarget(reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(cap(s.handshakes))))
+		c.refuseTarget(reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(limit)))
 		return
 	}
 	address := addrPort(target.RemoteAddr())

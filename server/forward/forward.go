@@ -51,7 +51,7 @@ type Server struct {
 	buffers     sync.Pool // of *[maxHead]byte
 	connections atomic.Int64
 	refusing    chan struct{} // a place for each over-limit connection that is being answered
-	handshakes  chan struct{} // a place for each tunnel whose handshake is watched
+	handshakes  atomic.Int64 // tunnels whose handshake is watched
 	budget      *handshake.Budget
 	running     sync.WaitGroup
 
@@ -72,7 +72,6 @@ func New(o Options) *Server {
 		Options:    o,
 		buffers:    sync.Pool{New: func() any { return new([maxHead]byte) }},
 		refusing:   make(chan struct{}, maxRefusing),
-		handshakes: make(chan struct{}, handshake.MaxTunnels),
 		budget:     handshake.NewBudget(handshake.MaxCollected),
 		waiting:    make(map[net.Conn]struct{}),
 	}

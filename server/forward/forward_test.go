@@ -49,12 +49,14 @@ type rig struct {
 func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
 	t.Helper()
 	in := policy.Input{Limits: policy.Limits{
-		MaxConnections:  100,
-		MaxRequestHeads: 80,
-		HeadTimeout:     patience,
-		DialTimeout:     patience,
-		IdleTimeout:     patience,
-		DrainTimeout:    patience,
+		MaxConnections:   100,
+		MaxRequestHeads:  80,
+		MaxHandshakes:    50,
+		HeadTimeout:      patience,
+		DialTimeout:      patience,
+		HandshakeTimeout: patience,
+		IdleTimeout:      patience,
+		DrainTimeout:     patience,
 	}}
 	for _, host := range []string{"a.example.com", "b.example.com:8443"} {
 		pattern, err := hostname.ParsePattern(host)

@@ -85,7 +85,7 @@ func (w *watch) Close(cause error) {
 // and not written yet. early is what the client has sent already. Both connections stay open, with deadlines that have passed.
 func (w *watch) run(early []byte) (rest [2][]byte, err error) {
 	w.active.Store(time.Now().UnixNano())
-	limit := time.Now().Add(handshake.TimeLimit)
+	limit := time.Now().Add(w.c.choice.Limits.HandshakeTimeout)
 	for _, conn := range w.conns {
 		_ = conn.SetDeadline(limit)
 	}
