@@ -21,8 +21,8 @@ certificate's thumbprint. Case and the number of blanks do not matter. The subje
 
 Names can be chosen freely by whoever makes a certificate, and thumbprints cannot: names keep out strays, not attackers.`,
 		Example: `omsgwctl allowed-client-certificate list
-omsgwctl allowed-client-certificate add 'CN=8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e, OU=Microsoft Monitoring Agent, O=Microsoft'
-omsgwctl allowed-client-certificate remove 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e`,
+omsgwctl allowed-client-certificate add 'CN=agent-17, OU=Linux Monitoring Agent, O=Microsoft'
+omsgwctl allowed-client-certificate remove 'CN=agent-17, OU=Linux Monitoring Agent, O=Microsoft'`,
 		GroupID: groupSetUp,
 	}, a.allowedClientCertificateList(), a.allowedClientCertificateAdd(), a.allowedClientCertificateRemove())
 }
@@ -77,8 +77,8 @@ func (a *app) allowedClientCertificateAdd() *cobra.Command {
 invalid, none is. One that is in the list already, in whatever spelling, is no failure.
 
 ` + certificateKind.help(),
-		Example: `omsgwctl allowed-client-certificate add 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e
-omsgwctl allowed-client-certificate add 'CN=agent 7, O="Contoso, Ltd"'
+		Example: `omsgwctl allowed-client-certificate add agent-17
+omsgwctl allowed-client-certificate add 'CN=agent-18, O="Contoso, Ltd"'
 omsgwctl allowed-client-certificate add sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 omsgwctl allowed-client-certificate add - < subjects.txt`,
 		Args:              certificateKind.some,
@@ -97,7 +97,7 @@ func (a *app) allowedClientCertificateRemove() *cobra.Command {
 tunnels stay. Either all are removed or, if one of them is invalid, none is. One that is not in the list is no failure.
 
 ` + certificateKind.help(),
-		Example: `omsgwctl allowed-client-certificate remove 8f4cb4d7-0b7f-4d4f-a5ae-8c1f1d2c6d0e
+		Example: `omsgwctl allowed-client-certificate remove agent-17
 omsgwctl allowed-client-certificate remove - < subjects.txt`,
 		Args: certificateKind.some,
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {

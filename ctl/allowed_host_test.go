@@ -451,7 +451,8 @@ func TestAllowedHostSet(t *testing.T) {
 		},
 		"another policy": {
 			args: []string{"a.example.com", "--client-certificate-policy", "Automatic"},
-			want: result{2, "", "omsgwctl: there is no client certificate policy \"Automatic\"; there are Default, Off, IfShown, Required\n" +
+			want: result{2, "", "omsgwctl: there is no client certificate policy \"Automatic\"; " +
+				"there are Default, Off, IfShown, Required\n" +
 				"See 'omsgwctl allowed-host set --help'.\n"},
 			own: policies{"b.example.com": off},
 		},

@@ -234,7 +234,7 @@ func compareSubjects(a, b config.AllowedClientCertificate) int {
 // after.
 func difference[T any](before, after []T, compare func(a, b T) int, each func(old, now *T)) {
 	for len(before) > 0 || len(after) > 0 {
-		order := 0
+		var order int
 		switch {
 		case len(after) == 0:
 			order = -1

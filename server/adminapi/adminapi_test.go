@@ -186,7 +186,9 @@ func TestHostPolicies(t *testing.T) {
 	previous := required
 	for _, own := range []adminv1.AllowedHost_ClientCertificatePolicy{ifShown, adminv1.AllowedHost_OFF, 0, required, required} {
 		before := a.Store.Current()
-		req := &adminv1.SetAllowedHostRequest{Host: "A.example.com:443", ClientCertificatePolicy: own, Etag: before.Etag, ValidateOnly: true}
+		req := &adminv1.SetAllowedHostRequest{
+			Host: "A.example.com:443", ClientCertificatePolicy: own, Etag: before.Etag, ValidateOnly: true,
+		}
 		would, err := hosts.SetAllowedHost(ctx, req)
 		if err != nil || a.Store.Current() != before {
 			t.Fatalf("validate_only: %v", err)
@@ -205,7 +207,8 @@ func TestHostPolicies(t *testing.T) {
 			Etag:                            a.Store.Current().Etag,
 		}
 		for _, got := range []*adminv1.SetAllowedHostResponse{would, set} {
-			if diff := cmp.Diff(wantSet, got, protocmp.Transform(), protocmp.IgnoreFields(got.GetHost(), "added_at", "added_by")); diff != "" {
+			rest := protocmp.IgnoreFields(got.GetHost(), "added_at", "added_by")
+			if diff := cmp.Diff(wantSet, got, protocmp.Transform(), rest); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", own, diff)
 			}
 		}
