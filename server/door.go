@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"omsgateway/internal/config"
+	"omsgateway/internal/event"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
 )
@@ -16,14 +17,17 @@ import (
 // new listener before it closes the old one; where their addresses overlap, which the system does not allow, the old one closes
 // first and is opened again if the new one cannot be. Tunnels stay in any case.
 type door struct {
-	serve func(net.Listener)
+	serve  func(net.Listener)
+	events event.Sink
 
 	mu       sync.Mutex
 	listener net.Listener // nil before open and after close
 	served   sync.WaitGroup
 }
 
-func newDoor(serve func(net.Listener)) *door { return &door{serve: serve} }
+func newDoor(events event.Sink, serve func(net.Listener)) *door {
+	return &door{serve: serve, events: events}
+}
 
 // open begins to accept clients.
 func (d *door) open(ctx context.Context, s config.Settings) error {
@@ -75,9 +79,12 @@ func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (s
 			return
 		}
 		// The context of the change may have ended; the old listener is owed all the same.
-		if again, err := listen(context.WithoutCancel(ctx), from); err == nil {
-			d.use(again)
+		again, err := listen(context.WithoutCancel(ctx), from)
+		if err != nil {
+			d.events.Emit(event.Failure(event.GatewayServer, "to listen again where clients connected before", err))
+			return
 		}
+		d.use(again)
 	}
 	next, err := listen(ctx, to)
 	if err != nil {

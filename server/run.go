@@ -73,7 +73,7 @@ func run(ctx context.Context, o options) (err error) {
 		Tunnels:  tunnels,
 		Counters: counters,
 	})
-	door := newDoor(func(l net.Listener) {
+	door := newDoor(events, func(l net.Listener) {
 		if err := proxy.Serve(l); err != nil {
 			events.Emit(event.Failure(event.GatewayServer, "to accept connections", err))
 		}
