@@ -125,7 +125,8 @@ internal sealed class BatchClient : IDisposable
         End(StopLimit);
     }
 
-    public void Dispose() => End(ExitLimit);
+    /// <summary>Ends the program where its work is of no more use.</summary>
+    public void Dispose() => End(StopLimit);
 
     private void End(TimeSpan wait)
     {

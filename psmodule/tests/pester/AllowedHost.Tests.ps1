@@ -1,0 +1,170 @@
+BeforeAll {
+    . "$PSScriptRoot/Gateway.ps1"
+    $gateway = Start-Gateway
+    Import-Module $Manifest
+}
+
+AfterAll { Stop-Gateway $gateway -Remove }
+
+Describe 'Allowed hosts' {
+    BeforeEach { Clear-Gateway }
+
+    It 'are added <how>' -ForEach @(
+        @{ how = 'by position'; add = { Add-OMSGatewayAllowedHost a.example.com } }
+        @{ how = 'by -Host'; add = { Add-OMSGatewayAllowedHost -Host a.example.com } }
+        @{ how = 'by -host, in any case'; add = { add-omsgatewayallowedhost -host A.Example.Com } }
+        @{ how = 'from the pipeline'; add = { 'a.example.com' | Add-OMSGatewayAllowedHost } }
+        @{ how = 'by a property Host'; add = { [pscustomobject] @{ Host = 'a.example.com' } | Add-OMSGatewayAllowedHost } }
+        @{ how = 'from CSV'; add = { "Id,Host`n1,a.example.com" | ConvertFrom-Csv | Add-OMSGatewayAllowedHost } }
+        @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Force } }
+        @{ how = 'with -Confirm:$false'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Confirm:$false } }
+        @{ how = 'with both'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Confirm:$false -Force } }
+        @{ how = 'where everything is to be confirmed, with -Force'; add = { $ConfirmPreference = 'Low'; Add-OMSGatewayAllowedHost a.example.com -Force } }
+        @{ how = 'by splatting'; add = { $p = @{ Host = 'a.example.com'; Force = $true }; Add-OMSGatewayAllowedHost @p } }
+        @{ how = 'as a URI, whose host counts'; add = { [uri] 'https://a.example.com/path' | Add-OMSGatewayAllowedHost } }
+    ) {
+        & $add | Should -BeNullOrEmpty
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com'
+    }
+
+    It 'are added as arrays' {
+        Add-OMSGatewayAllowedHost -Host a.example.com, b.example.com
+        , @('c.example.com', 'd.example.com') | Add-OMSGatewayAllowedHost
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'b.example.com', 'c.example.com', 'd.example.com'
+    }
+
+    It 'count for the next CONNECT' {
+        Invoke-Connect $gateway 'unreachable.invalid:443' | Should -Match ' 403 '
+        Add-OMSGatewayAllowedHost unreachable.invalid
+        Invoke-Connect $gateway 'unreachable.invalid:443' | Should -Match ' 502 '
+        Remove-OMSGatewayAllowedHost unreachable.invalid
+        Invoke-Connect $gateway 'unreachable.invalid:443' | Should -Match ' 403 '
+    }
+
+    It 'may be added twice and removed twice' {
+        $ErrorActionPreference = 'Stop'
+        1..2 | ForEach-Object { Add-OMSGatewayAllowedHost a.example.com }
+        (Add-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n" | Should -Match 'a\.example\.com was allowed already\.'
+        1..2 | ForEach-Object { Remove-OMSGatewayAllowedHost a.example.com }
+        (Remove-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n" | Should -Match 'a\.example\.com was not in the list\.'
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It 'are plain strings' {
+        Add-OMSGatewayAllowedHost a.example.com, b.example.com:8443
+        (Get-OMSGatewayAllowedHost) -contains 'a.example.com' | Should -BeTrue
+        (Get-OMSGatewayAllowedHost) -contains 'c.example.com' | Should -BeFalse
+        Get-OMSGatewayAllowedHost | ForEach-Object { $_.GetType() } | Should -Be ([string], [string])
+    }
+
+    It 'have details' {
+        Add-OMSGatewayAllowedHost a.example.com
+        $entry = Get-OMSGatewayAllowedHost -Detailed
+        $entry.Host | Should -Be 'a.example.com'
+        $entry.AddedBy | Should -Not -BeNullOrEmpty
+        [math]::Abs(((Get-Date) - $entry.AddedAt).TotalMinutes) | Should -BeLessThan 5
+        ($entry | Format-Table | Out-String -Width 100) -split '\r?\n' | Where-Object { $_ -match 'Host\s+AddedAt\s+AddedBy' } | Should -HaveCount 1
+        $entry | Remove-OMSGatewayAllowedHost
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It 'are refused one by one, and the others are added' {
+        Add-OMSGatewayAllowedHost a.example.com, 'https://b.example.com/path', c.example.com -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed | Should -HaveCount 1
+        $failed[0].FullyQualifiedErrorId | Should -Be 'HostIsUrl,OMSGateway.AddOMSGatewayAllowedHostCommand'
+        $failed[0].CategoryInfo.Category | Should -Be 'InvalidArgument'
+        $failed[0].TargetObject | Should -BeExactly 'https://b.example.com/path'
+        $failed[0].Exception.Message | Should -Match 'b\.example\.com$'
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'c.example.com'
+    }
+
+    It 'refuse what is pasted wrong: <given> is <id>' -ForEach @(
+        @{ given = 'https://a.example.com/'; id = 'HostIsUrl'; meant = 'a.example.com' }
+        @{ given = 'a.example.com/path'; id = 'HostHasPath'; meant = 'a.example.com' }
+        @{ given = '.example.com'; id = 'HostLeadingDot'; meant = '*.example.com' }
+        @{ given = 'a.example.com b.example.com'; id = 'HostHasBlank'; meant = 'a.example.com' }
+        @{ given = '{URL}'; id = 'HostIsPlaceholder'; meant = '{URL}' }
+        @{ given = '*'; id = 'HostWildcardAll'; meant = '*.example.com' }
+        @{ given = [string] [char] 0x201C + 'a.example.com' + [char] 0x201D; id = 'HostHasPunctuation'; meant = 'a.example.com' }
+        @{ given = ''; id = 'HostEmpty'; meant = 'empty' }
+        @{ given = 'a' + [char] 0xD800 + '.example.com'; id = 'HostCharacter'; meant = 'letters' }
+        @{ given = "a`0.example.com"; id = 'HostHasBlank'; meant = 'a' }
+        @{ given = 'x' * 20000; id = 'ValueTooLong'; meant = '20000 characters' }
+    ) {
+        $failed = { Add-OMSGatewayAllowedHost -Host $given -ErrorAction Stop } | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.AddOMSGatewayAllowedHostCommand"
+        $failed.Exception.Message | Should -Match ([regex]::Escape($meant))
+    }
+
+    It 'take names outside of ASCII' {
+        Add-OMSGatewayAllowedHost ('b' + [char] 0xFC + 'cher.example.com')
+        Get-OMSGatewayAllowedHost | Should -Be 'xn--bcher-kva.example.com'
+    }
+
+    It 'skip empty lines of a file' {
+        Set-Content -Path TestDrive:/hosts.txt -Value 'a.example.com', '', '   ', 'b.example.com'
+        Get-Content -Path TestDrive:/hosts.txt | Add-OMSGatewayAllowedHost -ErrorAction Stop
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'b.example.com'
+    }
+
+    It 'do not take $null' {
+        { Add-OMSGatewayAllowedHost -Host $null } | Should -Throw
+    }
+
+    It 'warn of a wildcard that others can use, and of one that still covers a host' {
+        Add-OMSGatewayAllowedHost '*.blob.core.windows.net', x.blob.core.windows.net -WarningVariable warnings -WarningAction SilentlyContinue
+        $warnings -join "`n" | Should -Match 'share'
+        Remove-OMSGatewayAllowedHost x.blob.core.windows.net -WarningVariable warnings -WarningAction SilentlyContinue
+        $warnings -join "`n" | Should -Match 'still allowed by \*\.blob\.core\.windows\.net'
+    }
+
+    It 'are completed for Remove, and only for Remove' {
+        Add-OMSGatewayAllowedHost a.example.com, b.example.com, '*.example.org'
+        $line = 'Remove-OMSGatewayAllowedHost -Host B'
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'b.example.com'
+        $line = "Remove-OMSGatewayAllowedHost '*"
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.ListItemText | Should -Be '*.example.org'
+    }
+
+    It 'are many' {
+        1..2500 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 2500
+        Get-OMSGatewayAllowedHost | Remove-OMSGatewayAllowedHost
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 0
+    }
+}
+
+Describe '-WhatIf and -Confirm' {
+    BeforeEach { Clear-Gateway }
+
+    It '-WhatIf starts nothing and changes nothing, <how>' -ForEach @(
+        @{ how = 'given'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf } }
+        @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf -Force } }
+        @{ how = 'by preference'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com } }
+        @{ how = 'by preference, with -Force'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com -Force } }
+    ) {
+        $log = Use-FakeControl -Mode relay
+        try { & $add; Get-Content -LiteralPath $log | Should -BeNullOrEmpty }
+        finally { Restore-Control $log }
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It '-Confirm asks for each host' {
+        $said = Invoke-Shell -Type "Y`nN`nY`n" @"
+Import-Module '$Manifest'
+'a.example.com', 'b.example.com', 'c.example.com' | Add-OMSGatewayAllowedHost -Confirm
+"@
+        $said -join "`n" | Should -Match 'Add allowed host'
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'c.example.com'
+    }
+
+    It 'nothing asks in an unattended script' {
+        $said = Invoke-Shell @"
+Import-Module '$Manifest'
+Add-OMSGatewayAllowedHost a.example.com
+Remove-OMSGatewayAllowedHost a.example.com
+Set-OMSGatewayConfig -Name LogLevel -Value Info
+"@
+        $said | Should -BeNullOrEmpty
+    }
+}

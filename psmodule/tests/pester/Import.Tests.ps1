@@ -1,0 +1,111 @@
+BeforeAll {
+    . "$PSScriptRoot/Gateway.ps1"
+    $gateway = Start-Gateway
+    $cmdlets = Import-PowerShellDataFile -LiteralPath $Manifest | ForEach-Object CmdletsToExport
+}
+
+AfterAll { Stop-Gateway $gateway -Remove }
+
+Describe 'The module' {
+    It 'works when imported by <how>' -ForEach @(
+        @{ how = 'the .psd1'; script = "Import-Module '{0}/OMSGateway.psd1'" }
+        @{ how = 'the .psm1'; script = "Import-Module '{0}/OMSGateway.psm1'" }
+        @{ how = 'the .psd1 and then the .psm1'; script = "Import-Module '{0}/OMSGateway.psd1'; Import-Module '{0}/OMSGateway.psm1'" }
+        @{ how = 'the .psm1 and then the .psd1'; script = "Import-Module '{0}/OMSGateway.psm1'; Import-Module '{0}/OMSGateway.psd1'" }
+        @{ how = 'the .psd1, again and again'; script = "1..3 | ForEach-Object {{ Import-Module '{0}/OMSGateway.psd1' -Force }}" }
+        @{ how = 'its name'; script = "`$env:PSModulePath = '{1}' + [IO.Path]::PathSeparator + `$env:PSModulePath; Import-Module OMSGateway" }
+        @{ how = 'nothing at all'; script = "`$env:PSModulePath = '{1}' + [IO.Path]::PathSeparator + `$env:PSModulePath" }
+    ) {
+        $import = $script -f $ModuleFolder, (Split-Path -Parent $ModuleFolder)
+        $said = Invoke-Shell @"
+Set-StrictMode -Version Latest
+`$ErrorActionPreference = 'Stop'
+$import
+"level " + (Get-OMSGatewayConfig -Name LogLevel).Value
+"modules " + @(Get-Module OMSGateway).Count
+"commands " + @(Get-Command -Module OMSGateway).Count
+"format " + @(Get-FormatData -TypeName OMSGateway.Setting).Count
+"errors " + `$Error.Count
+"@
+        $said | Should -Be 'level Info', 'modules 1', 'commands 10', 'format 1', 'errors 0'
+    }
+
+    It 'has a manifest that PowerShell finds right' {
+        $module = Test-ModuleManifest -Path $Manifest -ErrorAction Stop -WarningAction Stop
+        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be ($cmdlets | Sort-Object)
+        $module.ExportedCommands.Count | Should -Be 10
+    }
+
+    It 'needs no verb that is not approved' {
+        Invoke-Shell "Import-Module '$Manifest' -WarningAction Stop" | Should -BeNullOrEmpty
+    }
+
+    It 'leaves nothing behind when it is removed' {
+        $said = Invoke-Shell @"
+Import-Module '$Manifest'
+Remove-Module OMSGateway
+@(Get-Command -Name *-OMSGateway* -ErrorAction Ignore).Count
+"@
+        $said | Should -Be 0
+    }
+
+    It 'has omsgwctl for every platform' {
+        $files = Get-ChildItem -LiteralPath (Join-Path $ModuleFolder 'bin') -Recurse -File | ForEach-Object { "$($_.Directory.Name)/$($_.Name)" }
+        $files | Sort-Object | Should -Be 'linux-amd64/omsgwctl', 'linux-arm64/omsgwctl', 'windows-amd64/omsgwctl.exe', 'windows-arm64/omsgwctl.exe'
+    }
+
+    It 'uses its own omsgwctl where no other is named' {
+        $said = Invoke-Shell @"
+`$env:OMSGATEWAY_CTL = `$null
+Import-Module '$Manifest'
+(Get-OMSGatewayConfig LogLevel).Value
+"@
+        $said | Should -Be 'Info'
+    }
+}
+
+Describe 'Get-Help' {
+    BeforeAll { Import-Module $Manifest }
+
+    It 'tells about <_>' -ForEach @(
+        'Get-OMSGatewayConfig', 'Set-OMSGatewayConfig', 'Get-OMSGatewayRelayProxy', 'Set-OMSGatewayRelayProxy'
+        'Get-OMSGatewayAllowedHost', 'Add-OMSGatewayAllowedHost', 'Remove-OMSGatewayAllowedHost'
+        'Get-OMSGatewayAllowedClientCertificate', 'Add-OMSGatewayAllowedClientCertificate', 'Remove-OMSGatewayAllowedClientCertificate'
+    ) {
+        $help = Get-Help -Name $_ -Full
+        $help.Synopsis | Should -Match '^[A-Z].*\.$'
+        @($help.Examples.Example).Count | Should -BeGreaterThan 0
+        $common = [Management.Automation.PSCmdlet]::CommonParameters
+        foreach ($parameter in (Get-Command -Name $_).Parameters.Values | Where-Object { $_.Name -notin $common }) {
+            $text = Get-Help -Name $_ -Parameter $parameter.Name
+            $text.description.Text | Should -Not -BeNullOrEmpty -Because "-$($parameter.Name) is there"
+        }
+    }
+
+    It 'has examples that PowerShell can parse' {
+        foreach ($cmdlet in $cmdlets) {
+            foreach ($example in (Get-Help -Name $cmdlet -Full).Examples.Example) {
+                $errors = $null
+                $null = [Management.Automation.Language.Parser]::ParseInput($example.code, [ref] $null, [ref] $errors)
+                $errors | Should -BeNullOrEmpty -Because "$cmdlet, $($example.title)"
+            }
+        }
+    }
+
+    It 'has about_OMSGateway' {
+        Get-Help -Name about_OMSGateway | Out-String | Should -Match 'OMSGATEWAY_CTL'
+    }
+}
+
+Describe 'Get-Command -Syntax' {
+    BeforeAll { Import-Module $Manifest }
+
+    It 'shows -Host as Host' {
+        (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() |
+            Should -Be 'Add-OMSGatewayAllowedHost [-Host] <string[]> [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]'
+    }
+
+    It 'shows that a key is no must' {
+        (Get-Command -Name Get-OMSGatewayConfig -Syntax).Trim() | Should -Be 'Get-OMSGatewayConfig [[-Key] <string>] [<CommonParameters>]'
+    }
+}

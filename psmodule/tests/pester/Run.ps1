@@ -1,0 +1,11 @@
+# Runs all Pester tests and ends with an exit code. Needs Pester 5; skipped with one line where it is not there.
+
+if (-not (Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version.Major -ge 5 })) {
+    Write-Output "psmodule: Pester tests skipped: PowerShell $($PSVersionTable.PSVersion) has no Pester 5 (Install-Module Pester)"
+    exit 0
+}
+Import-Module -Name Pester -MinimumVersion 5.0
+$configuration = New-PesterConfiguration
+$configuration.Run.Path = $PSScriptRoot
+$configuration.Run.Exit = $true
+Invoke-Pester -Configuration $configuration

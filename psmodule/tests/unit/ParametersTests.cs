@@ -1,0 +1,82 @@
+using System.Text.RegularExpressions;
+using OMSGateway.Help;
+
+namespace OMSGateway.Tests;
+
+/// <summary>The cmdlets as scripts know them: a change of these tables breaks scripts.</summary>
+public sealed class ParametersTests
+{
+    private const string Value = "mandatory position 0, by value and property name";
+
+    private static readonly string[] Known =
+    [
+        "Add-OMSGatewayAllowedClientCertificate (Medium) -> nothing",
+        $"  -Subject <String[]> {Value}",
+        "  -Force <SwitchParameter>",
+        "Add-OMSGatewayAllowedHost (Medium) -> nothing",
+        $"  -Host <String[]> {Value}",
+        "  -Force <SwitchParameter>",
+        "Get-OMSGatewayAllowedClientCertificate -> String AllowedClientCertificate",
+        "  -Detailed <SwitchParameter>",
+        "Get-OMSGatewayAllowedHost -> String AllowedHost",
+        "  -Detailed <SwitchParameter>",
+        "Get-OMSGatewayConfig -> Setting",
+        "  -Key|Name <String> position 0, wildcards",
+        "Get-OMSGatewayRelayProxy -> String",
+        "Remove-OMSGatewayAllowedClientCertificate (Medium) -> nothing",
+        $"  -Subject <String[]> {Value}",
+        "  -Force <SwitchParameter>",
+        "Remove-OMSGatewayAllowedHost (Medium) -> nothing",
+        $"  -Host <String[]> {Value}",
+        "  -Force <SwitchParameter>",
+        "Set-OMSGatewayConfig (Medium) -> nothing",
+        "  -Key|Name <String> mandatory position 0, by property name",
+        "  -Value <String> position 1, by property name",
+        "  -Force <SwitchParameter>",
+        "Set-OMSGatewayRelayProxy (Medium) -> nothing",
+        "  -Address <String> mandatory position 0",
+        "  -Username <String> position 1 in User",
+        "  -Password <Object> position 2 in User",
+        "  -Credential <PSCredential> mandatory in Credential",
+        "  -Force <SwitchParameter>",
+    ];
+
+    private static readonly IReadOnlyList<CmdletFacts> Cmdlets = CmdletFacts.In(typeof(GatewayCmdlet).Assembly);
+
+    [Fact]
+    public void Cmdlets_and_parameters_are_the_known_ones() =>
+        Assert.Equal(Known, Cmdlets.SelectMany(c => c.Parameters.Where(p => !p.IsCommon).Select(Line).Prepend(Line(c))));
+
+    [Theory]
+    [InlineData("OMSGateway.psd1")]
+    [InlineData("OMSGateway.psm1")]
+    public void The_module_exports_every_cmdlet_by_name(string file)
+    {
+        var text = File.ReadAllText(Path.Combine(Programs.Root, "psmodule", "OMSGateway", file));
+        var exported = Regex.Matches(text, @"^\s*'(\w+-OMSGateway\w+)'\r?$", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
+
+        Assert.Equal(Cmdlets.Select(c => c.Name), exported.Order(StringComparer.Ordinal));
+    }
+
+    private static string Line(CmdletFacts cmdlet)
+    {
+        var impact = cmdlet.SupportsShouldProcess ? $" ({cmdlet.ConfirmImpact})" : "";
+        var outputs = cmdlet.Outputs.Count == 0 ? "nothing" : string.Join(" ", cmdlet.Outputs.Select(t => t.Name));
+        return $"{cmdlet.Name}{impact} -> {outputs}";
+    }
+
+    private static string Line(ParameterFacts parameter)
+    {
+        var line = $"  -{string.Join("|", parameter.Aliases.Prepend(parameter.Name))} <{parameter.Type.Name}>"
+            + (parameter.Mandatory ? " mandatory" : "")
+            + (parameter.Position is { } position ? $" position {position}" : "")
+            + (parameter.Set is { } set ? $" in {set}" : "");
+        return line + (parameter.FromPipeline, parameter.FromProperty) switch
+        {
+            (true, true) => ", by value and property name",
+            (false, true) => ", by property name",
+            (true, false) => ", by value",
+            _ => "",
+        } + (parameter.Wildcards ? ", wildcards" : "");
+    }
+}
