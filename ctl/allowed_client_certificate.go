@@ -62,7 +62,7 @@ func listAllowedClientCertificates(
 	ctx context.Context, c *adminclient.Client,
 ) (*adminv1.ListAllowedClientCertificatesResponse, error) {
 	return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
-		return call(ctx, certificateService(c).ListAllowedClientCertificates,
+		return call(ctx, c.Certificates.ListAllowedClientCertificates,
 			&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
 	}, func(all, more *adminv1.ListAllowedClientCertificatesResponse) {
 		all.Certificates, all.NextPageToken = append(all.Certificates, more.Certificates...), more.NextPageToken
@@ -102,7 +102,7 @@ omsgwctl allowed-client-certificate remove - < subjects.txt`,
 		Args: certificateKind.some,
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
-				page, err := call(ctx, certificateService(c).ListAllowedClientCertificates,
+				page, err := call(ctx, c.Certificates.ListAllowedClientCertificates,
 					&adminv1.ListAllowedClientCertificatesRequest{})
 				var subjects []string
 				for _, allowed := range page.GetCertificates() {
@@ -162,14 +162,14 @@ func addCertificates(
 	for _, subject := range subjects {
 		request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
 	}
-	r, err := call(ctx, certificateService(c).AddAllowedClientCertificates, request)
+	r, err := call(ctx, c.Certificates.AddAllowedClientCertificates, request)
 	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
 }
 
 func removeCertificates(
 	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
 ) (certificatesChanged, error) {
-	r, err := call(ctx, certificateService(c).RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
+	r, err := call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
 		Subjects: subjects, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
 	})
 	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
@@ -185,8 +185,4 @@ func subjectsOf(outcomes []*adminv1.AllowedClientCertificateOutcome) []string {
 		subjects = append(subjects, o.Subject)
 	}
 	return subjects
-}
-
-func certificateService(c *adminclient.Client) adminv1.AllowedClientCertificateServiceClient {
-	return adminv1.NewAllowedClientCertificateServiceClient(c.Conn)
 }

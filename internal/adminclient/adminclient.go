@@ -28,11 +28,12 @@ const defaultWait = 10 * time.Second
 //
 // A call has the time limit of its context only. Its error is a gRPC status, or an *apierr.Error if no gateway was reached.
 type Client struct {
-	Hosts    adminv1.AllowedHostServiceClient
-	Settings adminv1.SettingServiceClient
-	Events   adminv1.EventServiceClient
-	Tunnels  adminv1.TunnelServiceClient
-	Status   adminv1.StatusServiceClient
+	Hosts        adminv1.AllowedHostServiceClient
+	Certificates adminv1.AllowedClientCertificateServiceClient
+	Settings     adminv1.SettingServiceClient
+	Events       adminv1.EventServiceClient
+	Tunnels      adminv1.TunnelServiceClient
+	Status       adminv1.StatusServiceClient
 
 	Conn grpc.ClientConnInterface // what they all use, for calls by name
 
@@ -62,13 +63,14 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		Hosts:      adminv1.NewAllowedHostServiceClient(c),
-		Settings:   adminv1.NewSettingServiceClient(c),
-		Events:     adminv1.NewEventServiceClient(c),
-		Tunnels:    adminv1.NewTunnelServiceClient(c),
-		Status:     adminv1.NewStatusServiceClient(c),
-		Conn:       c,
-		connection: c,
+		Certificates: adminv1.NewAllowedClientCertificateServiceClient(c),
+		Hosts:        adminv1.NewAllowedHostServiceClient(c),
+		Settings:     adminv1.NewSettingServiceClient(c),
+		Events:       adminv1.NewEventServiceClient(c),
+		Tunnels:      adminv1.NewTunnelServiceClient(c),
+		Status:       adminv1.NewStatusServiceClient(c),
+		Conn:         c,
+		connection:   c,
 	}, nil
 }
 

@@ -50,7 +50,7 @@ func ParseEntry(text string) (Entry, error) {
 		return Entry{}, reason.New(reason.CertificateEmpty, "entry", text)
 	}
 	if len(text) > MaxEntry {
-		return Entry{}, reason.New(reason.CertificateTooLong, "entry", printable(text[:64]),
+		return Entry{}, reason.New(reason.CertificateTooLong, "entry", printable(text),
 			"length", strconv.Itoa(len(text)), "limit", strconv.Itoa(MaxEntry))
 	}
 	for i, r := range text {
@@ -265,8 +265,12 @@ func (p *nameParser) fault(problem string) error {
 	return reason.New(reason.CertificateSyntax, "entry", printable(p.text), "problem", problem)
 }
 
-// printable is text with everything escaped that cannot be printed.
+// printable is text with everything escaped that cannot be printed, cut for an error.
 func printable(text string) string {
+	const limit = 256
+	if len(text) > limit {
+		return printable(text[:limit-len("...")]) + "..."
+	}
 	return string(appendEscaped(nil, strings.ToValidUTF8(text, "\uFFFD")))
 }
 

@@ -185,7 +185,8 @@ func TestHeadersAreCut(t *testing.T) {
 
 func TestTunnelSummary(t *testing.T) {
 	full := event.Summary{Client: client, Host: "a.example.com", Port: 443, Decision: "allowed", Entry: "*.example.com",
-		TLS: "TLS 1.2", ServerName: "a.example.com", Subject: "CN=a b", Sent: 1234, Received: 99, Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
+		TLS: "TLS 1.2", ServerName: "a.example.com", Subject: "CN=a b", Sent: 1234, Received: 99,
+		Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
 	failed := event.Summary{Client: client, Host: `a b="c"`, Decision: "allowed", Reason: reason.TargetNotFound, End: "not connected"}
 	tests := []struct {
 		name    string
