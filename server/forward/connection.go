@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -22,28 +23,56 @@ import (
 
 // connection is one client connection, from its acceptance to its end.
 type connection struct {
-	server  *Server
-	conn    net.Conn
-	client  event.Client
-	slot    *tunnel.Slot
-	start   time.Time // when the request had been read
-	dialed  time.Duration
-	target  hostname.Target
-	policy  *policy.Policy // the one snapshot that serves the tunnel to its end
+	server *Server
+	conn   net.Conn // to the client
+	client event.Client
+	slot   *tunnel.Slot
+	start  time.Time // when the request had been read, or began to be
+	dialed time.Duration
+	target hostname.Target
+	via    string         // the entry that allows the target, or has its host at another port
+	entry  *tunnel.Tunnel // in the table, once it is open
+	seen   *tunnel.TLS    // nil until the session is verified
+
+	// What the tunnel needs until the engine takes it over; an open one does not keep the policy of its beginning.
+	outward net.Conn       // to the target, once it is connected
+	policy  *policy.Policy // the one snapshot that decides
 	choice  policy.Decision
-	entry   *tunnel.Tunnel     // in the table, once it is open
-	seen    *tunnel.TLS        // nil until the session is verified
 	session *resumption.Tunnel // what is known of the session if it is resumed
 }
 
 // serve goes from the request to the tunnel, which then lives on without this goroutine.
 func (c *connection) serve() {
-	defer c.server.running.Done()
-	defer c.server.forget(c.conn)
-	buf := c.server.buffers.Get().(*[maxHead]byte)
-	defer c.server.buffers.Put(buf)
+	s := c.server
+	defer s.running.Done()
+	defer s.forget(c.conn)
+	defer c.caught()
+	buf := s.buffers.Get().(*[maxHead]byte)
+	c.proceed(buf[:])
+	s.buffers.Put(buf) // not after a fault: something may still read into it
+}
 
-	request, rest, err := c.readRequest(buf[:])
+// caught, deferred, makes a fault of the program the end of this connection alone.
+func (c *connection) caught() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if c.entry != nil {
+		c.entry.Remove(0, 0)
+	}
+	for _, conn := range []net.Conn{c.conn, c.outward} {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}
+	c.slot.Release()
+	c.server.Counters.Failed()
+	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
+}
+
+func (c *connection) proceed(buf []byte) {
+	request, rest, err := c.readRequest(buf)
 	if err != nil {
 		c.refuseRequest(request, err)
 		return
@@ -56,23 +85,41 @@ func (c *connection) serve() {
 		c.refuseRequest(request, err)
 		return
 	}
-	target, rest, err := c.dial(buf[:], rest)
+	early, err := c.dial(buf, rest)
+	if err == nil {
+		err = c.open()
+	}
 	if err != nil {
 		c.refuseTarget(err)
 		return
 	}
-	c.open(target, rest)
+	c.carry(buf, early)
 }
 
 func (c *connection) readRequest(buf []byte) (head, []byte, error) {
-	limits := c.server.Policy().Limits()
-	request, rest, err := readHead(c.conn, buf, time.Now().Add(limits.HeadTimeout), c.slot.FirstByte)
+	c.start = time.Now()
+	if err := c.readUntil(c.start.Add(c.server.Policy().Limits().HeadTimeout)); err != nil {
+		return head{}, nil, err
+	}
+	request, rest, err := readHead(c.conn, buf, c.slot.FirstByte)
 	c.start = time.Now()
 	c.slot.HeadRead()
 	if err != nil && err != errNoByte && c.server.stopping.Err() != nil {
 		err = reason.New(reason.GatewayStopping)
 	}
 	return request, rest, err
+}
+
+// readUntil sets the read deadline of the client's connection. Shutdown wakes the reader by a deadline of its own, which may just
+// have been lifted by this one: then it fails with GATEWAY_STOPPING.
+func (c *connection) readUntil(deadline time.Time) error {
+	if err := c.conn.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	if c.server.stopping.Err() != nil {
+		return reason.New(reason.GatewayStopping)
+	}
+	return nil
 }
 
 // isProbe tells whether a load balancer asks how the gateway is. Nothing else is answered but CONNECT.
@@ -98,6 +145,9 @@ func (c *connection) decide(h head) error {
 	}
 	c.policy = c.server.Policy()
 	c.choice = c.policy.Decide(request)
+	if c.choice.Entry != nil {
+		c.via = c.choice.Entry.Pattern.String()
+	}
 	if !c.choice.Allowed {
 		return reason.New(c.choice.Reason, "host", c.target.Host.Name(), "port", portOf(c.target),
 			"target", hostname.Pattern{Host: c.target.Host, Port: c.target.Port}.String())
@@ -106,17 +156,14 @@ func (c *connection) decide(h head) error {
 }
 
 // dial opens the connection to the target and meanwhile watches the client: when it goes away, the dial is given up. What the
-// client sends is kept behind rest, as far as buf has room.
-func (c *connection) dial(buf, rest []byte) (net.Conn, []byte, error) {
+// client sends is kept in buf, with rest first, as far as there is room; early is how much that is.
+func (c *connection) dial(buf, rest []byte) (early int, err error) {
 	ctx, cancel := context.WithCancel(c.server.stopping)
 	defer cancel()
-	if err := c.conn.SetReadDeadline(time.Time{}); err != nil {
-		return nil, nil, err
+	if err := c.readUntil(time.Time{}); err != nil {
+		return 0, err
 	}
-	if c.server.stopping.Err() != nil { // the deadline that Shutdown set may just have been lifted
-		return nil, nil, reason.New(reason.GatewayStopping)
-	}
-	early := copy(buf, rest)
+	early = copy(buf, rest)
 	watched := make(chan error, 1)
 	go func() {
 		for early < len(buf) {
@@ -137,41 +184,40 @@ func (c *connection) dial(buf, rest []byte) (net.Conn, []byte, error) {
 
 	_ = c.conn.SetReadDeadline(time.Now())
 	gone := <-watched
+	if err == nil {
+		c.outward = target
+	}
 	switch {
 	case gone != nil && !isTimeout(gone):
-		if target != nil {
-			_ = target.Close()
-		}
-		return nil, nil, errClientGone
-	case err != nil && c.server.stopping.Err() != nil:
-		return nil, nil, reason.New(reason.GatewayStopping)
-	case err != nil:
-		return nil, nil, err
+		return 0, errClientGone
+	case c.server.stopping.Err() != nil:
+		return 0, reason.New(reason.GatewayStopping)
 	}
-	return target, buf[:early], nil
+	return early, err
 }
 
 // errClientGone says that the client closed its connection before the tunnel was open.
 var errClientGone = errors.New("the client went away")
 
-// open answers the client, has the TLS handshake watched, and hands both connections to the engine.
-func (c *connection) open(target net.Conn, rest []byte) {
+// open takes a place among the handshakes and answers the client. If it fails, there is no tunnel and no place.
+func (c *connection) open() error {
 	s := c.server
-	defer s.handshakes.Add(-1)
+	opened := false
+	defer func() {
+		if !opened {
+			s.handshakes.Add(-1)
+		}
+	}()
 	if limit := c.choice.Limits.MaxHandshakes; s.handshakes.Add(1) > int64(limit) {
-		_ = target.Close()
-		c.refuseTarget(reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(limit)))
-		return
+		return reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(limit))
 	}
-	address := addrPort(target.RemoteAddr())
+	address := addrPort(c.outward.RemoteAddr())
 	if s.Events.Enabled(event.Debug) {
 		s.Events.Emit(event.ConnectedToServer(c.client, c.target.String(), address))
 	}
-	_ = c.conn.SetDeadline(time.Now().Add(c.choice.Limits.HeadTimeout))
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.choice.Limits.HeadTimeout))
 	if _, err := io.WriteString(c.conn, established); err != nil {
-		_ = target.Close()
-		c.refuseTarget(errClientGone)
-		return
+		return errClientGone
 	}
 	c.debug(event.TunnelStarted)
 	c.entry = s.Tunnels.Add(tunnel.Info{
@@ -179,21 +225,33 @@ func (c *connection) open(target net.Conn, rest []byte) {
 		Client:        c.client.Addr,
 		Target:        c.target,
 		TargetAddress: address,
-		Entry:         c.choice.Entry.Pattern.String(),
+		Entry:         c.via,
 		Opened:        c.start,
 	})
-	s.forget(c.conn)
+	s.forget(c.conn) // after it is in the table, so that Shutdown closes it by the one or the other
+	opened = true
+	return nil
+}
 
-	c.session = s.Sessions.For(c.target.String())
-	w := newWatch(c, target)
-	c.entry.Attach(w)
-	heads, err := w.run(rest)
-	sent, received := w.Counts()
+// carry has the TLS handshake watched and hands both connections to the engine.
+func (c *connection) carry(buf []byte, early int) {
+	heads, sent, received, err := c.watch(buf, early)
 	if err != nil {
-		c.refuseSession(target, err, splice.Result{Sent: sent, Received: received})
+		c.refuseSession(err, splice.Result{Sent: sent, Received: received})
 		return
 	}
-	c.join(target, heads, joined{sent: sent, received: received})
+	c.join(heads, joined{sent: sent, received: received})
+}
+
+// watch carries the TLS handshake, which then gives its place back.
+func (c *connection) watch(buf []byte, early int) (heads [2][]byte, sent, received int64, err error) {
+	defer c.server.handshakes.Add(-1)
+	c.session = c.server.Sessions.For(c.target.String())
+	w := newWatch(c)
+	c.entry.Attach(w)
+	heads, err = w.run(buf, early)
+	sent, received = w.Counts()
+	return heads, sent, received, err
 }
 
 // joined is the moving part of a tunnel whose handshake was watched before the engine took over.
@@ -208,20 +266,24 @@ func (j joined) Counts() (sent, received int64) {
 }
 
 // join hands both connections to the engine.
-func (c *connection) join(target net.Conn, heads [2][]byte, live joined) {
-	s := c.server
-	live.Pair = s.Engine.Join(c.conn, target, splice.Options{
+func (c *connection) join(heads [2][]byte, live joined) {
+	s, client, target := c.server, c.conn, c.outward
+	options := splice.Options{
 		Idle:       c.choice.Limits.IdleTimeout,
 		ClientHead: heads[handshake.FromClient],
 		TargetHead: heads[handshake.FromServer],
 		Done: func(r splice.Result) {
+			defer c.caught()
 			r.Sent, r.Received = r.Sent+live.sent, r.Received+live.received
 			c.ended("allowed", "", r.End.String(), r)
+			c.release()
 		},
 		Fallback: func(cause error) {
 			s.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
 		},
-	})
+	}
+	c.conn, c.outward, c.policy, c.choice, c.session = nil, nil, nil, policy.Decision{}, nil
+	live.Pair = s.Engine.Join(client, target, options)
 	c.entry.Attach(live)
 }
 
@@ -244,31 +306,44 @@ func (c *connection) verified(w *handshake.Watcher) {
 }
 
 // refuseSession ends a tunnel whose handshake was refused, or ended by one of its sides.
-func (c *connection) refuseSession(target net.Conn, err error, moved splice.Result) {
+func (c *connection) refuseSession(err error, moved splice.Result) {
 	s := c.server
-	decision, end := "allowed", "handshake_ended"
-	var why reason.Reason
+	decision, why, end := "allowed", reason.Of(err), "handshake_ended"
 	refusal, refused := errors.AsType[*handshake.Refusal](err)
 	broken, isBroken := errors.AsType[*brokenError](err)
 	switch {
 	case refused:
-		decision, why, end = "refused", reason.Of(err), "refused"
+		decision, end = "refused", "refused"
 		s.Counters.Rejected()
 		s.Counters.Refused(why)
 		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), event.ID(refusal.Event), err))
-		defer lingerAndClose(c.conn)
 	case isBroken:
-		end = broken.side.String() + "_reset"
+		end = broken.end().String()
 		reset(c.conn)
-		reset(target)
+		reset(c.outward)
 	case errors.Is(err, tunnel.ErrClosed):
 		end = splice.EndClosed.String()
+	case why != "":
+		end = splice.EndError.String()
+		s.Counters.Failed()
+		s.Counters.Refused(why)
 	}
-	_ = target.Close()
-	if !refused {
+	_ = c.outward.Close()
+	c.ended(decision, why, end, moved)
+	if refused && s.hold(c.conn) {
+		lingerAndClose(c.conn)
+	} else {
 		_ = c.conn.Close()
 	}
-	c.ended(decision, why, end, moved)
+	c.release()
+}
+
+// end is how the engine would call it.
+func (e *brokenError) end() splice.End {
+	if e.side == handshake.FromClient {
+		return splice.EndClientReset
+	}
+	return splice.EndTargetReset
 }
 
 // reset makes the close of conn a reset, as that of the other side was.
@@ -278,19 +353,23 @@ func reset(conn net.Conn) {
 	}
 }
 
-// ended is the end of a tunnel.
+// ended is the end of a tunnel; the client's connection may still be open.
 func (c *connection) ended(decision string, why reason.Reason, end string, r splice.Result) {
 	c.entry.Remove(r.Sent, r.Received)
 	c.debug(event.TunnelEnded)
 	c.summary(decision, why, end, r)
-	c.release()
 }
 
 // refuseRequest ends a connection whose request cannot be read or is not allowed.
 func (c *connection) refuseRequest(h head, err error) {
 	s := c.server
+	if errors.Is(err, errNoByte) { // it leaves no event
+		_ = c.conn.Close()
+		c.slot.Release()
+		return
+	}
 	switch why := reason.Of(err); why {
-	case "": // the connection ended or broke before there was a request
+	case "": // the connection broke before there was a request
 		c.close("")
 		return
 	case reason.MethodNotAllowed:
@@ -312,21 +391,24 @@ func (c *connection) refuseRequest(h head, err error) {
 // refuseTarget ends a connection whose request is allowed, but whose tunnel cannot be opened.
 func (c *connection) refuseTarget(err error) {
 	s := c.server
+	if c.outward != nil {
+		_ = c.outward.Close()
+	}
 	switch why := reason.Of(err); why {
 	case "": // the client went away
-		c.summary("allowed", "", "client-gone", splice.Result{})
+		c.summary("allowed", "", "client_gone", splice.Result{})
 		c.close("")
 		return
 	case reason.AddressNotAllowed:
 		s.Events.Emit(event.AddressForbidden(c.client, c.target.Host.Name(), err))
-	case reason.GatewayStopping:
+	case reason.GatewayStopping, reason.TooManyHandshakes:
 		s.Events.Emit(event.Refused(c.client, err))
 	default:
 		s.Counters.Failed()
 		s.Events.Emit(event.DialFailed(c.client, c.target.String(), err))
 	}
 	s.Counters.Refused(reason.Of(err))
-	c.summary("allowed", reason.Of(err), "not-connected", splice.Result{})
+	c.summary("allowed", reason.Of(err), "not_connected", splice.Result{})
 	c.close(refusal(err))
 }
 
@@ -338,14 +420,12 @@ func (c *connection) summary(decision string, why reason.Reason, end string, r s
 		Port:     c.target.Port,
 		Decision: decision,
 		Reason:   why,
+		Entry:    c.via,
 		Sent:     r.Sent,
 		Received: r.Received,
 		Dial:     c.dialed,
 		Total:    time.Since(c.start),
 		End:      end,
-	}
-	if c.choice.Entry != nil {
-		line.Entry = c.choice.Entry.Pattern.String()
 	}
 	if c.seen != nil {
 		line.TLS, line.ServerName, line.Subject = c.seen.Version, c.seen.ServerName, c.seen.Subject

@@ -17,3 +17,17 @@ func ParseHead(data []byte, pieces ...int) (method, target string, rest []byte, 
 	}
 	return "", "", nil, false, nil
 }
+
+// Left is what a server holds for connections.
+type Left struct {
+	Handshakes int64 // places
+	Collected  int64 // bytes of them
+	Waiting    int   // connections without a tunnel
+}
+
+// Left is what the server holds now.
+func (s *Server) Left() Left {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Left{s.handshakes.Load(), s.budget.Used(), len(s.waiting)}
+}

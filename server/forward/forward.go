@@ -51,7 +51,7 @@ type Server struct {
 	buffers     sync.Pool // of *[maxHead]byte
 	connections atomic.Int64
 	refusing    chan struct{} // a place for each over-limit connection that is being answered
-	handshakes  atomic.Int64 // tunnels whose handshake is watched
+	handshakes  atomic.Int64  // tunnels whose handshake is watched
 	budget      *handshake.Budget
 	running     sync.WaitGroup
 
@@ -59,8 +59,9 @@ type Server struct {
 	stop     context.CancelFunc
 
 	mu      sync.Mutex
-	closed  bool
-	waiting map[net.Conn]struct{} // connections that have no tunnel yet
+	closed  bool                  // no connection is accepted any more
+	hurried bool                  // and none is waited for
+	waiting map[net.Conn]struct{} // connections that have no tunnel, yet or any more
 }
 
 // maxRefusing is how many over-limit connections are answered at once; more are closed without an answer.
@@ -69,11 +70,11 @@ const maxRefusing = 256
 // New makes a Server that waits for Serve.
 func New(o Options) *Server {
 	s := &Server{
-		Options:    o,
-		buffers:    sync.Pool{New: func() any { return new([maxHead]byte) }},
-		refusing:   make(chan struct{}, maxRefusing),
-		budget:     handshake.NewBudget(handshake.MaxCollected),
-		waiting:    make(map[net.Conn]struct{}),
+		Options:  o,
+		buffers:  sync.Pool{New: func() any { return new([maxHead]byte) }},
+		refusing: make(chan struct{}, maxRefusing),
+		budget:   handshake.NewBudget(handshake.MaxCollected),
+		waiting:  make(map[net.Conn]struct{}),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	return s
@@ -104,8 +105,9 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// Shutdown ends the server; its listeners must be closed before. Requests that have no tunnel yet are refused, idle tunnels are
-// closed, and busy ones may end by themselves until ctx is done, when the rest is closed. It returns when no tunnel is left.
+// Shutdown ends the server; its listeners must be closed before, and their Serve must have returned. Requests that have no tunnel
+// yet are refused, idle tunnels are closed, and busy ones may end by themselves until ctx is done, when the rest is closed. It
+// returns when nothing is left.
 func (s *Server) Shutdown(ctx context.Context) {
 	s.stop()
 	s.mu.Lock()
@@ -117,7 +119,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
-	for s.Tunnels.Len() > 0 && ctx.Err() == nil {
+	for s.busy() && ctx.Err() == nil {
 		s.Tunnels.CloseIdle(quiet)
 		select {
 		case <-look.C:
@@ -125,13 +127,23 @@ func (s *Server) Shutdown(ctx context.Context) {
 		}
 	}
 	s.mu.Lock()
+	s.hurried = true
 	for conn := range s.waiting {
 		_ = conn.Close()
 	}
 	s.mu.Unlock()
-	s.Tunnels.CloseIdle(0) // all of them; those in their handshake are not the engine's yet
+	for _, open := range s.Tunnels.List(nil) { // those in their handshake are not the engine's yet
+		s.Tunnels.Close(open.ID)
+	}
 	s.running.Wait()
 	_ = s.Engine.Close()
+}
+
+// busy tells whether a connection is left.
+func (s *Server) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting) > 0 || s.Tunnels.Len() > 0
 }
 
 // quiet is how long no byte has moved in a tunnel that counts as idle when the gateway stops.
@@ -161,15 +173,17 @@ func (s *Server) refuseConnection(c *connection, err error) {
 		s.Counters.Refused(reason.Of(err))
 		return
 	}
+	s.hold(c.conn)
 	s.running.Go(func() {
 		defer func() { <-s.refusing }()
+		defer s.forget(c.conn)
 		s.Counters.Refused(reason.Of(err))
 		s.Events.Emit(event.Refused(c.client, err))
 		answerAndClose(c.conn, refusal(err))
 	})
 }
 
-// wait notes a connection that has no tunnel yet; it answers false once the server stops.
+// wait notes a connection that has no tunnel yet, and that its goroutine runs; it answers false once the server stops.
 func (s *Server) wait(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +195,18 @@ func (s *Server) wait(conn net.Conn) bool {
 	return true
 }
 
-// forget is the opposite of wait: the connection has a tunnel, or is closed.
+// hold notes a connection that has no tunnel any more and is not closed yet; it answers false if there is no time for it.
+func (s *Server) hold(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hurried {
+		return false
+	}
+	s.waiting[conn] = struct{}{}
+	return true
+}
+
+// forget is the opposite of wait and hold: the connection has a tunnel, or is closed.
 func (s *Server) forget(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,333 +4,24 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
-	"omsgateway/internal/resumption"
-	"omsgateway/internal/splice"
-	"omsgateway/internal/testca"
 	"omsgateway/internal/tunnel"
 	"omsgateway/server/forward"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds every wait of a test.
-const patience = 20 * time.Second
-
-// rig is a server on loopback with the two seams faked: the dialer answers what the test says, the sink keeps what it gets.
-type rig struct {
-	t        *testing.T
-	address  string
-	listener net.Listener
-	server   *forward.Server
-	sink     *sink
-	target   *target // nil if the dialer is a fake
-	tunnels  *tunnel.Table
-	counters *tunnel.Counters
-}
-
-func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
-	t.Helper()
-	in := policy.Input{Limits: policy.Limits{
-		MaxConnections:   100,
-		MaxRequestHeads:  80,
-		MaxHandshakes:    50,
-		HeadTimeout:      patience,
-		DialTimeout:      patience,
-		HandshakeTimeout: patience,
-		IdleTimeout:      patience,
-		DrainTimeout:     patience,
-	}}
-	for _, host := range []string{"a.example.com", "b.example.com:8443"} {
-		pattern, err := hostname.ParsePattern(host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Entries = append(in.Entries, policy.Entry{Pattern: pattern, Source: policy.Source{Kind: policy.Local}})
-	}
-	if change != nil {
-		change(&in)
-	}
-	compiled, err := policy.Compile(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := splice.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{t: t, address: listener.Addr().String(), listener: listener, sink: newSink(), tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}}
-	r.server = forward.New(forward.Options{
-		Policy:   func() *policy.Policy { return compiled },
-		Dialer:   dialer,
-		Engine:   engine,
-		Sessions: resumption.New(time.Now),
-		Events:   r.sink,
-		Tunnels:  r.tunnels,
-		Counters: r.counters,
-	})
-	r.target, _ = dialer.(*target)
-	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = listener.Close()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-		now, cancel := context.WithCancel(context.Background())
-		cancel()
-		r.server.Shutdown(now)
-	})
-	return r
-}
-
-func (r *rig) dial() *net.TCPConn {
-	r.t.Helper()
-	conn, err := net.DialTimeout("tcp", r.address, patience)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		r.t.Fatal(err)
-	}
-	return conn.(*net.TCPConn)
-}
-
-// exchange sends request and reads one answer to its end.
-func (r *rig) exchange(request string) *http.Response {
-	r.t.Helper()
-	conn := r.dial()
-	if _, err := io.WriteString(conn, request); err != nil {
-		r.t.Fatal(err)
-	}
-	return r.answer(conn)
-}
-
-func (r *rig) answer(conn net.Conn) *http.Response {
-	r.t.Helper()
-	all, err := io.ReadAll(conn)
-	if err != nil {
-		r.t.Fatalf("reading the answer: %v (got %q)", err, all)
-	}
-	method := http.MethodGet
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(all)), &http.Request{Method: method})
-	if err != nil {
-		r.t.Fatalf("parsing the answer %q: %v", all, err)
-	}
-	return resp
-}
-
-// sink keeps events and lets a test wait for one.
-type sink struct {
-	mu      sync.Mutex
-	events  []event.Event
-	changed chan struct{}
-}
-
-func newSink() *sink { return &sink{changed: make(chan struct{}, 1)} }
-
-func (s *sink) Enabled(event.Level) bool { return true }
-
-func (s *sink) Emit(e event.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.events = append(s.events, e)
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-// wait answers the first event that fits.
-func (s *sink) wait(t *testing.T, what string, fits func(event.Event) bool) event.Event {
-	t.Helper()
-	timeout := time.After(patience)
-	for {
-		if e, ok := s.find(fits); ok {
-			return e
-		}
-		select {
-		case <-s.changed:
-		case <-timeout:
-			t.Fatalf("no event %s in %v", what, s.texts())
-		}
-	}
-}
-
-func (s *sink) find(fits func(event.Event) bool) (event.Event, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.events {
-		if fits(e) {
-			return e, true
-		}
-	}
-	return event.Event{}, false
-}
-
-func (s *sink) texts() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var texts []string
-	for _, e := range s.events {
-		texts = append(texts, fmt.Sprintf("%d %s", e.ID, e.Text))
-	}
-	return texts
-}
-
-func id(want event.ID) func(event.Event) bool {
-	return func(e event.Event) bool { return e.ID == want }
-}
-
-func summary(part string) func(event.Event) bool {
-	return func(e event.Event) bool {
-		return strings.HasPrefix(e.Text, "client=") && strings.Contains(e.Text, part)
-	}
-}
-
-// dialer is the fake of the other seam.
-type dialer func(ctx context.Context, target hostname.Target) (net.Conn, error)
-
-func (d dialer) Dial(ctx context.Context, target hostname.Target, _ policy.Guard, _ time.Duration) (net.Conn, error) {
-	return d(ctx, target)
-}
-
-// never is the dialer of tests in which nothing may be dialled.
-func never(t *testing.T) forward.Dialer {
-	return dialer(func(_ context.Context, target hostname.Target) (net.Conn, error) {
-		t.Errorf("%v was dialled", target)
-		return nil, reason.New(reason.TargetUnreachable, "target", target.String())
-	})
-}
-
-// target is a TLS server on loopback that gives every byte back, and a dialer to it.
-type target struct {
-	forward.Dialer
-	ca *testca.CA
-}
-
-func startTarget(t *testing.T, change func(*tls.Config)) *target {
-	t.Helper()
-	ca, err := testca.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := ca.Server("a.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: ca.Pool()}
-	if change != nil {
-		change(config)
-	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(patience))
-				_, _ = io.Copy(conn, conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		running.Wait()
-	})
-	return &target{ca: ca, Dialer: dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", listener.Addr().String())
-	})}
-}
-
-// proxied is a connection to the proxy on which the request goes out together with the first bytes for the target, as clients send
-// them, and from which the proxy's answer has been taken.
-type proxied struct {
-	*net.TCPConn
-	request string // "" once it is sent
-	answer  []byte // what is still to come of it
-}
-
-func (p *proxied) Write(data []byte) (int, error) {
-	request := p.request
-	p.request = ""
-	n, err := p.TCPConn.Write(append([]byte(request), data...))
-	return n - len(request), err
-}
-
-func (p *proxied) Read(data []byte) (int, error) {
-	if len(p.answer) > 0 {
-		got := make([]byte, len(p.answer))
-		if _, err := io.ReadFull(p.TCPConn, got); err != nil {
-			return 0, err
-		}
-		if !bytes.Equal(got, p.answer) {
-			return 0, fmt.Errorf("the proxy answers %q", got)
-		}
-		p.answer = nil
-	}
-	return p.TCPConn.Read(data)
-}
-
-// open opens a tunnel with a TLS session in it.
-func (r *rig) open(conn *net.TCPConn, request string) *tls.Conn {
-	r.t.Helper()
-	secure := r.secure(conn, request, nil)
-	if err := secure.Handshake(); err != nil {
-		r.t.Fatal(err)
-	}
-	return secure
-}
-
-// secure is a TLS session in a tunnel, before its handshake.
-func (r *rig) secure(conn *net.TCPConn, request string, change func(*tls.Config)) *tls.Conn {
-	config := &tls.Config{ServerName: "a.example.com", RootCAs: r.target.ca.Pool()}
-	if change != nil {
-		change(config)
-	}
-	return tls.Client(&proxied{TCPConn: conn, request: request, answer: []byte("HTTP/1.1 200 Connection established\r\n\r\n")}, config)
-}
-
-func echo(t *testing.T, conn io.ReadWriter, text string) {
-	t.Helper()
-	if _, err := io.WriteString(conn, text); err != nil {
-		t.Fatal(err)
-	}
-	got := make([]byte, len(text))
-	if _, err := io.ReadFull(conn, got); err != nil || string(got) != text {
-		t.Fatalf("got %q, %v", got, err)
-	}
-}
 
 func TestRefusedRequests(t *testing.T) {
 	const ok = "CONNECT a.example.com:443 HTTP/1.1\r\n"
@@ -496,14 +187,21 @@ func TestProbes(t *testing.T) {
 	if _, err := io.ReadAll(half); err != nil {
 		t.Error(err)
 	}
-	// Three bare connections and two probes leave nothing but that clients were disconnected; a refusal afterwards shows that
+	// Three bare connections leave nothing, and two probes only that clients were disconnected; a refusal afterwards shows that
 	// events do arrive.
 	r.exchange("GET / HTTP/1.1\r\n\r\n")
 	r.sink.wait(t, "104", id(event.NotAConnect))
+	gone := 0
 	for _, text := range r.sink.texts() {
-		if !strings.HasPrefix(text, "104") && !strings.Contains(text, "METHOD_NOT_ALLOWED") && text != "200 Client socket disconnected" {
+		switch {
+		case text == "200 Client socket disconnected":
+			gone++
+		case !strings.HasPrefix(text, "104") && !strings.Contains(text, "METHOD_NOT_ALLOWED"):
 			t.Errorf("unexpected event: %s", text)
 		}
+	}
+	if gone > 3 { // that of the refusal may come later
+		t.Errorf("%d clients were disconnected", gone)
 	}
 }
 
@@ -546,7 +244,7 @@ func TestDialFailures(t *testing.T) {
 				t.Errorf("the body tells too much: %s", body)
 			}
 			r.sink.wait(t, "of the failure", id(tt.event))
-			r.sink.wait(t, "canonical", summary("end=not-connected"))
+			r.sink.wait(t, "canonical", summary("end=not_connected"))
 		})
 	}
 }
@@ -570,7 +268,7 @@ func TestDialIsGivenUpWhenTheClientGoesAway(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the dial goes on")
 	}
-	r.sink.wait(t, "canonical", summary("end=client-gone"))
+	r.sink.wait(t, "canonical", summary("end=client_gone"))
 }
 
 func TestLimits(t *testing.T) {

@@ -1,13 +1,11 @@
 package forward
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/reason"
@@ -28,13 +26,10 @@ type head struct {
 // errNoByte says that the connection ended, or its time ran out, before it sent anything, as the probes of load balancers do.
 var errNoByte = errors.New("no byte was sent")
 
-// readHead reads one request head from conn into buf, whose length bounds it, until deadline. The bytes that came after the head
-// are answered as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a connection that breaks is the
-// error of the read.
-func readHead(conn net.Conn, buf []byte, deadline time.Time, firstByte func()) (h head, rest []byte, err error) {
-	if err := conn.SetReadDeadline(deadline); err != nil {
-		return head{}, nil, err
-	}
+// readHead reads one request head from conn into buf, whose length bounds it, until conn's deadline. The bytes that came after
+// the head are answered as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a connection that breaks
+// is the error of the read.
+func readHead(conn net.Conn, buf []byte, firstByte func()) (h head, rest []byte, err error) {
 	filled, checked := 0, 0
 	for {
 		n, readErr := conn.Read(buf[filled:])
@@ -95,7 +90,7 @@ func parseHead(data []byte) (head, error) {
 	lines := strings.Split(string(data[:len(data)-4]), "\r\n")
 	method, after, ok1 := strings.Cut(lines[0], " ")
 	target, proto, ok2 := strings.Cut(after, " ")
-	h := head{method: method, target: target, proto: proto}
+	h := head{method: method, target: strings.Clone(target), proto: proto} // an open tunnel keeps the target, but not the head
 	switch {
 	case !ok1 || !ok2 || !isToken(method) || target == "" || strings.ContainsAny(target, "\t"):
 		return head{}, unreadable("the first line is not METHOD TARGET HTTP/1.1")
@@ -131,7 +126,7 @@ func isToken(s string) bool {
 		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' {
 			continue
 		}
-		if bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) < 0 {
+		if strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"omsgateway/internal/clientcert"
 	"omsgateway/internal/event"
 	"omsgateway/internal/handshake"
+	"omsgateway/internal/reason"
 )
 
 // watch is a tunnel from the answer 200 to the verdict on its TLS handshake. Two pumps carry the bytes, one for each direction;
@@ -29,8 +31,9 @@ type watch struct {
 	watcher  *handshake.Watcher
 	state    handshake.State
 	opaque   [2]bool
-	finished bool  // both pumps stop: the watch is over, for better or worse
-	cause    error // why, if not because the handshake is done
+	stopped  [2]bool // nothing passes in this direction any more; what comes is thrown away
+	finished bool    // both pumps are to return: the watch is over, for better or worse
+	cause    error   // why, if not because the handshake is done
 }
 
 // errEnded says that the handshake was ended by one of the two sides, which is no refusal.
@@ -46,8 +49,15 @@ func (e *brokenError) Error() string {
 	return fmt.Sprintf("the connection of the %s: %v", e.side, e.err)
 }
 
-func newWatch(c *connection, target net.Conn) *watch {
-	w := &watch{c: c, conns: [2]net.Conn{handshake.FromClient: c.conn, handshake.FromServer: target}}
+// newWatch begins to watch; the time for the handshake runs from here. It is attached to the tunnel afterwards, so that no Close
+// comes before the deadlines, which would undo it.
+func newWatch(c *connection) *watch {
+	w := &watch{c: c, conns: [2]net.Conn{handshake.FromClient: c.conn, handshake.FromServer: c.outward}}
+	now := time.Now()
+	w.active.Store(now.UnixNano())
+	for _, conn := range w.conns {
+		_ = conn.SetDeadline(now.Add(c.choice.Limits.HandshakeTimeout))
+	}
 	rule := c.choice.TLS
 	w.watcher = handshake.New(handshake.Config{
 		MinVersion:        rule.MinVersion,
@@ -78,112 +88,151 @@ func (w *watch) LastActive() time.Time { return time.Unix(0, w.active.Load()) }
 func (w *watch) Close(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.finish(cause)
+	if !w.finished { // else the engine is about to take the connections over, and is told
+		w.finish(cause)
+	}
 }
 
 // run carries the handshake until there is a verdict, nil if the tunnel may go on: then rest is what was judged in each direction
-// and not written yet. early is what the client has sent already. Both connections stay open, with deadlines that have passed.
-func (w *watch) run(early []byte) (rest [2][]byte, err error) {
-	w.active.Store(time.Now().UnixNano())
-	limit := time.Now().Add(w.c.choice.Limits.HandshakeTimeout)
-	for _, conn := range w.conns {
-		_ = conn.SetDeadline(limit)
-	}
+// and not written yet. The first early bytes of buf are what the client has sent already; run may use all of buf. Both connections
+// stay open, with deadlines that have passed.
+func (w *watch) run(buf []byte, early int) (rest [2][]byte, err error) {
 	var server sync.WaitGroup
-	server.Go(func() { rest[handshake.FromServer] = w.pump(handshake.FromServer, nil) })
-	rest[handshake.FromClient] = w.pump(handshake.FromClient, early)
+	server.Go(func() {
+		buf := w.c.server.buffers.Get().(*[maxHead]byte)
+		defer w.c.server.buffers.Put(buf)
+		rest[handshake.FromServer] = w.pump(handshake.FromServer, buf[:], 0)
+	})
+	rest[handshake.FromClient] = w.pump(handshake.FromClient, buf, early)
 	server.Wait()
 
+	err = w.outcome()
+	if refusal, refused := errors.AsType[*handshake.Refusal](err); refused {
+		w.alert(refusal, rest[handshake.FromServer])
+	}
+	return rest, err
+}
+
+// outcome is why the watch is over, once both pumps have returned.
+func (w *watch) outcome() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.finish(errEnded) // both sides have finished sending
 	w.watcher.Close()
-	if refusal, refused := errors.AsType[*handshake.Refusal](w.cause); refused && len(rest[handshake.FromServer]) == 0 {
-		// Everything before it has been written, so the client can read the alert, if any.
-		_, _ = w.conns[handshake.FromClient].Write(refusal.AlertRecord())
+	if !w.finished {
+		w.finish(errEnded) // both sides have finished sending
 	}
-	return rest, w.cause
+	return w.cause
 }
 
-// pump carries one direction until the watch is over, and answers what it could not write by then.
-func (w *watch) pump(d handshake.Direction, early []byte) (rest []byte) {
-	buffers := &w.c.server.buffers
-	buf := buffers.Get().(*[maxHead]byte)
-	defer buffers.Put(buf)
-	for chunk := early; ; {
+// alert tells the client of a refusal, if it can read that. rest is what it has to have before: the refusal may have come from the
+// other direction while the client was slow to read. The time for it was set by finish.
+func (w *watch) alert(refusal *handshake.Refusal, rest []byte) {
+	record := refusal.AlertRecord()
+	if record == nil {
+		return
+	}
+	n, _ := w.conns[handshake.FromClient].Write(append(rest, record...))
+	w.moved[handshake.FromServer].Add(int64(min(n, len(rest))))
+}
+
+// pump carries one direction until the watch is over, and answers what it could not write by then. buf begins with filled bytes
+// that were read already.
+func (w *watch) pump(d handshake.Direction, buf []byte, filled int) (rest []byte) {
+	defer w.caught()
+	for chunk := buf[:filled]; ; {
 		if len(chunk) > 0 {
-			if !w.judge(d, chunk) {
+			switch w.judge(d, chunk) {
+			case forward:
+				n, err := w.conns[1-d].Write(chunk)
+				w.moved[d].Add(int64(n))
+				w.active.Store(time.Now().UnixNano())
+				if err != nil && !w.unwritten(d, err) {
+					return bytes.Clone(chunk[n:])
+				}
+			case discard:
+			case leave:
 				return nil
 			}
-			n, err := w.conns[1-d].Write(chunk)
-			w.moved[d].Add(int64(n))
-			w.active.Store(time.Now().UnixNano())
-			if err != nil {
-				w.fail(1-d, err)
-				return bytes.Clone(chunk[n:])
-			}
 		}
-		n, err := w.conns[d].Read(buf[:])
+		n, err := w.conns[d].Read(buf)
+		if n == 0 {
+			w.unread(d, err)
+			return nil
+		}
 		chunk = buf[:n]
-		if n > 0 {
-			continue
-		}
-		if errors.Is(err, io.EOF) {
-			w.end(d)
-		} else {
-			w.fail(d, err)
-		}
-		return nil
 	}
 }
 
-// judge feeds a chunk to the watcher. It is false if the chunk must not be forwarded.
-func (w *watch) judge(d handshake.Direction, chunk []byte) bool {
+// fate is what becomes of a chunk.
+type fate int
+
+const (
+	forward fate = iota
+	discard      // and read on, so that the sender gets FIN and not a reset, which could take from it what it has not read yet
+	leave        // the watch is over
+)
+
+// judge feeds a chunk to the watcher.
+func (w *watch) judge(d handshake.Direction, chunk []byte) fate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.finished && w.cause != nil:
-		return false
+		return leave
+	case w.stopped[d]:
+		return discard
 	case w.opaque[d] && w.state != handshake.Ended:
-		return true
+		return forward
 	}
 	verdict, err := w.watcher.Feed(d, chunk)
 	switch {
 	case errors.Is(err, handshake.ErrEnded):
-		w.finish(errEnded)
-		return false
+		w.stop(d)
+		return discard
 	case err != nil:
 		w.finish(err)
-		return false
+		return leave
 	}
 	w.note(d, verdict)
-	return true
+	return forward
 }
 
-// end passes on that a direction has ended.
-func (w *watch) end(d handshake.Direction) {
+// unread follows the end of a direction, or a failure of the connection that it is read from.
+func (w *watch) unread(d handshake.Direction, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finished {
-		return // the engine will read it again
-	}
-	w.note(d, w.watcher.End(d))
-	if half, ok := w.conns[1-d].(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
-}
-
-// fail ends the watch when the connection of a side fails, or its time is over.
-func (w *watch) fail(side handshake.Direction, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	late, end := errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF)
 	switch {
-	case w.finished:
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-		w.finish(&brokenError{side, err})
+	case w.finished && (late || end): // woken; and the engine will read the end again
+	case late:
+		w.timeout()
+	case end || w.state == handshake.Ended:
+		w.note(d, w.watcher.End(d))
+		if w.state == handshake.Ended {
+			w.stop(d)
+		}
 	default:
-		w.finish(cmp.Or(w.watcher.Timeout(), errEnded))
+		w.finish(&brokenError{d, err}) // even if the handshake is done: the system tells of a reset only once
 	}
+}
+
+// unwritten follows a failure of the connection that a direction is written to. It answers whether its pump goes on: the other
+// side may have said why, in an alert that is still to be carried, and the sender must not be reset before it has that.
+func (w *watch) unwritten(d handshake.Direction, err error) (goesOn bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	switch {
+	case w.finished && late: // woken
+	case late:
+		w.timeout()
+	case !w.finished && (w.state == handshake.Pending || w.state == handshake.Ended):
+		w.stop(d)
+		return true
+	default:
+		w.finish(&brokenError{1 - d, err})
+	}
+	return false
 }
 
 // note follows the verdict on one direction; w.mu is held.
@@ -210,9 +259,22 @@ func (w *watch) note(d handshake.Direction, v handshake.Verdict) {
 	}
 }
 
-// finish ends both pumps; w.mu is held. Only the first cause counts.
+// stop lets nothing more pass in a direction, and tells its receiver; w.mu is held.
+func (w *watch) stop(d handshake.Direction) {
+	w.stopped[d] = true
+	if half, ok := w.conns[1-d].(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+// timeout ends the watch because its time is over; w.mu is held.
+func (w *watch) timeout() {
+	w.finish(cmp.Or(w.watcher.Timeout(), errEnded))
+}
+
+// finish ends both pumps; w.mu is held. Only the first cause counts, and that the handshake is done (nil) is none.
 func (w *watch) finish(cause error) {
-	if w.finished {
+	if w.finished && (w.cause != nil || cause == nil) {
 		return
 	}
 	w.finished, w.cause = true, cause
@@ -222,6 +284,16 @@ func (w *watch) finish(cause error) {
 	}
 	if _, refused := errors.AsType[*handshake.Refusal](cause); refused {
 		_ = w.conns[handshake.FromClient].SetWriteDeadline(time.Now().Add(lingerTime)) // for the alert
+	}
+}
+
+// caught, deferred in a pump, makes a fault of the program the end of this tunnel alone.
+func (w *watch) caught() {
+	if fault := recover(); fault != nil {
+		w.mu.Lock()
+		w.finish(reason.New(reason.GatewayFault))
+		w.mu.Unlock()
+		w.c.server.Events.Emit(event.Panic(fault, debug.Stack()))
 	}
 }
 
