@@ -6,11 +6,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"omsgateway/internal/testca"
@@ -23,12 +25,16 @@ type origin struct {
 	port     string
 	ca       []byte // PEM
 	running  sync.WaitGroup
+	verified atomic.Int64 // TLS handshakes that have come to their end
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-func newOrigin() (*origin, error) {
+func newOrigin() (*origin, error) { return newOriginWith(func(*tls.Config) {}) }
+
+// newOriginWith makes an origin whose TLS differs from the usual by adjust.
+func newOriginWith(adjust func(*tls.Config)) (*origin, error) {
 	authority, err := testca.New()
 	if err != nil {
 		return nil, err
@@ -37,7 +43,9 @@ func newOrigin() (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	adjust(config)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +86,12 @@ func (o *origin) accept() {
 }
 
 func (o *origin) serve(conn net.Conn) {
+	if secure := conn.(*tls.Conn); secure.Handshake() != nil {
+		// To close with unread bytes would reset the connection, and take away what was sent last.
+		_, _ = io.Copy(io.Discard, secure.NetConn())
+		return
+	}
+	o.verified.Add(1)
 	reader := bufio.NewReader(conn)
 	for {
 		start, err := reader.Peek(5)
