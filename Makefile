@@ -21,7 +21,7 @@ export GOFLAGS += -buildvcs=false
 compile = go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgateway$(2) ./server && \
           go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgwctl$(2) ./ctl
 
-.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit clean
+.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit bench bench-smoke clean
 .DEFAULT_GOAL := help
 
 help:
@@ -86,6 +86,12 @@ cover: ## run all tests and write which lines they reach to bin/cover.html
 
 check-unit: ## check the systemd unit (needs systemd-analyze)
 	packaging/systemd/check.sh
+
+bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH='-only short -json FILE' does less, and keeps it
+	go run ./bench $(BENCH)
+
+bench-smoke: ## see in some seconds that the benchmark works, without judging times
+	go run ./bench -smoke
 
 clean: ## remove what make built; the state in .run/ stays
 	rm -rf bin
