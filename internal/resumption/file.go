@@ -50,8 +50,8 @@ func (m *Memory) Load(path string) error {
 
 // Save writes all sessions that are not too old to the file, if any came or went since the last Save or Load; to have been used
 // is no change. The file has mode 0600, on Windows the descriptor of its folder. It does not name targets, session ids or
-// tickets, but the subjects of certificates. After an error of atomicfile.Write the next Save tries again. Save
-// holds the content of the file, which is smaller than MaxSize, in memory while it writes.
+// tickets, but the subjects of certificates. After an error the next Save tries again. While it writes, Save needs as much memory
+// again as the content has, less than MaxSize.
 func (m *Memory) Save(path string) error {
 	m.saving.Lock()
 	defer m.saving.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -264,6 +265,15 @@ func sample(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// A gateway reads the files of those before it: what changes their format, the numbers of handshake.Visibility included, needs
+// another header.
+func TestFormatIsThatOfItsHeader(t *testing.T) {
+	const want = "dbc58d6085d884ddbc25b3e3fa39a66766abec554b24d88cb057e7ab64ac5cf2"
+	if got := fmt.Sprintf("%x", sha256.Sum256(sample(t))); got != want {
+		t.Errorf("the hash of the sample is %s, want %s", got, want)
+	}
 }
 
 // sealed ends what a file has with its hash.
