@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,14 +62,14 @@ func run(ctx context.Context, o options) (err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
 		return err
 	}
-	sessions := keepSessions(ctx, osdefaults.SessionsFile(o.stateDir), events)
-	defer sessions.save()
+	sessions, saveSessions := keepSessions(osdefaults.SessionsFile(o.stateDir), events)
+	defer saveSessions()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   upstream.Dialer{},
 		Engine:   engine,
-		Sessions: sessions.memory,
+		Sessions: sessions,
 		Events:   events,
 		Tunnels:  tunnels,
 		Counters: counters,
@@ -150,38 +151,34 @@ func (o options) overrides() ([]settings.Override, error) {
 	return list, nil
 }
 
-// sessions is the memory of TLS sessions, which outlives the process in a file.
-type sessions struct {
-	memory *resumption.Memory
-	file   string
-	events event.Sink
-}
-
-// keepSessions reads the file and saves what changes every few minutes until ctx is done. A file that cannot be read is an event:
-// the sessions in it then count as unknown.
-func keepSessions(ctx context.Context, file string, events event.Sink) sessions {
-	s := sessions{memory: resumption.New(time.Now), file: file, events: events}
-	if err := s.memory.Load(file); err != nil {
-		events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+// keepSessions reads what is remembered of TLS sessions, and saves what changes every few minutes until end, which saves it for the
+// last time. A file that cannot be read is an event: the sessions in it then count as unknown.
+func keepSessions(file string, events event.Sink) (memory *resumption.Memory, end func()) {
+	memory = resumption.New(time.Now)
+	tell := func(err error) {
+		if err != nil {
+			events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+		}
 	}
-	go func() {
+	tell(memory.Load(file))
+	stop := make(chan struct{})
+	var saving sync.WaitGroup
+	saving.Go(func() {
 		tick := time.NewTicker(sessionsSaveTime)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				s.save()
-			case <-ctx.Done():
+				tell(memory.Save(file))
+			case <-stop:
+				tell(memory.Save(file))
 				return
 			}
 		}
-	}()
-	return s
-}
-
-func (s sessions) save() {
-	if err := s.memory.Save(s.file); err != nil {
-		s.events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+	})
+	return memory, func() {
+		close(stop)
+		saving.Wait()
 	}
 }
 
