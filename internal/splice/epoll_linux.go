@@ -28,11 +28,15 @@ type epollEngine struct {
 	shut     sync.Once
 }
 
+// maxLoops is more than any network card keeps busy. It bounds what the loops' pipes take of the pages that the kernel
+// allows an unprivileged user (fs.pipe-user-pages-soft, by default 16,384) to a quarter.
+const maxLoops = 16
+
 func newEpollEngine() (*epollEngine, error) {
 	r := newRegister()
 	e := &epollEngine{register: r, others: newGoroutineEngine(r)}
-	for range runtime.GOMAXPROCS(0) {
-		l, err := newLoop(r, max(minPipes, maxPipes/runtime.GOMAXPROCS(0)))
+	for range min(runtime.GOMAXPROCS(0), maxLoops) {
+		l, err := newLoop(r)
 		if err != nil {
 			_ = e.Close()
 			return nil, fmt.Errorf("preparing to carry tunnels: %w", err)
@@ -135,16 +139,16 @@ type spliced struct {
 	over    bool    // the loop has closed it
 }
 
-// flow is one direction of a pair. At most one of memory and pipe holds bytes that were read and not written.
+// flow is one direction of a pair.
 type flow struct {
-	memory   []byte
-	pipe     *pipe
-	readable bool // the kernel may have bytes, the end of the stream or an error
-	blocked  bool // the kernel took no more; an event will tell when it does
-	ended    bool // the end of the stream was read
-	finished bool // and passed on
-	bulk     bool // the last read found much
-	queued   bool // waits for another turn
+	memory   []byte // read and not written
+	readable bool   // the kernel may have bytes, the end of the stream or an error
+	blocked  bool   // the kernel took no more; an event will tell when it does
+	ended    bool   // the end of the stream was read
+	finished bool   // and passed on
+	closing  bool   // the sender has finished or failed, so that a read may find more than bytes
+	bulk     int8   // reads to come that are expected to find much
+	queued   bool   // waits for another turn
 }
 
 // stop leaves the ending to the loop, unless the pair is not attached: then add finds it, or the pair is over already.

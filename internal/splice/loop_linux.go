@@ -11,8 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// turnBytes is how much one direction moves before the others have their turn.
-const turnBytes = 1 << 20
+const (
+	// turnBytes is how much one direction moves before the others have their turn.
+	turnBytes = 1 << 20
+
+	// smallRead is how much is copied at a time, and so, as a rule, the most that a direction holds whose receiver takes no
+	// more; the exception is a pipe that the receiver had less room for than it said.
+	smallRead = 16 << 10
+
+	// bulkReads is how many reads in a row must find less than smallRead before a direction is taken for one that carries
+	// little: the rest of a large upload is small.
+	bulkReads = 4
+)
 
 // ticket names a socket in an epoll event. The generation tells an event of a former pair in the same slot from one of
 // today's, so that an old event finds nothing.
@@ -52,7 +62,7 @@ type loop struct {
 	edges   [128]edge
 	queue   []turn // directions whose next turn is due
 	served  []turn // the queue before, for its room
-	pipes   pipes
+	pipe    pipe
 	scratch []byte
 }
 
@@ -74,9 +84,8 @@ type turn struct {
 	from side
 }
 
-func newLoop(r *register, pipes int) (*loop, error) {
-	l := &loop{register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, chunk)}
-	l.pipes.limit = pipes
+func newLoop(r *register) (*loop, error) {
+	l := &loop{register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, smallRead)}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -160,7 +169,7 @@ func (l *loop) close() {
 }
 
 func (l *loop) free() {
-	l.pipes.close()
+	l.pipe.discard()
 	if l.event >= 0 {
 		_ = unix.Close(l.event)
 	}
@@ -178,9 +187,12 @@ func (l *loop) run() {
 
 // serve does what there is to do. It answers true when the loop is to quit, false when it is to wait: fewer events than
 // there was room for are all there were, and the edge of a later one wakes the loop again.
+//
+// The first round is made without the scheduler's knowledge (see call_linux.go), any further one begins with an ordinary
+// call: a loop that is so busy that it does not get to wait must have the monitor thread run, which gives others their turn.
 func (l *loop) serve() (quit bool) {
-	for {
-		n, err := ignoringEINTR(func() (int, error) { return unix.EpollWait(l.fd, l.events[:], 0) })
+	for poll := pollNow; ; poll = pollBusy {
+		n, err := poll(l.fd, l.events[:])
 		if err != nil {
 			panic(fmt.Sprintf("splice: epoll_wait: %v", err)) // only wrong arguments make it fail
 		}
@@ -235,6 +247,9 @@ func (l *loop) handle(e *edge) {
 	if e.events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s].readable = true
 	}
+	if e.events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		p.flows[s].closing = true
+	}
 	if e.events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s.other()].blocked = false
 	}
@@ -253,7 +268,7 @@ func (l *loop) move(p *spliced, from side) {
 	f := &p.flows[from]
 	for left := turnBytes; !p.over && !f.blocked && !f.finished; {
 		switch {
-		case len(f.memory) > 0 || f.pipe != nil:
+		case len(f.memory) > 0:
 			l.flush(p, from)
 		case f.ended:
 			l.finish(p, from)
@@ -271,36 +286,50 @@ func (l *loop) move(p *spliced, from side) {
 	}
 }
 
-// fill reads from a direction that holds nothing, and answers how much.
+// fill reads from a direction that holds nothing, writes what was read as far as the receiver takes it, and answers how much
+// that was. Much goes through the pipe, as much as the receiver has room for. Little is cheaper copied: a read that does not
+// fill its buffer need not be repeated to know that there is no more.
 func (l *loop) fill(p *spliced, from side) int {
 	f := &p.flows[from]
-	if !p.copying {
-		if held := l.pipes.get(); held != nil {
-			n, err := splice(p.fds[from], held.w, chunk)
-			if n > 0 {
-				held.n, held.owner = n, f
-				f.pipe = held
-				l.touch(p)
+	if f.bulk > 0 && !p.copying {
+		if room := sendRoom(p.fds[from.other()]); room > smallRead && l.pipe.open() {
+			n, err := splice(p.fds[from], l.pipe.w, min(room, pipeSize))
+			switch {
+			case n > 0:
+				l.found(p, from, n)
+				l.empty(p, from, n)
 				return n
-			}
-			l.pipes.put(held)
-			if !cannotSplice(err) {
+			case !cannotSplice(err):
 				l.drained(p, from, err)
 				return 0
 			}
 			l.fallBack(p, err)
 		}
 	}
-	n, err := ignoringEINTR(func() (int, error) { return unix.Read(p.fds[from], l.scratch) })
-	if n <= 0 {
-		l.drained(p, from, os.NewSyscallError("read", err))
+	n, err := read(p.fds[from], l.scratch)
+	if n == 0 {
+		l.drained(p, from, err)
 		return 0
 	}
-	l.touch(p)
+	if n < len(l.scratch) && !f.closing {
+		f.readable = false
+	}
+	l.found(p, from, n)
 	f.memory = l.scratch[:n]
 	l.flush(p, from)
 	f.memory = bytes.Clone(f.memory) // the rest; mostly none
 	return n
+}
+
+// found notes that a read found n bytes, which decides about the next reads.
+func (l *loop) found(p *spliced, from side, n int) {
+	p.active.Store(l.now)
+	f := &p.flows[from]
+	if n >= smallRead {
+		f.bulk = bulkReads
+	} else if f.bulk > 0 {
+		f.bulk--
+	}
 }
 
 // drained notes why a read found nothing: not now, never again, or an error.
@@ -316,37 +345,47 @@ func (l *loop) drained(p *spliced, from side, err error) {
 	}
 }
 
-// flush writes what the direction holds, as far as the receiver takes it.
-func (l *loop) flush(p *spliced, from side) {
-	f, to := &p.flows[from], from.other()
-	var n int
-	var err error
-	if f.pipe != nil {
-		n, err = splice(f.pipe.r, p.fds[to], f.pipe.n)
-		if cannotSplice(err) {
-			l.fallBack(p, err)
-			l.pipes.empty(f.pipe)
+// empty writes the n bytes in the pipe, or moves the rest to memory if the receiver takes no more: the pipe serves others.
+func (l *loop) empty(p *spliced, from side, n int) {
+	to := from.other()
+	for n > 0 {
+		written, err := splice(l.pipe.r, p.fds[to], n)
+		if written > 0 {
+			n -= written
+			l.wrote(p, from, written)
+			continue
+		}
+		full := errors.Is(err, unix.EAGAIN)
+		if !full && !cannotSplice(err) {
+			l.pipe.discard()
+			l.fail(p, to, "writing to", err)
 			return
 		}
-		if n > 0 {
-			if f.pipe.n -= n; f.pipe.n == 0 {
-				l.pipes.put(f.pipe)
-				f.pipe = nil
-			}
+		rest, takeErr := l.pipe.take(n)
+		if takeErr != nil {
+			l.fail(p, from, "reading from", takeErr)
+			return
 		}
-	} else {
-		n, err = ignoringEINTR(func() (int, error) { return unix.Write(p.fds[to], f.memory) })
-		err = os.NewSyscallError("write", err)
-		if n > 0 {
-			if f.memory = f.memory[n:]; len(f.memory) == 0 {
-				f.memory = nil
-			}
+		p.flows[from].memory = rest
+		if full {
+			l.block(p, from)
+		} else {
+			l.fallBack(p, err)
 		}
+		return
 	}
+}
+
+// flush writes what the direction holds in memory, as far as the receiver takes it.
+func (l *loop) flush(p *spliced, from side) {
+	f, to := &p.flows[from], from.other()
+	n, err := write(p.fds[to], f.memory)
 	switch {
 	case n > 0:
-		p.moved[from].Add(int64(n))
-		l.touch(p)
+		l.wrote(p, from, n)
+		if f.memory = f.memory[n:]; len(f.memory) == 0 {
+			f.memory = nil
+		}
 	case errors.Is(err, unix.EAGAIN):
 		l.block(p, from)
 	default:
@@ -354,14 +393,16 @@ func (l *loop) flush(p *spliced, from side) {
 	}
 }
 
+func (l *loop) wrote(p *spliced, from side, n int) {
+	p.moved[from].Add(int64(n))
+	p.active.Store(l.now)
+}
+
 // block makes a direction wait until its receiver has room. From the first time on the receiver is watched for that; the
 // kernel tells at once if room has come meanwhile.
 func (l *loop) block(p *spliced, from side) {
-	f, to := &p.flows[from], from.other()
-	f.blocked = true
-	if f.pipe != nil {
-		l.pipes.stall(f.pipe)
-	}
+	to := from.other()
+	p.flows[from].blocked = true
 	if p.watched[to] {
 		return
 	}
@@ -392,13 +433,7 @@ func (l *loop) fail(p *spliced, s side, doing string, err error) {
 // end closes a pair whose ending is known.
 func (l *loop) end(p *spliced) {
 	p.over = true
-	for i := range p.flows {
-		if f := &p.flows[i]; f.pipe != nil {
-			l.pipes.discard(f.pipe)
-			f.pipe = nil
-		}
-		p.flows[i].memory = nil
-	}
+	p.flows[client].memory, p.flows[target].memory = nil, nil
 	l.mu.Lock()
 	l.detach(p)
 	l.mu.Unlock()
@@ -412,5 +447,3 @@ func (l *loop) fallBack(p *spliced, cause error) {
 		p.fallback(cause)
 	}
 }
-
-func (l *loop) touch(p *spliced) { p.active.Store(l.now) }

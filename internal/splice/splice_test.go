@@ -290,7 +290,8 @@ func TestOtherConnections(t *testing.T) {
 }
 
 // certificates are those of a test server.
-func certificates(t *testing.T) []tls.Certificate {
+func certificates(t testing.TB) []tls.Certificate {
+	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.StartTLS()
 	defer s.Close()

@@ -1,0 +1,471 @@
+package splice_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"omsgateway/internal/splice"
+)
+
+// The benchmarks run a relay for each engine, and one that is written with io.Copy as most are, as processes of their own,
+// so that the load they are put under is not counted. Each round asks all of them in turn. What counts is the lowest figure
+// of the rounds, and its ratio to the plain relay's: `go test -run '^$' -bench . -benchtime 5x`.
+
+// relayEnv makes the test binary a relay to the address in relayTarget.
+//
+// Started by root, each relay becomes a user of its own, since the kernel limits the pipes of an unprivileged user and a
+// gateway is one (fs.pipe-user-pages-soft).
+const (
+	relayEnv    = "SPLICE_TEST_RELAY"
+	relayTarget = "SPLICE_TEST_TARGET"
+	relayUser   = "SPLICE_TEST_USER"
+)
+
+// usage is what a relay has used.
+type usage struct {
+	CPU    int64 // nanoseconds, of user and kernel
+	Memory int64 // bytes of the process that stand in memory
+	Files  int
+}
+
+// runRelay accepts connections and carries each to the target, prints its own address, and then its usage for each line read.
+func runRelay(kind, target, user string) error {
+	if os.Getuid() == 0 {
+		uid, err := strconv.Atoi(user)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Setuid(uid); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	join := plainJoin
+	for _, engine := range engines {
+		if engine.name == kind {
+			e, err := engine.make()
+			if err != nil {
+				return err
+			}
+			join = func(client, target net.Conn) { e.Join(client, target, splice.Options{Idle: 1 << 40}) }
+		}
+	}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				target, err := net.Dial("tcp", target)
+				if err != nil {
+					_ = client.Close()
+					return
+				}
+				join(client, target)
+			}()
+		}
+	}()
+	fmt.Println(l.Addr())
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == "settle" {
+			debug.FreeOSMemory()
+		}
+		u, err := ownUsage()
+		if err != nil {
+			return err
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainJoin is the usual relay.
+func plainJoin(client, target net.Conn) {
+	var wg sync.WaitGroup
+	for _, c := range [][2]net.Conn{{client, target}, {target, client}} {
+		wg.Go(func() {
+			_, _ = io.Copy(c[1], c[0])
+			_ = c[1].(*net.TCPConn).CloseWrite()
+		})
+	}
+	wg.Wait()
+	_ = client.Close()
+	_ = target.Close()
+}
+
+func ownUsage() (u usage, err error) {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return u, err
+	}
+	u.CPU = r.Utime.Nano() + r.Stime.Nano()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return u, err
+	}
+	u.Files = len(files)
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return u, err
+	}
+	var total, resident int64
+	_, err = fmt.Sscan(string(status), &total, &resident)
+	u.Memory = resident * int64(os.Getpagesize())
+	return u, err
+}
+
+// relayProcess is a running relay.
+type relayProcess struct {
+	kind string
+	addr string
+	in   io.Writer
+	out  *bufio.Scanner
+	best float64
+}
+
+func startRelays(b *testing.B, target string) []*relayProcess {
+	b.Helper()
+	var relays []*relayProcess
+	for i, kind := range []string{"plain", "goroutine", "best"} {
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), relayEnv+"="+kind, relayTarget+"="+target, relayUser+"="+strconv.Itoa(60001+i))
+		c.Stderr = os.Stderr
+		in, err := c.StdinPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			_ = in.Close() // its end
+			if err := c.Wait(); err != nil {
+				b.Error(err)
+			}
+		})
+		r := &relayProcess{kind: kind, in: in, out: bufio.NewScanner(out), best: math.Inf(1)}
+		r.addr = r.line(b)
+		relays = append(relays, r)
+	}
+	return relays
+}
+
+func (r *relayProcess) line(b *testing.B) string {
+	b.Helper()
+	if !r.out.Scan() {
+		b.Fatalf("relay %s is gone: %v", r.kind, r.out.Err())
+	}
+	return strings.TrimSpace(r.out.Text())
+}
+
+func (r *relayProcess) usage(b *testing.B, how string) (u usage) {
+	b.Helper()
+	if _, err := fmt.Fprintln(r.in, how); err != nil {
+		b.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(r.line(b)), &u); err != nil {
+		b.Fatal(err)
+	}
+	return u
+}
+
+func (r *relayProcess) dial(b *testing.B) net.Conn {
+	b.Helper()
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+func (r *relayProcess) dialTLS(b *testing.B) net.Conn {
+	b.Helper()
+	c := tls.Client(r.dial(b), &tls.Config{InsecureSkipVerify: true})
+	if err := c.Handshake(); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// rounds runs load through each relay in turn and reports the lowest CPU time for each unit of it.
+func rounds(b *testing.B, relays []*relayProcess, unit string, nanos float64, load func(*relayProcess) (units float64)) {
+	b.Helper()
+	for b.Loop() {
+		for _, r := range relays {
+			before := r.usage(b, "cpu").CPU
+			units := load(r)
+			r.best = min(r.best, float64(r.usage(b, "cpu").CPU-before)/units)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for _, r := range relays {
+		b.ReportMetric(r.best/nanos, r.kind+"-"+unit)
+		if r != relays[0] {
+			b.ReportMetric(r.best/relays[0].best, r.kind+"/plain")
+		}
+	}
+}
+
+const upload = 200 << 10
+
+// serveUploads speaks TLS, as all that goes through the gateway does, since that decides in what portions bytes come. It
+// answers 100 bytes for each upload of 200 KiB.
+func serveUploads(b *testing.B) (addr string) {
+	b.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certificates(b)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				buf, got := make([]byte, 32<<10), 0
+				for {
+					n, err := c.Read(buf)
+					if err != nil {
+						return
+					}
+					for got += n; got >= upload; got -= upload {
+						if _, err := c.Write(buf[:100]); err != nil {
+							return
+						}
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// transfer uploads through a tunnel, and waits for each answer or, if not asked to wait, takes answers at the end alone.
+func transfer(b *testing.B, c net.Conn, uploads int, wait bool) {
+	body, answer := make([]byte, upload), make([]byte, 100)
+	for range uploads {
+		if _, err := c.Write(body); err != nil {
+			b.Error(err)
+			return
+		}
+		if wait {
+			if _, err := io.ReadFull(c, answer); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}
+	if !wait {
+		if _, err := io.CopyN(io.Discard, c, int64(uploads*len(answer))); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// bulk moves about a GB through so many tunnels at once, and answers the GB.
+func bulk(b *testing.B, r *relayProcess, tunnels int) float64 {
+	const total = 1000 << 20
+	each := total / tunnels / upload
+	var wg sync.WaitGroup
+	for range tunnels {
+		c := r.dialTLS(b)
+		wg.Go(func() {
+			defer func() { _ = c.Close() }()
+			transfer(b, c, each, false)
+		})
+	}
+	wg.Wait()
+	return float64(tunnels*each*upload) / 1e9
+}
+
+// BenchmarkBulk is CPU time for each GB over 64 tunnels.
+func BenchmarkBulk(b *testing.B) {
+	relays := startRelays(b, serveUploads(b))
+	rounds(b, relays, "ms/GB", 1e6, func(r *relayProcess) float64 { return bulk(b, r, 64) })
+}
+
+// BenchmarkBesideIdle is CPU time for each GB over 16 tunnels beside 600 that wait.
+func BenchmarkBesideIdle(b *testing.B) {
+	relays := startRelays(b, serveUploads(b))
+	for _, r := range relays {
+		idle(b, r, 600)
+	}
+	rounds(b, relays, "ms/GB", 1e6, func(r *relayProcess) float64 { return bulk(b, r, 16) })
+}
+
+// BenchmarkUpload is CPU time for each upload of 200 KiB and its answer, over 50 kept tunnels, 8 at work at a time.
+func BenchmarkUpload(b *testing.B) {
+	relays := startRelays(b, serveUploads(b))
+	tunnels := map[*relayProcess][]net.Conn{}
+	for _, r := range relays {
+		tunnels[r] = idle(b, r, 50)
+	}
+	rounds(b, relays, "us/upload", 1e3, func(r *relayProcess) float64 {
+		const each = 40
+		var wg sync.WaitGroup
+		room := make(chan struct{}, 8)
+		for _, c := range tunnels[r] {
+			wg.Go(func() {
+				for range each {
+					room <- struct{}{}
+					transfer(b, c, 1, true)
+					<-room
+				}
+			})
+		}
+		wg.Wait()
+		return float64(each * len(tunnels[r]))
+	})
+}
+
+// BenchmarkSmall is CPU time for each message of 100 bytes there and back, 16 tunnels at once.
+func BenchmarkSmall(b *testing.B) {
+	relays := startRelays(b, serveEcho(b))
+	tunnels := map[*relayProcess][]net.Conn{}
+	for _, r := range relays {
+		tunnels[r] = dialMany(b, r, 16)
+	}
+	rounds(b, relays, "us/message", 1e3, func(r *relayProcess) float64 {
+		const each = 1000
+		var wg sync.WaitGroup
+		for _, c := range tunnels[r] {
+			wg.Go(func() {
+				for range each {
+					exchange(b, c)
+				}
+			})
+		}
+		wg.Wait()
+		return float64(each * len(tunnels[r]))
+	})
+}
+
+// BenchmarkShort is CPU time for each tunnel that carries one small message there and back, 16 at a time.
+func BenchmarkShort(b *testing.B) {
+	relays := startRelays(b, serveEcho(b))
+	rounds(b, relays, "us/tunnel", 1e3, func(r *relayProcess) float64 {
+		const workers, each = 16, 200
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range each {
+					c := r.dial(b)
+					exchange(b, c)
+					_ = c.Close()
+				}
+			})
+		}
+		wg.Wait()
+		return workers * each
+	})
+}
+
+// BenchmarkIdle is what a tunnel holds while it waits, after it has moved bytes both ways.
+func BenchmarkIdle(b *testing.B) {
+	const tunnels = 2000
+	relays := startRelays(b, serveEcho(b))
+	for b.Loop() {
+		for _, r := range relays {
+			before := r.usage(b, "settle")
+			for _, c := range dialMany(b, r, tunnels) {
+				exchange(b, c)
+			}
+			after := r.usage(b, "settle")
+			b.ReportMetric(float64(after.Memory-before.Memory)/1024/tunnels, r.kind+"-KiB/tunnel")
+			b.ReportMetric(float64(after.Files-before.Files)/tunnels, r.kind+"-files/tunnel")
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// idle opens tunnels that have moved bytes both ways and wait.
+func idle(b *testing.B, r *relayProcess, n int) []net.Conn {
+	b.Helper()
+	var tunnels []net.Conn
+	for range n {
+		c := r.dialTLS(b)
+		b.Cleanup(func() { _ = c.Close() })
+		transfer(b, c, 1, true)
+		tunnels = append(tunnels, c)
+	}
+	return tunnels
+}
+
+func dialMany(b *testing.B, r *relayProcess, n int) []net.Conn {
+	b.Helper()
+	var tunnels []net.Conn
+	for range n {
+		c := r.dial(b)
+		b.Cleanup(func() { _ = c.Close() })
+		tunnels = append(tunnels, c)
+	}
+	return tunnels
+}
+
+func serveEcho(b *testing.B) (addr string) {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				buf := make([]byte, 1000)
+				for {
+					n, err := c.Read(buf)
+					if err != nil {
+						return
+					}
+					if _, err := c.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func exchange(b *testing.B, c net.Conn) {
+	message := make([]byte, 100)
+	if _, err := c.Write(message); err != nil {
+		b.Error(err)
+		return
+	}
+	if _, err := io.ReadFull(c, message); err != nil {
+		b.Error(err)
+	}
+}

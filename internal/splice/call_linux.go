@@ -1,0 +1,90 @@
+package splice
+
+import (
+	"errors"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls that a loop makes for each portion of bytes. None of them waits, so the scheduler is not told (RawSyscall): it
+// would start its monitor thread at the first call after each rest, which is a sixth of the CPU time of a gateway that is
+// neither idle nor busy. loop.serve sees to it that the monitor runs when a loop is busy.
+
+// pollNow takes up to len(events) events, 0 if there are none.
+func pollNow(epoll int, events []unix.EpollEvent) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+			uintptr(len(events)), 0, 0, 0)
+		if errno != unix.EINTR {
+			return answer("epoll_pwait", n, errno)
+		}
+	}
+}
+
+// pollBusy is pollNow as an ordinary call.
+func pollBusy(epoll int, events []unix.EpollEvent) (int, error) {
+	return ignoringEINTR(func() (int, error) { return unix.EpollWait(epoll, events, 0) })
+}
+
+// read reads what is there into b, which is not empty.
+func read(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno != unix.EINTR {
+			return answer("read", n, errno)
+		}
+	}
+}
+
+// write writes as much of b as there is room for; b is not empty.
+func write(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno != unix.EINTR {
+			return answer("write", n, errno)
+		}
+	}
+}
+
+// splice moves up to n bytes. One of the descriptors is a pipe.
+func splice(from, to, n int) (int, error) {
+	for {
+		moved, _, errno := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
+			unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+		if errno != unix.EINTR {
+			return answer("splice", moved, errno)
+		}
+	}
+}
+
+// sendRoom is about how many bytes a TCP socket has room for before it takes no more. The kernel counts its overhead as
+// well, hence the eighth that is left out.
+func sendRoom(fd int) int {
+	var info [unix.SK_MEMINFO_VARS]uint32
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return pipeSize // the write will tell
+	}
+	room := int(info[unix.SK_MEMINFO_SNDBUF]) - int(info[unix.SK_MEMINFO_WMEM_QUEUED])
+	return room - room/8
+}
+
+// answer is the result of a call. EAGAIN, which is no failure, stays as it is.
+func answer(call string, n uintptr, errno unix.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN:
+		return 0, unix.EAGAIN
+	}
+	return 0, os.NewSyscallError(call, errno)
+}
+
+// cannotSplice tells whether err says that the system, or these sockets, have no splice.
+func cannotSplice(err error) bool {
+	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL)
+}

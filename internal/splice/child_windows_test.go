@@ -1,0 +1,4 @@
+package splice_test
+
+// isChild: no test starts this test binary again.
+func isChild() bool { return false }
