@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -63,17 +64,19 @@ func exe() string {
 // programs. Besides the commands of testscript a story has
 //
 //	gateway NAME [FLAG...]   start a gateway whose state is in $WORK/NAME; sets PROXY (host:port) and OMSGATEWAY_ADDRESS
-//	stop NAME                ask it to stop, as a service manager does, and wait for a clean end
+//	halt NAME                ask it to stop, as a service manager does, and wait for a clean end (stop is a command of testscript)
 //	crash NAME               end it at once
-//	log NAME REGEXP          wait until a line of its log matches
-//	origin [NAME]            start a TLS server; sets ORIGIN (localhost:port), ORIGIN_IP, and CA for curl --cacert
+//	log NAME REGEXP          wait until a line of its log matches; groups with a name become variables
+//	origin [-asks] [NAME]    start a TLS server, which may ask for client certificates; sets ORIGIN (localhost:port), ORIGIN_IP,
+//	                         and CA for curl --cacert
 //	exits CODE PROGRAM...    run a program that must end with this exit code
 //	send FILE                send a file to PROXY as it is, print what comes back until the end
-//	hold NAME HOST:PORT      open a tunnel through PROXY to the echo server behind it and keep it open
+//	hold NAME HOST:PORT [CERT] open a tunnel through PROXY to the echo server behind it and keep it open; with the file of a client
+//	                         certificate and its key, that is shown in TLS 1.2
 //	echo NAME TEXT           send a text through that tunnel; it must come back
 //	ended NAME               the tunnel must have been closed from the other side
 //
-// $SHARED is a folder that other accounts can reach; [curl], [setpriv] and [root] are conditions.
+// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv] and [root] are conditions.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "story"),
@@ -96,7 +99,7 @@ func TestStories(t *testing.T) {
 			switch name {
 			case "root":
 				return os.Geteuid() == 0, nil
-			case "curl", "setpriv":
+			case "curl", "openssl", "setpriv":
 				_, err := exec.LookPath(name)
 				if err != nil && os.Getenv("OMSGATEWAY_TEST_REQUIRE") == "all" {
 					return false, fmt.Errorf("%s is required: %w", name, err)
@@ -108,7 +111,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gateway": func(ts *testscript.TestScript, neg bool, args []string) { of(ts, false).gateway(ts, neg, args) },
 			"exits":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).exits(ts, args) },
-			"stop":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).stop(ts, args) },
+			"halt":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).halt(ts, args) },
 			"crash":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).crash(ts, args) },
 			"log":     func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).log(ts, args) },
 			"origin":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).origin(ts, args) },
@@ -214,8 +217,8 @@ func (s *story) of(ts *testscript.TestScript, args []string, n int, usage string
 	return g
 }
 
-func (s *story) stop(ts *testscript.TestScript, args []string) {
-	g := s.of(ts, args, 1, "stop NAME")
+func (s *story) halt(ts *testscript.TestScript, args []string) {
+	g := s.of(ts, args, 1, "halt NAME")
 	ts.Check(g.process.Signal(syscall.SIGTERM))
 	select {
 	case <-g.ended:
@@ -254,17 +257,27 @@ func (s *story) log(ts *testscript.TestScript, args []string) {
 	g := s.of(ts, args, 2, "log NAME REGEXP")
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	if _, err := g.log.wait(g.ended, pattern); err != nil {
+	match, err := g.log.wait(g.ended, pattern)
+	if err != nil {
 		ts.Fatalf("no line of the log matches %s: %v\n%s", args[1], err, g.log)
+	}
+	for i, name := range pattern.SubexpNames() {
+		if name != "" {
+			ts.Setenv(name, match[i])
+		}
 	}
 }
 
 func (s *story) origin(ts *testscript.TestScript, args []string) {
+	adjust := func(*tls.Config) {}
+	if len(args) > 0 && args[0] == "-asks" {
+		adjust, args = func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }, args[1:]
+	}
 	suffix := ""
 	if len(args) == 1 {
 		suffix = "_" + args[0]
 	}
-	o, err := newOrigin()
+	o, err := newOriginWith(adjust)
 	ts.Check(err)
 	s.closers = append(s.closers, o)
 	ca := ts.MkAbs("ca" + suffix + ".pem")
@@ -296,21 +309,31 @@ type heldTunnel struct {
 }
 
 func (s *story) hold(ts *testscript.TestScript, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: hold NAME HOST:PORT")
+	if len(args) != 2 && len(args) != 3 {
+		ts.Fatalf("usage: hold NAME HOST:PORT [CERT]")
 	}
-	t, err := openTunnel(ts.Getenv("PROXY"), args[1])
+	client := &tls.Config{}
+	if len(args) == 3 {
+		certificate, err := tls.LoadX509KeyPair(ts.MkAbs(args[2]), ts.MkAbs(args[2]))
+		ts.Check(err)
+		client.Certificates, client.MaxVersion = []tls.Certificate{certificate}, tls.VersionTLS12
+	}
+	t, err := openTunnelWith(client, ts.Getenv("PROXY"), args[1])
 	ts.Check(err)
 	s.tunnels[args[0]] = t
 }
 
 func openTunnel(proxy, target string) (*heldTunnel, error) {
+	return openTunnelWith(&tls.Config{}, proxy, target)
+}
+
+func openTunnelWith(client *tls.Config, proxy, target string) (*heldTunnel, error) {
 	conn, err := net.DialTimeout("tcp", proxy, patience)
 	if err != nil {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	secure, err := connectTLS(conn, target)
+	secure, err := connectTLS(client, conn, target)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
