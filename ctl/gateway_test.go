@@ -268,7 +268,7 @@ func (g *gateway) SetAllowedHost(_ context.Context, r *adminv1.SetAllowedHostReq
 		return 0
 	})
 	if absent {
-		err = apierr.ToStatus(reason.New(reason.HostNotPresent, "host", r.Host))
+		err = apierr.ToStatus(reason.New(reason.AllowedHostNotPresent, "host", r.Host))
 	}
 	answer.Etag = g.etag()
 	return answer, err

@@ -22,7 +22,7 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.TooManyHosts:             codes.ResourceExhausted,
 	reason.TooManyCertificates:      codes.ResourceExhausted,
 	reason.ChangeRefused:            codes.InvalidArgument,
-	reason.HostNotPresent:           codes.NotFound,
+	reason.AllowedHostNotPresent:    codes.NotFound,
 	reason.CertificatePolicyUnknown: codes.InvalidArgument,
 	reason.NotPermittedToRead:       codes.PermissionDenied,
 	reason.NotPermittedToChange:     codes.PermissionDenied,

@@ -8,7 +8,7 @@ const (
 	TooManyHosts             Reason = "TOO_MANY_HOSTS"
 	TooManyCertificates      Reason = "TOO_MANY_CERTIFICATES"
 	ChangeRefused            Reason = "CHANGE_REFUSED"
-	HostNotPresent           Reason = "HOST_NOT_PRESENT"
+	AllowedHostNotPresent    Reason = "ALLOWED_HOST_NOT_PRESENT"
 	CertificatePolicyUnknown Reason = "CLIENT_CERTIFICATE_POLICY_UNKNOWN"
 	CertificatesJudged       Reason = "CLIENT_CERTIFICATES_JUDGED"     // a warning: the change is made
 	CertificatesNotJudged    Reason = "CLIENT_CERTIFICATES_NOT_JUDGED" // a warning: the change is made
@@ -33,7 +33,7 @@ var adminTexts = map[Reason]string{
 	TooManyItems:             `{count} items in one change; at most {limit} are possible`,
 	TooManyHosts:             `the list would have {count} hosts; at most {limit} are possible`,
 	TooManyCertificates:      `the list would have {count} client certificates; at most {limit} are possible`,
-	HostNotPresent:           `the list of allowed hosts has no entry {host}; omsgwctl allowed-host list shows those that it has`,
+	AllowedHostNotPresent:    `the list of allowed hosts has no entry {host}; omsgwctl allowed-host list shows those that it has`,
 	CertificatePolicyUnknown: `the client certificate policy of a host cannot be "{value}": it is one of {choices}`,
 	CertificatesJudged:       `the list was empty: from now on every client certificate that can be seen and is not in the list is refused (setting ClientCertificatePolicy is Automatic)`,
 	CertificatesNotJudged:    `the list is empty now: client certificates are no longer judged, except for hosts with a policy of their own (setting ClientCertificatePolicy is Automatic)`,

@@ -249,7 +249,7 @@ func TestHostPolicies(t *testing.T) {
 		code codes.Code
 		why  reason.Reason
 	}{
-		{&adminv1.SetAllowedHostRequest{Host: "a.example.com"}, codes.NotFound, reason.HostNotPresent},
+		{&adminv1.SetAllowedHostRequest{Host: "a.example.com"}, codes.NotFound, reason.AllowedHostNotPresent},
 		{&adminv1.SetAllowedHostRequest{Host: "https://a.example.com"}, codes.InvalidArgument, reason.HostIsURL},
 		{&adminv1.SetAllowedHostRequest{Host: "a.example.com", ClientCertificatePolicy: 4}, codes.InvalidArgument, reason.CertificatePolicyUnknown},
 		{&adminv1.SetAllowedHostRequest{Host: "a.example.com", ClientCertificatePolicy: -1}, codes.InvalidArgument, reason.CertificatePolicyUnknown},

@@ -129,7 +129,7 @@ func (s *allowedHosts) SetAllowedHost(
 	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var present bool
 		if host, present = c.SetHostPolicy(pattern, policy); !present {
-			return reason.New(reason.HostNotPresent, "host", pattern.String())
+			return reason.New(reason.AllowedHostNotPresent, "host", pattern.String())
 		}
 		return nil
 	})

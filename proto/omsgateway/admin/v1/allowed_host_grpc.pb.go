@@ -47,7 +47,7 @@ type AllowedHostServiceClient interface {
 	RemoveAllowedHosts(ctx context.Context, in *RemoveAllowedHostsRequest, opts ...grpc.CallOption) (*RemoveAllowedHostsResponse, error)
 	// SetAllowedHost gives one host that is in the list another client certificate policy.
 	//
-	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
+	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error)
 }
@@ -122,7 +122,7 @@ type AllowedHostServiceServer interface {
 	RemoveAllowedHosts(context.Context, *RemoveAllowedHostsRequest) (*RemoveAllowedHostsResponse, error)
 	// SetAllowedHost gives one host that is in the list another client certificate policy.
 	//
-	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
+	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error)
 	mustEmbedUnimplementedAllowedHostServiceServer()
