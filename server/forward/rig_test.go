@@ -201,10 +201,16 @@ func (s *sink) Emit(e event.Event) {
 // wait answers the first event that fits.
 func (s *sink) wait(t *testing.T, what string, fits func(event.Event) bool) event.Event {
 	t.Helper()
+	return s.waitFor(t, what, 1, fits)[0]
+}
+
+// waitFor answers the events that fit, once there are so many.
+func (s *sink) waitFor(t *testing.T, what string, count int, fits func(event.Event) bool) []event.Event {
+	t.Helper()
 	timeout := time.After(patience)
 	for {
-		if e, ok := s.find(fits); ok {
-			return e
+		if all := s.find(fits); len(all) >= count {
+			return all
 		}
 		select {
 		case <-s.changed:
@@ -214,15 +220,15 @@ func (s *sink) wait(t *testing.T, what string, fits func(event.Event) bool) even
 	}
 }
 
-func (s *sink) find(fits func(event.Event) bool) (event.Event, bool) {
+func (s *sink) find(fits func(event.Event) bool) (all []event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events {
 		if fits(e) {
-			return e, true
+			all = append(all, e)
 		}
 	}
-	return event.Event{}, false
+	return all
 }
 
 func (s *sink) texts() []string {
