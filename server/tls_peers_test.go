@@ -285,7 +285,8 @@ func newOpenSSLPair(t *testing.T, server []string, client ...string) *openSSLPai
 	own := newAgents(t).named("localhost").file
 	p := &openSSLPair{session: filepath.Join(t.TempDir(), "session"), args: client}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "openssl", append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", own, "-key", own}, server...)...)
+	args := []string{"s_server", "-accept", "127.0.0.1:0", "-cert", own, "-key", own}
+	cmd := exec.CommandContext(ctx, "openssl", append(args, server...)...)
 	input, err := cmd.StdinPipe() // it ends when its input does
 	if err != nil {
 		t.Fatal(err)
@@ -307,9 +308,8 @@ func newOpenSSLPair(t *testing.T, server []string, client ...string) *openSSLPai
 	})
 	lines := bufio.NewScanner(output)
 	for p.listens == "" && lines.Scan() {
-		p.listens, _ = strings.CutPrefix(lines.Text(), "ACCEPT ")
-		if !strings.HasPrefix(lines.Text(), "ACCEPT ") {
-			p.listens = ""
+		if address, listens := strings.CutPrefix(lines.Text(), "ACCEPT "); listens {
+			p.listens = address
 		}
 	}
 	go func() {

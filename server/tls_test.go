@@ -31,7 +31,7 @@ func TestClientCertificatePolicies(t *testing.T) {
 	g := runTLSGateway(t)
 	g.call(t, "AllowedClientCertificateService/AddAllowedClientCertificates", `{"certificates":[{"subject":"agent"}]}`, nil)
 	for _, c := range cases {
-		for i, policy := range table.policies {
+		for i, policy := range table.columns {
 			t.Run(c.row+"/"+c.stack+"/"+policy, func(t *testing.T) {
 				g.try(t, c, policy, cellOf(t, table.rows[c.row][i]))
 			})
@@ -70,14 +70,14 @@ func cellOf(t *testing.T, text string) cell {
 
 // pageTable is a table of docs/tls.md: the columns behind the first, and these cells of each row by the first.
 type pageTable struct {
-	policies []string
-	rows     map[string][]string
+	columns []string
+	rows    map[string][]string
 }
 
 func policyTable(t *testing.T) pageTable {
 	t.Helper()
 	table := readTable(t, "case")
-	if diff := cmp.Diff([]string{"Off", "IfShown", "Required"}, table.policies); diff != "" {
+	if diff := cmp.Diff([]string{"Off", "IfShown", "Required"}, table.columns); diff != "" {
 		t.Fatalf("the policies of docs/tls.md (-want +page):\n%s", diff)
 	}
 	return table
@@ -95,12 +95,12 @@ func readTable(t *testing.T, name string) pageTable {
 		line, isRow := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "| ")
 		cells := strings.Split(strings.TrimSuffix(line, " |"), " | ")
 		switch {
-		case table.policies == nil && isRow && cells[0] == name:
-			table.policies = cells[1:]
-		case table.policies == nil || strings.HasPrefix(line, "|---"):
+		case table.columns == nil && isRow && cells[0] == name:
+			table.columns = cells[1:]
+		case table.columns == nil || strings.HasPrefix(line, "|---"):
 		case !isRow:
 			return table
-		case len(cells) != len(table.policies)+1 || table.rows[cells[0]] != nil:
+		case len(cells) != len(table.columns)+1 || table.rows[cells[0]] != nil:
 			t.Fatalf("docs/tls.md: a row with too many or too few cells, or twice: %s", line)
 		default:
 			table.rows[cells[0]] = cells[1:]
@@ -206,31 +206,48 @@ func (g *tlsGateway) judge(t *testing.T, target string, trace trace, c policyCas
 		}
 		return
 	}
-	g.rejections++
-	g.byReason[want.reason]++
 	if got.passed || got.alert != want.alert {
 		t.Errorf("the client got %+v, want alert %d", got, want.alert)
 	}
-	text := "Invalid Client certificate: " + c.subject
-	component := "GatewayLogic"
-	if want.event != 105 {
-		component = "TlsParser"
-		text = "TLS session with " + target + " is refused: "
+	g.judgeRefusal(t, target, trace, want)
+	if want.event == 105 && trace.count("Invalid Client certificate: "+c.subject+"\n") != 1 {
+		t.Error("the event does not show the subject, and nothing behind it")
 	}
-	if n := trace.count(" ERROR " + component + " - " + text); n != 1 {
-		t.Errorf("%d errors that begin with %q", n, text)
+	if want.reason == "CLIENT_CERTIFICATE_EARLY_DATA" {
+		trace.want(t, ` sent=0 received=0 `)
 	}
-	if want.event == 105 && trace.count(text+"\n") != 1 {
-		t.Error("something follows the subject")
+}
+
+// judgeRefusal looks for a refusal in the log and among the events of the API, which have id and reason, and counts it.
+func (g *tlsGateway) judgeRefusal(t *testing.T, target string, trace trace, want cell) {
+	t.Helper()
+	g.rejections++
+	g.byReason[want.reason]++
+	line := " ERROR TlsParser - TLS session with " + target + " is refused: "
+	if want.event == 105 {
+		line = " ERROR GatewayLogic - Invalid Client certificate: "
+	}
+	if all, mine := trace.count(" ERROR "), trace.count(line); all != 1 || mine != 1 {
+		t.Errorf("%d errors, and %d that begin with %q, want 1 and 1", all, mine, line)
 	}
 	if n := trace.count("TLS session is successfully verified"); n != 0 {
 		t.Errorf("%d events 107", n)
 	}
 	trace.want(t, `decision=refused reason=`+want.reason+` .* end=refused$`)
-	if want.reason == "CLIENT_CERTIFICATE_EARLY_DATA" {
-		trace.want(t, ` sent=0 received=0 `)
+	var list struct {
+		Events []struct {
+			ID         int
+			Reason     string
+			Connection string
+		}
 	}
-	g.wantEvent(t, trace, want)
+	g.call(t, "EventService/ListEvents", `{"filter":{"level":"ERROR"},"limit":1}`, &list)
+	if len(list.Events) != 1 || list.Events[0].Connection != trace.connection {
+		t.Fatalf("the last event of level Error is not of connection %s: %+v", trace.connection, list.Events)
+	}
+	if e := list.Events[0]; e.ID != want.event || e.Reason != want.reason {
+		t.Errorf("event %d %s, want %d %s", e.ID, e.Reason, want.event, want.reason)
+	}
 }
 
 // logged is a value as the canonical line has it.
@@ -280,32 +297,6 @@ func (tr trace) want(t *testing.T, pattern string) {
 	t.Helper()
 	if !regexp.MustCompile(`(?m)` + pattern).MatchString(tr.text) {
 		t.Errorf("no line matches %s", pattern)
-	}
-}
-
-// wantEvent looks for the one refusal of a connection among the events of the API, which have id and reason.
-func (g *tlsGateway) wantEvent(t *testing.T, trace trace, want cell) {
-	t.Helper()
-	var list struct {
-		Events []struct {
-			ID         int
-			Reason     string
-			Level      string
-			Connection string
-		}
-	}
-	g.call(t, "EventService/ListEvents", `{"filter":{"level":"ERROR"},"limit":5}`, &list)
-	found := 0
-	for _, e := range list.Events {
-		if e.Connection == trace.connection {
-			found++
-			if e.ID != want.event || e.Reason != want.reason {
-				t.Errorf("event %d %s, want %d %s", e.ID, e.Reason, want.event, want.reason)
-			}
-		}
-	}
-	if found != 1 {
-		t.Errorf("%d events of level Error, want 1", found)
 	}
 }
 
