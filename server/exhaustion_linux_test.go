@@ -30,29 +30,28 @@ func TestDescriptorsUsedUp(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	told := false
-	for i := 0; i < 2*descriptors && !told; i++ {
+	for range descriptors {
 		conn, err := net.DialTimeout("tcp", r.proxy, patience)
 		if err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, conn)
-		// Clients of the last descriptors ask for a tunnel, the others only hold theirs.
-		if i < descriptors/2 {
-			_, _ = io.WriteString(conn, "C")
-			continue
-		}
-		_, _ = fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\n\r\n", target)
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
-		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodConnect})
-		if err != nil {
-			t.Fatalf("connection %d: %v", i, err)
-		}
-		_ = resp.Body.Close()
-		told = resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("OMS-Gateway-Reason") == "RESOURCES_EXHAUSTED"
+		_, _ = io.WriteString(conn, "C")
 	}
-	if !told {
-		t.Fatalf("nobody was told that no descriptor is left\n%s", r.log)
+	last, err := net.DialTimeout("tcp", r.proxy, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held = append(held, last)
+	_ = last.SetDeadline(time.Now().Add(patience))
+	_, _ = fmt.Fprintf(last, "CONNECT %s HTTP/1.1\r\n\r\n", target)
+	resp, err := http.ReadResponse(bufio.NewReader(last), &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		t.Fatalf("the client without a descriptor is told nothing: %v\n%s", err, r.log)
+	}
+	_ = resp.Body.Close()
+	if got := resp.Header.Get("OMS-Gateway-Reason"); resp.StatusCode != http.StatusServiceUnavailable || got != "RESOURCES_EXHAUSTED" {
+		t.Fatalf("the client without a descriptor is told %d %s\n%s", resp.StatusCode, got, r.log)
 	}
 	for _, conn := range held {
 		_ = conn.Close()

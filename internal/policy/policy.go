@@ -175,14 +175,15 @@ func (p *Policy) Decide(r Request) Decision {
 }
 
 // AllowsName says whether name, as a client may write it in its TLS hello, is itself allowed at port. An IP address is no name,
-// nor is anything else that hostname.ParseHost refuses.
-func (p *Policy) AllowsName(name string, port uint16) bool {
+// nor is anything else that hostname.ParseHost refuses. A name that asks more of the client's certificate than judged, which is what
+// is asked in the tunnel, is not allowed there: a server that answers for both names would let it be got around.
+func (p *Policy) AllowsName(name string, port uint16, judged handshake.Requirement) bool {
 	host, err := hostname.ParseHost(name)
 	if err != nil || host.IsAddr() {
 		return false
 	}
 	match, _ := p.lookup(host.Name(), port)
-	return match != nil
+	return match != nil && p.allow(match).TLS.ClientCertificate <= judged
 }
 
 // CoveredBy is the wildcard with the longest domain, other than pattern itself, that allows all that pattern allows.

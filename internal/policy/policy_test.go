@@ -238,8 +238,33 @@ func TestAllowsName(t *testing.T) {
 		{strings.Repeat("a.", 200) + "wild.example.com", 443, false},
 	}
 	for _, test := range tests {
-		if got := p.AllowsName(test.name, test.port); got != test.want {
+		if got := p.AllowsName(test.name, test.port, handshake.Off); got != test.want {
 			t.Errorf("%q at %d: %v", test.name, test.port, got)
+		}
+	}
+}
+
+// TestAllowsNameJudgedAsStrictly makes sure that a host's own certificate policy cannot be got around in the tunnel of another host.
+func TestAllowsNameJudgedAsStrictly(t *testing.T) {
+	list := entries(t, "off.example.com", "shown.example.com", "required.example.com", "default.example.com")
+	for i, own := range []handshake.Requirement{handshake.Off, handshake.IfShown, handshake.Required} {
+		list[i].ClientCertificate = &own
+	}
+	p := compile(t, policy.Input{Entries: list, ClientCertificate: handshake.IfShown})
+	want := map[handshake.Requirement][]string{
+		handshake.Off:      {"off"},
+		handshake.IfShown:  {"off", "shown", "default"},
+		handshake.Required: {"off", "shown", "required", "default"},
+	}
+	for judged, names := range want {
+		var got []string
+		for _, name := range []string{"off", "shown", "required", "default"} {
+			if p.AllowsName(name+".example.com", 443, judged) {
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff(names, got); diff != "" {
+			t.Errorf("judged by %v (-want +got):\n%s", judged, diff)
 		}
 	}
 }
@@ -414,7 +439,7 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		if allocs := testing.AllocsPerRun(100, func() { p.Decide(request) }); allocs != 0 {
 			t.Errorf("%s: %v allocations", d.name, allocs)
 		}
-		if allocs := testing.AllocsPerRun(100, func() { p.AllowsName(request.Target.Host.Name(), 443) }); allocs != 0 {
+		if allocs := testing.AllocsPerRun(100, func() { p.AllowsName(request.Target.Host.Name(), 443, handshake.Off) }); allocs != 0 {
 			t.Errorf("%s as a server name: %v allocations", d.name, allocs)
 		}
 	}

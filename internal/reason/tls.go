@@ -60,15 +60,16 @@ var tlsTexts = map[Reason]string{
 	SSL2NotAllowed: `the client begins with a hello of SSL 2; switch SSL 2 off at the client`,
 	TLSVersionNotAllowed: `the {side} wants {version}, and the gateway lets {minimum} to {maximum} through ` +
 		`(settings MinimumTlsVersion and MaximumTlsVersion)`,
-	TLSDraftNotAllowed:   `the {side} wants a draft of TLS 1.3 ({version}); use a release that has TLS 1.3 itself`,
-	TLSNotOffered:        `the server picks {what}, which the client has not offered`,
-	TLSNotCheckable:      `the server picks {what}, with which the gateway cannot check the handshake`,
-	TLSEarlyDataLost:     `the client sends early data (0-RTT), and {version} has none`,
-	TLSHandshakeTimeout:  `the TLS handshake was not complete after {seconds} seconds`,
-	TLSTooMuchCollected:  `the TLS handshakes under way hold {limit} bytes together, which is the limit; try again later`,
-	ServerNameNotAllowed: `the client asks for the server name {name}, and the tunnel was opened for {host}; if both are right, allow {name} too`,
-	ServerNameMissing:    `the client names no server, and the setting RequireServerName is on; the tunnel was opened for {host}`,
-	ServerNameChanged:    `the client's second hello does not repeat the server name of the first`,
+	TLSDraftNotAllowed:  `the {side} wants a draft of TLS 1.3 ({version}); use a release that has TLS 1.3 itself`,
+	TLSNotOffered:       `the server picks {what}, which the client has not offered`,
+	TLSNotCheckable:     `the server picks {what}, with which the gateway cannot check the handshake`,
+	TLSEarlyDataLost:    `the client sends early data (0-RTT), and {version} has none`,
+	TLSHandshakeTimeout: `the TLS handshake was not complete after {seconds} seconds`,
+	TLSTooMuchCollected: `the TLS handshakes under way hold {limit} bytes together, which is the limit; try again later`,
+	ServerNameNotAllowed: `the client asks for the server name {name}, and the tunnel was opened for {host}; ` +
+		`if both are right, allow {name} too, with a client certificate policy that is not stricter`,
+	ServerNameMissing: `the client names no server, and the setting RequireServerName is on; the tunnel was opened for {host}`,
+	ServerNameChanged: `the client's second hello does not repeat the server name of the first`,
 	ServerCertificateMissing: `the server shows no certificate (anonymous or pre-shared key), ` +
 		`so that nothing tells whether it is {host}; switch such cipher suites off`,
 

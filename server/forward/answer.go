@@ -81,15 +81,15 @@ func answerAndClose(conn net.Conn, answer string) {
 	if conn.SetWriteDeadline(time.Now().Add(lingerTime)) == nil {
 		_, _ = io.WriteString(conn, answer)
 	}
-	lingerAndClose(conn)
+	lingerAndClose(conn, lingerTime)
 }
 
 // lingerAndClose closes conn so that the peer can read what was written last: closing a socket that still holds unread bytes would
-// reset the connection and take that away (RFC 9112 section 9.6).
-func lingerAndClose(conn net.Conn) {
+// reset the connection and take that away (RFC 9112 section 9.6). It takes no longer than limit.
+func lingerAndClose(conn net.Conn, limit time.Duration) {
 	defer conn.Close()
 	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil || half.CloseWrite() != nil {
+	if !ok || conn.SetReadDeadline(time.Now().Add(limit)) != nil || half.CloseWrite() != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, conn, lingerBytes)

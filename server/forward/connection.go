@@ -331,7 +331,7 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 	_ = c.outward.Close()
 	c.ended(decision, why, end, moved)
 	if refused && s.hold(c.conn) {
-		lingerAndClose(c.conn)
+		lingerAndClose(c.conn, lingerTime)
 	} else {
 		_ = c.conn.Close()
 	}

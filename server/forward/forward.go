@@ -7,10 +7,13 @@ package forward
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"omsgateway/internal/event"
@@ -82,8 +85,11 @@ func New(o Options) *Server {
 
 // Serve accepts connections from l until l is closed, which is no error. Several listeners may be served at once.
 func (s *Server) Serve(l net.Listener) error {
+	var spare spareDescriptor
+	defer spare.close()
 	pause := time.Duration(0)
 	for {
+		spare.open()
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
@@ -97,12 +103,57 @@ func (s *Server) Serve(l net.Listener) error {
 				s.Events.Emit(event.Failure(event.GatewayServer, "to accept a connection", err))
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.turnAway(l, &spare) {
+				continue
+			}
 			select {
 			case <-time.After(pause):
 			case <-s.stopping.Done():
 			}
 		}
 	}
+}
+
+// spareDescriptor is kept back so that a client can be told when no other is left.
+type spareDescriptor struct{ file *os.File }
+
+func (d *spareDescriptor) open() {
+	if d.file == nil {
+		d.file, _ = os.Open(os.DevNull) // without it clients wait in the queue
+	}
+}
+
+func (d *spareDescriptor) close() {
+	if d.file != nil {
+		_ = d.file.Close()
+		d.file = nil
+	}
+}
+
+// turnAwayTime bounds how long a client is attended to that is turned away for lack of descriptors: nobody else is accepted
+// meanwhile.
+const turnAwayTime = 100 * time.Millisecond
+
+// turnAway gives up the spare descriptor to tell one client that none is left. It answers whether there was one to tell.
+func (s *Server) turnAway(l net.Listener, spare *spareDescriptor) bool {
+	limited, ok := l.(interface{ SetDeadline(time.Time) error })
+	if !ok || limited.SetDeadline(time.Now().Add(turnAwayTime)) != nil {
+		return false
+	}
+	spare.close()
+	conn, err := l.Accept()
+	_ = limited.SetDeadline(time.Time{})
+	if err != nil {
+		return false
+	}
+	refused := reason.New(reason.ResourcesExhausted)
+	s.Counters.Refused(refused.Reason)
+	s.Events.Emit(event.Refused(event.Client{Connection: s.connections.Add(1), Addr: addrPort(conn.RemoteAddr())}, refused))
+	if conn.SetWriteDeadline(time.Now().Add(turnAwayTime)) == nil {
+		_, _ = io.WriteString(conn, refusal(refused))
+	}
+	lingerAndClose(conn, turnAwayTime)
+	return true
 }
 
 // Shutdown ends the server; its listeners must be closed before, and their Serve must have returned. Requests that have no tunnel

@@ -120,7 +120,7 @@ func (r *rig) change(change func(*policy.Input)) {
 // small gives what it accepts little room in the system, so that a slow reader is noticed soon.
 type small struct{ net.Listener }
 
-const smallBuffer = 8 << 10
+const smallBuffer = 64 << 10
 
 func (l small) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()

@@ -63,7 +63,7 @@ func newWatch(c *connection) *watch {
 		MinVersion:        rule.MinVersion,
 		MaxVersion:        rule.MaxVersion,
 		Host:              c.target.Host.Name(),
-		AllowedName:       func(name string) bool { return c.policy.AllowsName(name, c.target.Port) },
+		AllowedName:       func(name string) bool { return c.policy.AllowsName(name, c.target.Port, rule.ClientCertificate) },
 		RequireServerName: rule.RequireServerName,
 		ClientCertificate: rule.ClientCertificate,
 		AllowedCertificate: func(shown *clientcert.Certificate) bool {

@@ -78,7 +78,8 @@ func offendingHellos(t *testing.T) map[string]offence {
 			data:  with(func(c *tls.Config) { c.ServerName = "c.example.com" }),
 			alert: fatal(1, 112),
 			refusal: refusal{event.TLSRefused, reason.ServerNameNotAllowed, refusedBecause + "the client asks for the server name " +
-				"c.example.com, and the tunnel was opened for a.example.com; if both are right, allow c.example.com too"},
+				"c.example.com, and the tunnel was opened for a.example.com; if both are right, allow c.example.com too, " +
+				"with a client certificate policy that is not stricter"},
 		},
 		"version": {
 			data:   with(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }),

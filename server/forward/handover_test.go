@@ -1,0 +1,202 @@
+package forward_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+	"weak"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/handshake"
+	"omsgateway/internal/policy"
+)
+
+const mebibyte = 1 << 20
+
+// noise is data that no two tunnels share.
+func noise(seed uint64) []byte {
+	data := make([]byte, mebibyte)
+	source := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
+	_, _ = source.Read(data)
+	return data
+}
+
+// TestDataBehindTheHandshake has both sides send a mebibyte right behind their part of the handshake, and read late and little at a
+// time, so that the engine takes over while the gateway has more than the sockets take. Every byte must arrive, once and in order.
+func TestDataBehindTheHandshake(t *testing.T) {
+	clientConfig, serverConfig := configs(t)
+	full13 := converse(t, clientConfig, serverConfig)[:3]
+	clientConfig.MaxVersion = tls.VersionTLS12
+	full12 := converse(t, clientConfig, serverConfig)
+	tests := map[string][]turn{
+		// The client sends before it has the server's ChangeCipherSpec (false start).
+		"TLS 1.2": full12,
+		// The server sends before it has the client's.
+		"TLS 1.2 resumed": resumed(t),
+		"TLS 1.3":         full13,
+	}
+	for name, turns := range tests {
+		t.Run(name, func(t *testing.T) {
+			target := startRaw(t)
+			r := start(t, target, nil)
+			rounds := 30
+			if testing.Short() {
+				rounds = 3
+			}
+			for round := range rounds {
+				p := r.tunnel(target)
+				for _, end := range p.ends {
+					_ = end.SetReadBuffer(smallBuffer)
+				}
+				p.carry(turns, uint64(round))
+			}
+			r.sink.waitFor(t, "canonical", rounds, summary(" end=finished"))
+			r.expectNoRefusal()
+		})
+	}
+}
+
+// carry plays a conversation whose last turn of each side has a mebibyte behind it.
+func (p pair) carry(turns []turn, seed uint64) {
+	p.t.Helper()
+	last := len(turns) - 2
+	p.play(turns[:last]...)
+	var running sync.WaitGroup
+	defer running.Wait()
+	first := turns[last].from
+	data := [2][]byte{client: noise(2 * seed), server: noise(2*seed + 1)}
+	answered, pushed := make(chan struct{}), make(chan struct{})
+	running.Go(func() {
+		p.push(first, turns[last], data[first])
+		<-answered // FIN before the verdict would end the handshake
+		_ = p.ends[first].CloseWrite()
+	})
+	running.Go(func() {
+		defer close(answered)
+		p.expect(first, turns[last+1].data)
+	})
+	running.Go(func() {
+		defer close(pushed)
+		// The other side reads what it needs to go on, and then nothing for a while: the gateway is stuck in a write to it.
+		p.expect(1-first, turns[last].data)
+		p.push(1-first, turns[last+1], data[1-first])
+		_ = p.ends[1-first].CloseWrite()
+	})
+	running.Go(func() {
+		<-answered
+		p.expectData(first, data[1-first])
+	})
+	<-pushed
+	p.expectData(1-first, data[first])
+}
+
+// push writes a turn and more data at once.
+func (p pair) push(from handshake.Direction, turn turn, data []byte) {
+	if _, err := p.ends[from].Write(append(bytes.Clone(turn.data), data...)); err != nil {
+		p.t.Errorf("writing as the %s: %v", from, err)
+	}
+}
+
+// expectData reads an end, little at a time, to FIN.
+func (p pair) expectData(at handshake.Direction, want []byte) {
+	hash := sha256.New()
+	n, err := io.CopyBuffer(hash, struct{ io.Reader }{p.ends[at]}, make([]byte, 4<<10))
+	if err != nil || n != int64(len(want)) || [sha256.Size]byte(hash.Sum(nil)) != sha256.Sum256(want) {
+		p.t.Errorf("the %s reads %d of %d bytes, %v", at, n, len(want), err)
+	}
+}
+
+// TestSessionsSideBySide has real sessions carry data both ways at once, in many tunnels.
+func TestSessionsSideBySide(t *testing.T) {
+	r := start(t, startTarget(t, nil), nil)
+	var running sync.WaitGroup
+	for i := range 20 {
+		conn := r.dial()
+		version := []uint16{tls.VersionTLS12, tls.VersionTLS13}[i%2]
+		secure := r.secure(conn, request, func(c *tls.Config) { c.MaxVersion = version })
+		data := noise(uint64(i))
+		running.Go(func() {
+			_, _ = secure.Write(data)
+			_ = secure.CloseWrite()
+		})
+		running.Go(func() {
+			got, err := io.ReadAll(secure)
+			if err != nil || !bytes.Equal(got, data) {
+				t.Errorf("tunnel %d gives %d bytes back, %v", i, len(got), err)
+			}
+			_ = secure.Close()
+		})
+	}
+	running.Wait()
+	r.expectNoRefusal()
+}
+
+// TestOpenTunnelKeepsNoPolicy shows that a tunnel which stays open does not keep the policy of its beginning, which may be large.
+func TestOpenTunnelKeepsNoPolicy(t *testing.T) {
+	target := startTarget(t, nil)
+	r := start(t, target, nil)
+	secure := r.open(r.dial(), request)
+	echo(t, secure, "ping")
+	old := weak.Make(r.policy.Load())
+	r.change(func(in *policy.Input) { in.RequireServerName = true })
+	for end := time.Now().Add(patience); old.Value() != nil; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatal("the old policy is still in use")
+		}
+	}
+	echo(t, secure, "pong")
+}
+
+// TestSummaryCountsAll compares what the canonical line says with what went through, handshake and answer to the CONNECT left out.
+func TestSummaryCountsAll(t *testing.T) {
+	r := start(t, startTarget(t, nil), nil)
+	conn := r.dial()
+	counted := &counting{TCPConn: conn}
+	config, _ := configs(t)
+	config.RootCAs = r.target.ca.Pool()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len(established))); err != nil {
+		t.Fatal(err)
+	}
+	secure := tls.Client(counted, config)
+	echo(t, secure, "hello")
+	_ = secure.CloseWrite()
+	if _, err := io.ReadAll(secure); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.CloseWrite()
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Fatal(err)
+	}
+	r.sink.wait(t, "canonical", summary(" end=finished"))
+	if sent, received := r.tunnels.Bytes(); sent != counted.sent || received != counted.received {
+		t.Errorf("counted %d and %d bytes, not %d and %d", sent, received, counted.sent, counted.received)
+	}
+	r.sink.wait(t, "107", id(event.TLSVerified))
+}
+
+type counting struct {
+	*net.TCPConn
+	sent, received int64
+}
+
+func (c *counting) Write(data []byte) (int, error) {
+	n, err := c.TCPConn.Write(data)
+	c.sent += int64(n)
+	return n, err
+}
+
+func (c *counting) Read(data []byte) (int, error) {
+	n, err := c.TCPConn.Read(data)
+	c.received += int64(n)
+	return n, err
+}
