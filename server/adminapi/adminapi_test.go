@@ -118,7 +118,8 @@ func TestAddAndRemoveHosts(t *testing.T) {
 		}},
 		{Host: "*.blob.core.windows.net", Outcome: adminv1.AllowedHostOutcome_ADDED, Warnings: []*adminv1.Problem{{
 			Reason:   "HOST_WILDCARD_SHARED",
-			Message:  "*.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): others can create names below it",
+			Message:  "*.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): " +
+				"others can create names below it",
 			Metadata: map[string]string{"host": "*.blob.core.windows.net", "suffix": "blob.core.windows.net"},
 		}}},
 	}
