@@ -40,6 +40,11 @@ func run() error {
 	only := flag.String("only", "", "run only the experiments whose name `regexp` matches")
 	file := flag.String("json", "", "write the results to `file`, too")
 	gateway := flag.String("gateway", "", "measure this `binary` instead of one that is built from this tree")
+	var beside []string
+	flag.Func("beside", "measure another gateway `binary`, too; may be repeated", func(file string) error {
+		beside = append(beside, file)
+		return nil
+	})
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() > 0 {
@@ -52,7 +57,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b, err := newBench(ctx, dir, *gateway)
+	b, err := newBench(ctx, dir, *gateway, beside)
 	if err != nil {
 		return err
 	}
@@ -121,11 +126,11 @@ func experiments() []experiment {
 }
 
 // newBench prepares what all experiments share.
-func newBench(ctx context.Context, dir, gateway string) (*bench, error) {
+func newBench(ctx context.Context, dir, gateway string, beside []string) (*bench, error) {
 	if err := raiseDescriptorLimit(); err != nil {
 		return nil, err
 	}
-	programs, err := preparePrograms(ctx, dir, gateway)
+	programs, err := preparePrograms(ctx, dir, gateway, beside)
 	if err != nil {
 		return nil, err
 	}

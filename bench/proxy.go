@@ -10,11 +10,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -44,13 +46,19 @@ type programs struct {
 	dir     string
 	self    string // this program, which is the origin and the plain relay too
 	gateway string
-	squid   string // empty if it is not installed, as the next
+	beside  map[string]string // other gateways by their names in the table
+	squid   string            // empty if it is not installed, as the next
 	three   string
 }
 
-// preparePrograms puts the binaries into dir. gateway is built from this tree unless it is given.
-func preparePrograms(ctx context.Context, dir, gateway string) (*programs, error) {
-	p := &programs{dir: dir, self: filepath.Join(dir, "bench"), gateway: filepath.Join(dir, "omsgateway")}
+// preparePrograms puts the binaries into dir: a gateway built from this tree unless one is given, and others beside it.
+func preparePrograms(ctx context.Context, dir, gateway string, beside []string) (*programs, error) {
+	p := &programs{
+		dir:     dir,
+		self:    filepath.Join(dir, "bench"),
+		gateway: filepath.Join(dir, "omsgateway"),
+		beside:  map[string]string{},
+	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -72,6 +80,13 @@ func preparePrograms(ctx context.Context, dir, gateway string) (*programs, error
 	if err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
+	for _, file := range beside {
+		name := filepath.Base(file)
+		p.beside[name] = filepath.Join(dir, "beside-"+name)
+		if err := copyProgram(p.beside[name], file); err != nil {
+			return nil, err
+		}
+	}
 	p.squid, _ = exec.LookPath("squid")
 	p.three, _ = exec.LookPath("3proxy")
 	return p, nil
@@ -87,7 +102,7 @@ func copyProgram(to, from string) error {
 
 // ways are the names of the ways to the origin that can be measured here.
 func (p *programs) ways() []string {
-	all := []string{gatewayName, relayName, directName}
+	all := slices.Concat([]string{gatewayName}, slices.Sorted(maps.Keys(p.beside)), []string{relayName, directName})
 	if p.squid != "" {
 		all = append(all, squidName)
 	}
@@ -117,9 +132,12 @@ func (p *programs) startProxy(ctx context.Context, way, origin string) (*process
 	} else {
 		user = 0
 	}
+	if other, ok := p.beside[way]; ok {
+		return startGateway(ctx, user, dir, other, origin)
+	}
 	switch way {
 	case gatewayName:
-		return p.startGateway(ctx, user, dir, origin)
+		return startGateway(ctx, user, dir, p.gateway, origin)
 	case relayName:
 		return start(ctx, user, regexp.MustCompile(`^(\S+)`), p.self, "relay")
 	case squidName:
@@ -133,7 +151,7 @@ func (p *programs) startProxy(ctx context.Context, way, origin string) (*process
 // agentSubject is the subject of the clients' certificate, which the gateway has in its list, so that it judges all it can.
 const agentSubject = "CN=agent,OU=Microsoft Monitoring Agent,O=Microsoft"
 
-func (p *programs) startGateway(ctx context.Context, user int, dir, origin string) (*process, error) {
+func startGateway(ctx context.Context, user int, dir, program, origin string) (*process, error) {
 	c := config.Default()
 	pattern, err := hostname.ParsePattern(origin)
 	if err != nil {
@@ -149,7 +167,7 @@ func (p *programs) startGateway(ctx context.Context, user int, dir, origin strin
 	if err := os.WriteFile(osdefaults.ConfigFile(dir), c.Encode(), 0o644); err != nil {
 		return nil, err
 	}
-	return start(ctx, user, regexp.MustCompile(`started and listens on (\S+)`), p.gateway, "--state-dir", dir, "--listen", "127.0.0.1:0")
+	return start(ctx, user, regexp.MustCompile(`started and listens on (\S+)`), program, "--state-dir", dir, "--listen", "127.0.0.1:0")
 }
 
 const squidConfig = `http_port 127.0.0.1:%[1]d

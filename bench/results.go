@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -151,17 +152,15 @@ func (r results) lines(judge bool) []line {
 	return all
 }
 
-// ways lists the ways that were measured, in the order of the table.
+// ways lists the ways that were measured: the gateway, the plain relay, the others.
 func (r results) ways() []string {
 	var all []string
-	for _, way := range []string{gatewayName, relayName, squidName, threeName, directName} {
-		for _, measured := range r {
-			if _, ok := measured[way]; ok && !slices.Contains(all, way) {
-				all = append(all, way)
-			}
-		}
+	for _, measured := range r {
+		all = slices.AppendSeq(all, maps.Keys(measured))
 	}
-	return all
+	place := func(way string) int { return (slices.Index([]string{gatewayName, relayName}, way) + 3) % 3 }
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
+	return slices.Compact(all)
 }
 
 // table is the results for people.
