@@ -97,10 +97,21 @@ func (p pair) pass(from handshake.Direction, data []byte) {
 // expect reads as many bytes at an end as want has, which are to be those.
 func (p pair) expect(at handshake.Direction, want []byte) {
 	p.t.Helper()
-	got := make([]byte, len(want))
-	if n, err := io.ReadFull(p.ends[at], got); err != nil || !bytes.Equal(got, want) {
-		p.t.Fatalf("the %s reads %d of %d bytes, %v; the same: %v", at, n, len(want), err, bytes.Equal(got, want))
+	if !p.await(at, want) {
+		p.t.FailNow()
 	}
+}
+
+// await is expect for any goroutine.
+func (p pair) await(at handshake.Direction, want []byte) bool {
+	p.t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(p.ends[at], got)
+	if err != nil || !bytes.Equal(got, want) {
+		p.t.Errorf("the %s reads %d of %d bytes, %v; the same: %v", at, n, len(want), err, bytes.Equal(got, want))
+		return false
+	}
+	return true
 }
 
 // expectEnd reads an end to FIN; what comes before it is to be want.

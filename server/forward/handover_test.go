@@ -80,12 +80,12 @@ func (p pair) carry(turns []turn, seed uint64) {
 	})
 	running.Go(func() {
 		defer close(answered)
-		p.expect(first, turns[last+1].data)
+		p.await(first, turns[last+1].data)
 	})
 	running.Go(func() {
 		defer close(pushed)
 		// The other side reads what it needs to go on, and then nothing for a while: the gateway is stuck in a write to it.
-		p.expect(1-first, turns[last].data)
+		p.await(1-first, turns[last].data)
 		p.push(1-first, turns[last+1], data[1-first])
 		_ = p.ends[1-first].CloseWrite()
 	})

@@ -59,13 +59,7 @@ func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
 		IdleTimeout:      patience,
 		DrainTimeout:     patience,
 	}}
-	for _, host := range []string{"a.example.com", "b.example.com:8443"} {
-		pattern, err := hostname.ParsePattern(host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Entries = append(in.Entries, policy.Entry{Pattern: pattern, Source: policy.Source{Kind: policy.Local}})
-	}
+	in.Entries = []policy.Entry{entry(t, "a.example.com"), entry(t, "b.example.com:8443")}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -309,10 +303,8 @@ func startTarget(t *testing.T, change func(*tls.Config)) *target {
 		_ = listener.Close()
 		running.Wait()
 	})
-	return &target{ca: ca, address: listener.Addr().String(), Dialer: dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", listener.Addr().String())
-	})}
+	address := listener.Addr().String()
+	return &target{ca: ca, address: address, Dialer: dialTo(address)}
 }
 
 // proxied is a connection to the proxy on which the request goes out together with the first bytes for the target, as clients send
@@ -373,4 +365,22 @@ func echo(t *testing.T, conn io.ReadWriter, text string) {
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != text {
 		t.Fatalf("got %q, %v", got, err)
 	}
+}
+
+// entry is an allowed host.
+func entry(t *testing.T, host string) policy.Entry {
+	t.Helper()
+	pattern, err := hostname.ParsePattern(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Entry{Pattern: pattern, Source: policy.Source{Kind: policy.Local}}
+}
+
+// dialTo is a dialer that connects to address whatever the target is.
+func dialTo(address string) forward.Dialer {
+	return dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
+	})
 }
