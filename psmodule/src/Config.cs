@@ -34,7 +34,7 @@ public sealed class Setting
         {
             return value;
         }
-        return parsed is >= int.MinValue and <= int.MaxValue ? (int)parsed : parsed;
+        return parsed is >= int.MinValue and <= int.MaxValue ? (object)(int)parsed : parsed;
     }
 }
 

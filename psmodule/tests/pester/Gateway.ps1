@@ -10,25 +10,38 @@ $FakeControl = Join-Path $Root "psmodule/out/build/bin/FakeCtl/release/FakeCtl$E
 $Shell = (Get-Process -Id $PID).Path
 
 function Start-Gateway {
-    # A gateway with an empty configuration, or again the one of a folder.
-    param([string] $Folder = (Join-Path ([IO.Path]::GetTempPath()) ('oms' + [guid]::NewGuid().ToString('N').Substring(0, 12))))
+    # A gateway with an empty configuration, which the cmdlets and programs of this process then reach.
+    $folder = Join-Path ([IO.Path]::GetTempPath()) ('oms' + [guid]::NewGuid().ToString('N').Substring(0, 12))
+    $null = New-Item -ItemType Directory -Path $folder
+    $gateway = [pscustomobject] @{
+        Folder  = $folder
+        Address = if ($Windows) { "npipe:$(Split-Path -Leaf $folder)" } else { "unix:$folder/admin.sock" }
+        Log     = Join-Path $folder 'log/omsgateway.log'
+        Process = $null
+        Port    = 0
+    }
+    Restart-Gateway $gateway
+    $env:OMSGATEWAY_ADDRESS = $gateway.Address
+    $env:OMSGATEWAY_CTL = $Control
+    $gateway
+}
 
-    $null = New-Item -ItemType Directory -Path $Folder -Force
-    $address = if ($Windows) { "npipe:$(Split-Path -Leaf $Folder)" } else { "unix:$Folder/admin.sock" }
+function Restart-Gateway {
+    # Starts a gateway that was stopped, or starts one again; it answers when this ends, as with a service.
+    param($Gateway)
+
+    if ($null -ne $Gateway.Process) { Stop-Gateway $Gateway }
     $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList (Join-Path $Root "bin/omsgateway$Exe")
-    $start.Arguments = "--state-dir ""$Folder"" --address $address --listen 127.0.0.1:0"
+    $start.Arguments = "--state-dir ""$($Gateway.Folder)"" --address $($Gateway.Address) --listen 127.0.0.1:0"
     $start.UseShellExecute = $false
     $start.RedirectStandardError = $true
-    $process = [Diagnostics.Process]::Start($start)
+    $Gateway.Process = [Diagnostics.Process]::Start($start)
     do {
-        $line = $process.StandardError.ReadLine()
+        $line = $Gateway.Process.StandardError.ReadLine()
         if ($null -eq $line) { throw 'the gateway did not start' }
     } until ($line -match 'listens on 127\.0\.0\.1:(\d+)')
-    $port = [int] $Matches[1]
-    $null = $process.StandardError.ReadToEndAsync()
-    $env:OMSGATEWAY_ADDRESS = $address
-    $env:OMSGATEWAY_CTL = $Control
-    [pscustomobject] @{ Folder = $Folder; Process = $process; Port = $port; Log = Join-Path $Folder 'log/omsgateway.log' }
+    $Gateway.Port = [int] $Matches[1]
+    $null = $Gateway.Process.StandardError.ReadToEndAsync()
 }
 
 function Stop-Gateway {

@@ -1,0 +1,119 @@
+BeforeAll {
+    . "$PSScriptRoot/Gateway.ps1"
+    $gateway = Start-Gateway
+    Import-Module $Manifest
+}
+
+AfterAll { Stop-Gateway $gateway -Remove }
+
+Describe 'Settings' {
+    AfterEach { Set-OMSGatewayConfig LogLevel ''; Set-OMSGatewayConfig DrainSeconds '' }
+
+    It 'are objects with name, value, default and description' {
+        $all = Get-OMSGatewayConfig
+        @($all).Count | Should -BeGreaterThan 5
+        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Description'
+        $all.Name | Should -Contain 'ListenPort'
+        $all | ForEach-Object { $_.Description | Should -Not -BeNullOrEmpty }
+    }
+
+    It 'are a table at the prompt' {
+        Get-OMSGatewayConfig | Out-String -Width 120 | Should -Match 'Name\s+Value\s+Default\s+Description'
+    }
+
+    It 'are found <how>' -ForEach @(
+        @{ how = 'by position'; get = { Get-OMSGatewayConfig LogLevel } }
+        @{ how = 'by -Key'; get = { Get-OMSGatewayConfig -Key LogLevel } }
+        @{ how = 'by -Name'; get = { Get-OMSGatewayConfig -Name LogLevel } }
+        @{ how = 'in any case'; get = { get-omsgatewayconfig -name LOGLEVEL } }
+        @{ how = 'by a pattern'; get = { Get-OMSGatewayConfig 'log*' } }
+    ) {
+        $setting = & $get
+        $setting.Name | Should -Be 'LogLevel'
+        $setting.Value | Should -BeExactly 'Info'
+        $setting.Default | Should -BeExactly 'Info'
+    }
+
+    It 'are found by a pattern that fits several or none' {
+        @(Get-OMSGatewayConfig -Key 'Max*').Count | Should -BeGreaterThan 1
+        Get-OMSGatewayConfig -Key 'Nothing*' -ErrorAction Stop | Should -BeNullOrEmpty
+    }
+
+    It 'compare as numbers where they are numbers' {
+        Set-OMSGatewayConfig DrainSeconds 10
+        $value = (Get-OMSGatewayConfig DrainSeconds).Value
+        $value | Should -BeOfType [int]
+        $value -gt 9 | Should -BeTrue
+        $value -eq '10' | Should -BeTrue
+    }
+
+    It 'are set <how>' -ForEach @(
+        @{ how = 'by name'; set = { Set-OMSGatewayConfig -Name DrainSeconds -Value 7 } }
+        @{ how = 'by key, as a string'; set = { Set-OMSGatewayConfig -Key DrainSeconds -Value '7' } }
+        @{ how = 'by position'; set = { Set-OMSGatewayConfig DrainSeconds 7 } }
+        @{ how = 'in any case'; set = { set-omsgatewayconfig -name drainseconds -value 7 } }
+        @{ how = 'from a variable that is a number'; set = { $n = [long] 7; Set-OMSGatewayConfig -Name DrainSeconds -Value $n } }
+        @{ how = 'with -Force and -Confirm:$false'; set = { Set-OMSGatewayConfig -Name DrainSeconds -Value 7 -Force -Confirm:$false } }
+        @{ how = 'from objects'; set = { [pscustomobject] @{ Name = 'DrainSeconds'; Value = 7 } | Set-OMSGatewayConfig } }
+    ) {
+        & $set | Should -BeNullOrEmpty
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
+    }
+
+    It 'go back to the default by an empty value, and only by one that was given' {
+        Set-OMSGatewayConfig DrainSeconds 7
+        $failed = { Set-OMSGatewayConfig DrainSeconds -ErrorAction Stop } | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be 'ValueMissing,OMSGateway.SetOMSGatewayConfigCommand'
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
+        Set-OMSGatewayConfig DrainSeconds ''
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 5
+    }
+
+    It 'travel as a file' {
+        Set-OMSGatewayConfig LogLevel Warning
+        Get-OMSGatewayConfig 'LogLevel' | Export-Csv -Path TestDrive:/settings.csv -NoTypeInformation
+        Set-OMSGatewayConfig LogLevel Debug
+        Import-Csv -Path TestDrive:/settings.csv | Set-OMSGatewayConfig
+        (Get-OMSGatewayConfig LogLevel).Value | Should -Be 'Warning'
+    }
+
+    It 'refuse <key> = <value> as <id>' -ForEach @(
+        @{ key = 'LogLvel'; value = 'Debug'; id = 'SettingUnknown'; category = 'ObjectNotFound'; text = 'LogLevel' }
+        @{ key = 'LogLevel'; value = 'Verbose'; id = 'SettingNotAChoice'; category = 'InvalidArgument'; text = 'Warning' }
+        @{ key = 'DrainSeconds'; value = 'five'; id = 'SettingNotANumber'; category = 'InvalidArgument'; text = '3600' }
+        @{ key = 'DrainSeconds'; value = -1; id = 'SettingOutOfRange'; category = 'InvalidArgument'; text = '3600' }
+        @{ key = 'ListenPort'; value = 8081; id = 'SettingFixed'; category = 'InvalidOperation'; text = 'command line' }
+    ) {
+        Set-OMSGatewayConfig -Name $key -Value $value -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed | Should -HaveCount 1
+        $failed[0].FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayConfigCommand"
+        $failed[0].CategoryInfo.Category | Should -Be $category
+        $failed[0].TargetObject | Should -Be $key
+        $failed[0].Exception.Message | Should -Match $text
+    }
+
+    It 'are changed although one before was refused' {
+        @'
+Name,Value
+LogLevel,Loud
+DrainSeconds,9
+'@ | ConvertFrom-Csv | Set-OMSGatewayConfig -ErrorAction SilentlyContinue
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 9
+    }
+
+    It 'say what they were with -Verbose' {
+        (Set-OMSGatewayConfig DrainSeconds 8 -Verbose 4>&1) -join "`n" | Should -Match 'DrainSeconds is 8 now; before: 5\.'
+    }
+
+    It 'are completed, key and value' {
+        $line = 'Set-OMSGatewayConfig -Name logl'
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'LogLevel'
+        $line = 'Get-OMSGatewayConfig dra'
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'DrainSeconds'
+        $line = 'Set-OMSGatewayConfig -Name LogLevel -Value '
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText |
+            Should -Be 'Error', 'Warning', 'Info', 'Debug'
+        $line = 'Set-OMSGatewayConfig DrainSeconds '
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be '5'
+    }
+}

@@ -1,0 +1,76 @@
+BeforeAll {
+    . "$PSScriptRoot/Gateway.ps1"
+    $gateway = Start-Gateway
+    Import-Module $Manifest
+}
+
+AfterAll { Stop-Gateway $gateway -Remove }
+
+Describe 'One pipeline' {
+    BeforeEach { Clear-Gateway; $log = Use-FakeControl -Mode relay }
+    AfterEach { Restore-Control $log }
+
+    It 'with 1,000 hosts starts one child and makes four changes' {
+        1..1000 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost
+        @(Get-Content -LiteralPath $log | Where-Object { $_ -eq 'start' }).Count | Should -Be 1
+        $requests = @(Get-Request $log)
+        $requests.method | Should -Be (@('AllowedHostService/AddAllowedHosts') * 4)
+        $requests | ForEach-Object { $_.params.hosts.Count } | Should -Be 256, 256, 256, 232
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 1000
+    }
+
+    It 'with long values makes changes that a line can hold' {
+        1..300 | ForEach-Object { "$_" + 'x' * 4000 } | Add-OMSGatewayAllowedHost -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed.Count | Should -Be 300
+        Get-Content -LiteralPath $log | ForEach-Object { $_.Length | Should -BeLessThan 1MB }
+    }
+
+    It 'that is cut short leaves no child behind' {
+        { 1..1000 | ForEach-Object { if ($_ -eq 900) { throw 'enough' }; "h$_.example.com" } | Add-OMSGatewayAllowedHost } | Should -Throw 'enough'
+        { 1..1000 | ForEach-Object { "https://h$_.example.com/" } | Add-OMSGatewayAllowedHost -ErrorAction Stop } | Should -Throw
+        1..1000 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost -Verbose 4>&1 | Select-Object -First 1 | Out-Null
+        $name = [IO.Path]::GetFileNameWithoutExtension($FakeControl)
+        Get-Process -Name $name -ErrorAction Ignore | Should -BeNullOrEmpty
+    }
+
+    It 'that is stopped stops' {
+        $env:FAKECTL = 'deaf'
+        $shell = [powershell]::Create()
+        $null = $shell.AddScript("Import-Module '$Manifest'; Get-OMSGatewayAllowedHost")
+        $call = $shell.BeginInvoke()
+        while (-not (Get-Content -LiteralPath $log)) { [Threading.Thread]::Yield() | Out-Null }
+        $shell.Stop()
+        { $shell.EndInvoke($call) } | Should -Throw
+        $shell.InvocationStateInfo.State | Should -Be 'Stopped'
+        $shell.Dispose()
+    }
+}
+
+Describe 'omsgwctl' {
+    AfterEach { $env:OMSGATEWAY_CTL = $Control }
+
+    It 'that <what> is one error that ends the cmdlet' -ForEach @(
+        @{ what = 'is missing'; path = '/no/such/omsgwctl'; id = 'ControlProgramMissing' }
+        @{ what = 'is not named by its full path'; path = 'omsgwctl'; id = 'ControlProgramMissing' }
+    ) {
+        if ($Windows) { $path = $path -replace '^/', 'C:\' }
+        $env:OMSGATEWAY_CTL = $path
+        $failed = { 'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction Continue } | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.AddOMSGatewayAllowedHostCommand"
+        $failed.CategoryInfo.Category | Should -Be 'ResourceUnavailable'
+        $failed.Exception.Message | Should -Match ([regex]::Escape($path))
+    }
+
+    It 'that speaks another protocol is one error' {
+        $log = Use-FakeControl -Mode protocol
+        try { { Get-OMSGatewayConfig } | Should -Throw -ErrorId 'ControlProtocolUnknown,OMSGateway.GetOMSGatewayConfigCommand' }
+        finally { Restore-Control $log }
+    }
+
+    It 'that fails lets completion offer nothing, and say nothing' {
+        $env:OMSGATEWAY_CTL = '/no/such/omsgwctl'
+        $line = 'Get-OMSGatewayConfig Log'
+        $Error.Clear()
+        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches | Where-Object CompletionText -eq LogLevel | Should -BeNullOrEmpty
+    }
+}

@@ -1,0 +1,107 @@
+# What is sent is looked at with the stand-in: it shows what a gateway would get, the password included.
+
+BeforeAll {
+    . "$PSScriptRoot/Gateway.ps1"
+    $gateway = Start-Gateway
+    Import-Module $Manifest
+    $secret = New-Object -TypeName Security.SecureString
+    'p%:ss "w' + [char] 0xF6 + 'rd' -split '' | Where-Object { $_ } | ForEach-Object { $secret.AppendChar($_) }
+    $credential = New-Object -TypeName Management.Automation.PSCredential -ArgumentList 'svc', $secret
+}
+
+AfterAll { Stop-Gateway $gateway -Remove }
+
+Describe 'Set-OMSGatewayRelayProxy' {
+    BeforeEach { $log = Use-FakeControl -Mode answer -Result '{}' }
+    AfterEach { Restore-Control $log }
+
+    It 'sends the address alone <how>' -ForEach @(
+        @{ how = 'by name'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 } }
+        @{ how = 'by position'; set = { Set-OMSGatewayRelayProxy http://proxy:3128 } }
+        @{ how = 'with empty user and password'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username '' -Password '' } }
+        @{ how = 'with $null for user and password'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username $null -Password $null } }
+        @{ how = 'with -Force and -Confirm:$false'; set = { Set-OMSGatewayRelayProxy -Address ' http://proxy:3128 ' -Confirm:$false -Force } }
+    ) {
+        & $set | Should -BeNullOrEmpty
+        $request = Get-Request $log
+        $request.method | Should -Be 'RelayProxyService/SetRelayProxy'
+        $request.params.PSObject.Properties.Name | Should -Be 'address'
+        $request.params.address | Should -BeExactly 'http://proxy:3128'
+    }
+
+    It 'sends user and password <how>' -ForEach @(
+        @{ how = 'as plain text'; warns = 1; set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password "p%:ss ""w$([char] 0xF6)rd" } }
+        @{ how = 'by position'; warns = 1; set = { Set-OMSGatewayRelayProxy proxy svc "p%:ss ""w$([char] 0xF6)rd" } }
+        @{ how = 'as a SecureString'; warns = 0; set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret } }
+        @{ how = 'as a credential'; warns = 0; set = { Set-OMSGatewayRelayProxy -Address proxy -Credential $credential } }
+    ) {
+        & $set -WarningVariable given 3>&1 | ForEach-Object { $warnings = @() } { $warnings += $_ }
+        @($warnings).Count | Should -Be $warns
+        $request = Get-Request $log
+        $request.params.username | Should -BeExactly 'svc'
+        $request.params.password | Should -BeExactly "p%:ss ""w$([char] 0xF6)rd"
+    }
+
+    It 'sends a password of digits as it was typed' {
+        Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password 0123 -WarningAction Ignore
+        (Get-Request $log).params.password | Should -BeExactly '0123'
+    }
+
+    It 'clears by an empty address' {
+        Set-OMSGatewayRelayProxy -Address ''
+        Set-OMSGatewayRelayProxy -Address '' -Username '' -Password '' -Force
+        (Get-Request $log).method | Should -Be 'RelayProxyService/ClearRelayProxy', 'RelayProxyService/ClearRelayProxy'
+    }
+
+    It 'refuses <what>' -ForEach @(
+        @{ what = 'a password without a user'; id = 'UsernameMissing'; set = { Set-OMSGatewayRelayProxy -Address proxy -Password x } }
+        @{ what = 'a user without an address'; id = 'AddressMissing'; set = { Set-OMSGatewayRelayProxy -Address '' -Username svc } }
+    ) {
+        $failed = $set | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayRelayProxyCommand"
+        Get-Request $log | Should -BeNullOrEmpty
+    }
+
+    It 'does nothing with -WhatIf' {
+        Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret -WhatIf
+        Get-Content -LiteralPath $log | Should -BeNullOrEmpty
+    }
+
+    It 'shows the password nowhere' {
+        $env:FAKECTL = 'error'
+        $env:FAKECTL_RESULT = '{"code":3,"message":"no","data":{"code":"INVALID_ARGUMENT","reason":"RELAY_ADDRESS_INVALID","metadata":{}}}'
+        $said = & { try { Set-OMSGatewayRelayProxy -Address http://me:hunter2@proxy -Username svc -Password $secret -Verbose } catch { $_ } } *>&1
+        $said | ForEach-Object { "$($_ | Format-List -Property * -Force | Out-String)" } | Should -Not -Match 'hunter2|p%:ss'
+        @($said | Where-Object { $_ -is [Management.Automation.ErrorRecord] }).Count | Should -Be 1
+    }
+}
+
+Describe 'Get-OMSGatewayRelayProxy' {
+    It 'answers <want> for <result>' -ForEach @(
+        @{ result = '{"relayProxy":{"address":"http://proxy:3128","username":"svc"}}'; want = 'http://proxy:3128' }
+        @{ result = '{"relayProxy":{"address":"","username":""}}'; want = $null }
+        @{ result = '{"relayProxy":null}'; want = $null }
+        @{ result = '{}'; want = $null }
+    ) {
+        $log = Use-FakeControl -Mode answer -Result $result
+        try { Get-OMSGatewayRelayProxy | Should -BeExactly $want }
+        finally { Restore-Control $log }
+    }
+}
+
+Describe 'A program that is too old' {
+    It 'is named: <older>' -ForEach @(
+        @{ older = 'the gateway'; text = '^The gateway is too old for Get-OMSGatewayRelayProxy'
+            result = '{"code":12,"message":"the gateway does not know it","data":{"code":"UNIMPLEMENTED","reason":"METHOD_UNKNOWN","metadata":{}}}' }
+        @{ older = 'omsgwctl'; text = '^omsgwctl is too old for Get-OMSGatewayRelayProxy'; result = '{"code":-32601,"message":"there is no method"}' }
+    ) {
+        $log = Use-FakeControl -Mode error -Result $result
+        try {
+            $failed = { Get-OMSGatewayRelayProxy } | Should -Throw -PassThru
+            $failed.FullyQualifiedErrorId | Should -Be 'GatewayTooOld,OMSGateway.GetOMSGatewayRelayProxyCommand'
+            $failed.CategoryInfo.Category | Should -Be 'NotImplemented'
+            $failed.Exception.Message | Should -Match $text
+        }
+        finally { Restore-Control $log }
+    }
+}
