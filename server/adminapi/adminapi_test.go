@@ -117,8 +117,8 @@ func TestAddAndRemoveHosts(t *testing.T) {
 			Metadata: map[string]string{"host": "https://b.example.com/", "meant": "b.example.com"},
 		}},
 		{Host: "*.blob.core.windows.net", Outcome: adminv1.AllowedHostOutcome_ADDED, Warnings: []*adminv1.Problem{{
-			Reason:   "HOST_WILDCARD_SHARED",
-			Message:  "*.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): " +
+			Reason: "HOST_WILDCARD_SHARED",
+			Message: "*.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): " +
 				"others can create names below it",
 			Metadata: map[string]string{"host": "*.blob.core.windows.net", "suffix": "blob.core.windows.net"},
 		}}},
