@@ -130,8 +130,9 @@ func (r *relay) copy(from side) (End, error) {
 		if !errors.Is(readErr, io.EOF) && !errors.Is(readErr, io.ErrUnexpectedEOF) {
 			return from.failure("reading from", readErr)
 		}
-		// The system tells of a reset once. If the other goroutine met it in a write, this one reads the end of the stream.
-		if hungUp(r.conns[from]) && !r.sealing[from].Load() {
+		// The system tells of a reset once. If the other goroutine met it in a write, this one reads the end of the stream;
+		// but then the connection is over both ways although this side has not finished writing to it.
+		if t := bottom(r.conns[from]); t != nil && hungUp(t) && !r.sealing[from].Load() {
 			return from.failure("reading from", errReset)
 		}
 		half, ok := dst.(interface{ CloseWrite() error })
@@ -175,19 +176,25 @@ func (r *relay) finish() {
 	r.register.leave(&r.Pair)
 }
 
-// abort closes the connection at the bottom of c so that its peer sees a reset.
+// abort closes the TCP connection at the bottom of c so that its peer sees a reset.
 func abort(c net.Conn) {
+	if t := bottom(c); t != nil {
+		_ = t.SetLinger(0)
+		_ = t.Close()
+	}
+}
+
+// bottom is the TCP connection that carries c, or nil if there is none to be found.
+func bottom(c net.Conn) *net.TCPConn {
 	for {
-		if t, ok := c.(*net.TCPConn); ok {
-			_ = t.SetLinger(0)
-			_ = t.Close()
-			return
+		switch layer := c.(type) {
+		case *net.TCPConn:
+			return layer
+		case interface{ NetConn() net.Conn }: // *tls.Conn
+			c = layer.NetConn()
+		default:
+			return nil
 		}
-		layer, ok := c.(interface{ NetConn() net.Conn }) // *tls.Conn
-		if !ok {
-			return
-		}
-		c = layer.NetConn()
 	}
 }
 

@@ -77,11 +77,7 @@ func watch(c net.Conn) error {
 }
 
 // hungUp tells whether a TCP connection is over in both directions: each side has finished, or it was reset.
-func hungUp(c net.Conn) bool {
-	t, ok := c.(*net.TCPConn)
-	if !ok {
-		return false
-	}
+func hungUp(t *net.TCPConn) bool {
 	raw, err := t.SyscallConn()
 	if err != nil {
 		return false

@@ -35,7 +35,7 @@ func (s *source) read() (b *buffer, n int, err error) {
 func watch(net.Conn) error { return nil }
 
 // hungUp need not tell a reset from the end of a stream: here every read after a reset says so.
-func hungUp(net.Conn) bool { return false }
+func hungUp(*net.TCPConn) bool { return false }
 
 const errReset = windows.WSAECONNRESET
 

@@ -17,7 +17,7 @@ const (
 
 	// smallRead is how much is copied at a time, and so, as a rule, the most that a direction holds whose receiver takes no
 	// more; the exception is a pipe that the receiver had less room for than it said.
-	smallRead = 16 << 10
+	smallRead = 32 << 10
 
 	// bulkReads is how many reads in a row must find less than smallRead before a direction is taken for one that carries
 	// little: the rest of a large upload is small.

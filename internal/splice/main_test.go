@@ -30,7 +30,7 @@ var engines = []struct {
 }
 
 // overEngines runs a test over each engine; the engine is closed, and must have lost no descriptor, when the test ends.
-func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine)) {
+func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine, engine string)) {
 	for _, engine := range engines {
 		t.Run(engine.name, func(t *testing.T) {
 			before := openFiles(t)
@@ -38,7 +38,7 @@ func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Run("", func(t *testing.T) { test(t, e) })
+			t.Run("", func(t *testing.T) { test(t, e, engine.name) })
 			if err := e.Close(); err != nil {
 				t.Error(err)
 			}

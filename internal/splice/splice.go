@@ -41,7 +41,8 @@ type Options struct {
 	Done func(Result)
 
 	// Fallback, unless nil, is called at most once, before Done, with the cause why this pair cannot be moved within the
-	// kernel although its connections and the system should allow it, and is copied through the process instead.
+	// kernel although its connections and the system should allow it, and is copied through the process instead. Other pairs
+	// wait until it returns.
 	Fallback func(cause error)
 }
 
@@ -50,7 +51,7 @@ type Result struct {
 	Sent     int64 // bytes from the client that were written to the target, ClientHead included
 	Received int64 // bytes from the target that were written to the client, TargetHead included
 	End      End   // why the pair ended
-	Err      error // nil for EndFinished and EndIdle; the cause given to Pair.Close for EndClosed
+	Err      error // nil for EndFinished and EndIdle; for EndClosed the cause given to Pair.Close, or net.ErrClosed
 }
 
 // End is why a pair ended. Its String is a stable word for logs.
@@ -61,7 +62,7 @@ const (
 	EndClientReset            // the client reset its connection, or is gone and no longer takes what the target sends
 	EndTargetReset            // the same of the target
 	EndIdle                   // no byte moved for Options.Idle
-	EndClosed                 // Pair.Close or Engine.Close
+	EndClosed                 // by Pair.Close, or by Engine.Close
 	EndError                  // anything else, such as a peer that stopped answering; Result.Err has it
 )
 

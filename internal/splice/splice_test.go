@@ -1,12 +1,16 @@
 package splice_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +24,7 @@ import (
 func TestBothDirectionsHalfClose(t *testing.T) {
 	for _, first := range []string{"client", "target"} {
 		t.Run(first+" finishes first", func(t *testing.T) {
-			overEngines(t, func(t *testing.T, e splice.Engine) {
+			overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 				tn := join(t, e, splice.Options{ClientHead: []byte("hello "), TargetHead: []byte("good ")})
 				a, b := tn.client, tn.target
 				fromA, fromB := "target", "day"
@@ -82,7 +86,7 @@ func TestResetIsPassedOn(t *testing.T) {
 	for _, test := range tests {
 		for _, side := range []string{"client", "target"} {
 			t.Run(test.name+" "+side, func(t *testing.T) {
-				overEngines(t, func(t *testing.T, e splice.Engine) {
+				overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 					tn := join(t, e, splice.Options{})
 					resetter, other, want := tn.client, tn.target, splice.EndClientReset
 					if side == "target" {
@@ -110,7 +114,7 @@ func TestResetIsPassedOn(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	cause := errors.New("closed by an administrator")
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		tn := join(t, e, splice.Options{Idle: time.Hour})
 		send(t, tn.client, "one")
 		expect(t, tn.target, "one")
@@ -127,7 +131,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestEngineCloseEndsEveryPair(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		var tunnels []tunnel
 		for i := range 20 {
 			o := splice.Options{Idle: time.Duration(i%2) * time.Hour}
@@ -188,7 +192,7 @@ func TestCloseRacesJoin(t *testing.T) {
 }
 
 func TestIdleLimit(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		tn := join(t, e, splice.Options{Idle: time.Millisecond})
 		if diff := cmp.Diff(splice.Result{End: splice.EndIdle}, tn.result(t)); diff != "" {
 			t.Error(diff)
@@ -234,7 +238,7 @@ func TestIdleLimitKeepsTime(t *testing.T) {
 }
 
 func TestOtherConnections(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		t.Run("a TLS side is half-closed by close_notify", func(t *testing.T) {
 			client, peer := connect(t)
 			target, targetPeer := connect(t)
@@ -299,7 +303,7 @@ func certificates(t testing.TB) []tls.Certificate {
 }
 
 func TestDeadlinesOfTheCallerAreLifted(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		client, peer := connect(t)
 		target, targetPeer := connect(t)
 		for _, c := range []net.Conn{client, target} {
@@ -318,11 +322,46 @@ func TestDeadlinesOfTheCallerAreLifted(t *testing.T) {
 	})
 }
 
+// TestFallback moves enough that bytes would go through the kernel alone. TestOnALesserSystem runs it where they cannot.
+func TestFallback(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, engine string) {
+		const size = 8 << 20
+		causes := make(chan error, 10)
+		tn := join(t, e, splice.Options{Fallback: func(cause error) { causes <- cause }})
+		for range 2 {
+			sent := make([]byte, size)
+			_, _ = rand.NewChaCha8([32]byte{1}).Read(sent)
+			go func() { _, _ = tn.client.Write(sent) }()
+			got := make([]byte, size)
+			if _, err := io.ReadFull(tn.target, got); err != nil || !bytes.Equal(got, sent) {
+				t.Fatalf("wrong bytes, %v", err)
+			}
+		}
+		_ = tn.client.CloseWrite()
+		_ = tn.target.CloseWrite()
+		if diff := cmp.Diff(splice.Result{Sent: 2 * size}, tn.result(t)); diff != "" {
+			t.Error(diff)
+		}
+		want := 0
+		if engine == "best" && wantFallback() {
+			want = 1
+		}
+		if len(causes) != want {
+			t.Errorf("Fallback was called %d times, want %d", len(causes), want)
+		}
+		for range want {
+			if cause := <-causes; !errors.As(cause, new(syscall.Errno)) {
+				t.Errorf("cause is %v", cause)
+			}
+		}
+	})
+}
+
 // TestReceiversThatNeverRead holds many tunnels full in both directions, and wants their senders to be stopped, and another
 // tunnel to move on.
 func TestReceiversThatNeverRead(t *testing.T) {
 	const tunnels, enough, bound = 100, 64 << 20, 4 << 20
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		var full []tunnel
 		var senders sync.WaitGroup
 		for range tunnels {
@@ -356,14 +395,44 @@ func TestReceiversThatNeverRead(t *testing.T) {
 	})
 }
 
-// joinSmall is join with little room in the kernel.
+// TestBusyTunnelsLeaveRoom floods as many tunnels as there are loops, and wants others to get through all the same.
+func TestBusyTunnelsLeaveRoom(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		var flood sync.WaitGroup
+		var busy []tunnel
+		for range 2 * runtime.GOMAXPROCS(0) {
+			tn := join(t, e, splice.Options{})
+			busy = append(busy, tn)
+			flood.Go(func() { _, _ = io.Copy(struct{ io.Writer }{tn.client}, zeros{}) })
+			flood.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{tn.target}) })
+		}
+		for range 5 {
+			tn := join(t, e, splice.Options{})
+			for range 5 {
+				send(t, tn.client, "question")
+				expect(t, tn.target, "question")
+				send(t, tn.target, "answer")
+				expect(t, tn.client, "answer")
+			}
+		}
+		for _, tn := range busy {
+			tn.pair.Close(nil)
+			if r := tn.result(t); r.End != splice.EndClosed || r.Sent == 0 {
+				t.Errorf("a busy tunnel ended with %+v", r)
+			}
+		}
+		flood.Wait()
+	})
+}
+
+// joinSmall is join with little room in the kernel, but for more than one segment of the loopback.
 func joinSmall(t testing.TB, e splice.Engine, o splice.Options) tunnel {
 	t.Helper()
 	heldClient, client := connect(t)
 	heldTarget, target := connect(t)
 	for _, c := range []*net.TCPConn{heldClient, client, heldTarget, target} {
-		_ = c.SetReadBuffer(16 << 10)
-		_ = c.SetWriteBuffer(16 << 10)
+		_ = c.SetReadBuffer(64 << 10)
+		_ = c.SetWriteBuffer(64 << 10)
 	}
 	pair, done := joinConns(e, heldClient, heldTarget, o)
 	return tunnel{pair: pair, client: client, target: target, done: done}
