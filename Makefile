@@ -39,6 +39,7 @@ run: ## build both programs and start a gateway on LISTEN (127.0.0.1:8080), its 
 
 test: ## run all tests
 	go test ./...
+	@$(MAKE) --no-print-directory test-psmodule
 
 race: ## run all tests under the race detector (needs a C compiler)
 	go test -race ./...
@@ -93,8 +94,35 @@ bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH=
 bench-smoke: ## see in some seconds that the benchmark works, without judging times
 	go run ./bench -smoke
 
+MODULE         := psmodule/out/OMSGateway
+MODULE_BUILD   := psmodule/out/build/bin
+MODULE_VERSION  = $(or $(shell git describe --tags 2>/dev/null | sed -nE 's/^v?([0-9]+\.[0-9]+\.[0-9]+).*/\1/p'),0.0.1)
+
+.PHONY: psmodule test-psmodule
+ifeq ($(shell dotnet --list-sdks 2>/dev/null | grep -E '^[1-9][0-9]'),)
+psmodule test-psmodule:
+	@echo '$@: skipped, because there is no .NET SDK 10 (dotnet) on PATH'; test -z "$$OMSGATEWAY_TEST_REQUIRE"
+else
+psmodule: ## build the PowerShell module into psmodule/out/OMSGateway/ (needs the .NET SDK 10)
+	dotnet build psmodule/help --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
+	@rm -rf $(MODULE) && mkdir -p $(MODULE)
+	@cp psmodule/OMSGateway/* $(MODULE_BUILD)/OMSGateway/release/OMSGateway.dll $(MODULE)/
+	@sed "s/^\( *ModuleVersion *=\).*/\1 '$(MODULE_VERSION)'/" psmodule/OMSGateway/OMSGateway.psd1 >$(MODULE)/OMSGateway.psd1
+	@dotnet $(MODULE_BUILD)/OMSGateway.Help/release/OMSGateway.Help.dll psmodule/docs $(MODULE)/en-US
+	@for platform in $(PLATFORMS); do \
+		CGO_ENABLED=0 GOOS=$${platform%-*} GOARCH=$${platform#*-} go build -trimpath -ldflags '-X main.version=$(VERSION)' \
+			-o $(MODULE)/bin/$$platform/omsgwctl$$(case $$platform in windows-*) echo .exe;; esac) ./ctl || exit 1; \
+	done
+
+test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10, and pwsh with Pester 5 for what PowerShell itself does)
+	@$(call compile,bin,$(EXE))
+	dotnet test psmodule/tests/unit --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
+	@if command -v pwsh >/dev/null; then pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1; \
+	else echo '$@: the Pester tests are skipped, because there is no pwsh on PATH'; fi
+endif
+
 clean: ## remove what make built; the state in .run/ stays
-	rm -rf bin
+	rm -rf bin psmodule/out
 
 # Each tool has a module of its own, so that their dependencies do not mix; it is built again when the module changes.
 $(TOOLS)/%$(EXE): tools/%/go.mod tools/%/go.sum

@@ -1,6 +1,6 @@
 @{
     RootModule           = 'OMSGateway.psm1'
-    ModuleVersion        = '1.0.0'
+    ModuleVersion        = '0.0.1' # make psmodule puts the version of the build here
     GUID                 = '0d6f8f0e-6a0b-4a53-9d1c-5b1f0c4f7a52'
     Author               = 'The OMS gateway project'
     CompanyName          = 'The OMS gateway project'

@@ -2,6 +2,7 @@ BeforeAll {
     . "$PSScriptRoot/Gateway.ps1"
     $gateway = Start-Gateway
     Import-Module $Manifest
+    $WarningPreference = "SilentlyContinue" # that the list is no longer empty, and empty again
     $long = 'CN=' + ('a' * 60) + ', OU=Microsoft Monitoring Agent, O=' + ('Some Company ' * 12).Trim() + ', C=DE'
 }
 
