@@ -40,7 +40,7 @@ func (s *source) readNow(fd uintptr) bool {
 	b := s.buffers.get()
 	n, err := ignoringEINTR(func() (int, error) { return unix.Read(int(fd), b[:]) })
 	switch {
-	case err == unix.EAGAIN:
+	case errors.Is(err, unix.EAGAIN):
 		s.buffers.put(b)
 		return false
 	case err != nil:
@@ -111,7 +111,7 @@ func socketError(fd int) error {
 func ignoringEINTR(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}

@@ -217,7 +217,7 @@ func TestIdleLimitKeepsTime(t *testing.T) {
 			p, done := joinConns(e, client, target, splice.Options{Idle: limit})
 			wg.Go(func() {
 				for range 3 {
-					time.Sleep(limit * 9 / 10)
+					<-time.After(limit * 9 / 10)
 					_, _ = peer.Write([]byte("x"))
 					_, _ = otherPeer.Read(make([]byte, 1))
 				}

@@ -159,7 +159,7 @@ func (p plan) receive(c *net.TCPConn, other plan) error {
 		if total += n; total > other.size {
 			return fmt.Errorf("%d bytes too many", total-other.size)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if total != other.size {
 				return fmt.Errorf("the stream ended after %d of %d bytes", total, other.size)
 			}
@@ -169,7 +169,7 @@ func (p plan) receive(c *net.TCPConn, other plan) error {
 			return err
 		}
 		if p.pauses > 0 && i < 1000 && i%20 == 0 {
-			time.Sleep(p.pauses)
+			<-time.After(p.pauses)
 		}
 	}
 }
