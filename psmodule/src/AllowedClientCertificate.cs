@@ -61,6 +61,7 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
     /// <summary>The subjects.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [AllowEmptyCollection]
     public string[] Subject { get; set; } = [];
 
     /// <summary>Takes the subjects of one record.</summary>
@@ -84,6 +85,7 @@ public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChange
     /// <summary>The subjects.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [AllowEmptyCollection]
     [ArgumentCompleter(typeof(AllowedClientCertificateCompleter))]
     public string[] Subject { get; set; } = [];
 

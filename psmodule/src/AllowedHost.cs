@@ -59,6 +59,7 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
     /// <summary>The hosts. The name hides PSCmdlet.Host, which this cmdlet does not need.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [AllowEmptyCollection]
     public new string[] Host { get; set; } = [];
 
     /// <summary>Takes the hosts of one record.</summary>
@@ -82,6 +83,7 @@ public sealed class RemoveOMSGatewayAllowedHostCommand : ListChangeCmdlet
     /// <summary>The hosts. The name hides PSCmdlet.Host, which this cmdlet does not need.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [AllowEmptyCollection]
     [ArgumentCompleter(typeof(AllowedHostCompleter))]
     public new string[] Host { get; set; } = [];
 

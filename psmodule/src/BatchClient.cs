@@ -194,10 +194,6 @@ internal sealed class BatchClient : IDisposable
         {
             throw Ended(e);
         }
-        finally
-        {
-            Array.Clear(line, 0, line.Length); // it may hold a password
-        }
     }
 
     private byte[] ReadLine()

@@ -1,4 +1,7 @@
+using System;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Management.Automation;
 
 namespace OMSGateway;
@@ -54,21 +57,21 @@ public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
     /// <summary>Reads one setting or all.</summary>
     protected override void EndProcessing()
     {
-        var settings = Key == null || WildcardPattern.ContainsWildcardCharacters(Key)
-            ? Call<Empty, SettingList>("SettingService/ListSettings", new Empty()).Settings
-            : [Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", new GetSettingRequest { Key = Key }, Key).Setting!];
+        var settings = Key == null || WildcardPattern.ContainsWildcardCharacters(Key) ? Fitting(Key ?? "*") : Named(Key);
         base.EndProcessing();
-
-        var wanted = WildcardPattern.Get(Key ?? "*", WildcardOptions.IgnoreCase);
-        foreach (var message in settings)
-        {
-            var setting = new Setting(message);
-            if (settings.Length == 1 || wanted.IsMatch(setting.Name))
-            {
-                WriteObject(setting);
-            }
-        }
+        WriteObject(settings.Select(s => new Setting(s)), true);
     }
+
+    private IEnumerable<SettingMessage> Fitting(string pattern)
+    {
+        var wanted = WildcardPattern.Get(pattern, WildcardOptions.IgnoreCase);
+        return Call<Empty, SettingList>("SettingService/ListSettings", new Empty()).Settings.Where(s => wanted.IsMatch(s.Key ?? ""));
+    }
+
+    private IEnumerable<SettingMessage> Named(string key) =>
+        Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", new GetSettingRequest { Key = key }, key).Setting is { } found
+            ? [found]
+            : [];
 }
 
 /// <summary>Set-OMSGatewayConfig.</summary>
@@ -84,6 +87,7 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     /// <summary>The value. Empty for the default, but never by leaving it out.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [SettingText]
     [ArgumentCompleter(typeof(SettingValueCompleter))]
     public string? Value { get; set; }
 
@@ -121,4 +125,17 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     }
 
     private static string Shown(string? value) => string.IsNullOrEmpty(value) ? "\"\"" : value!;
+}
+
+/// <summary>Turns $true and $false into On and Off, and refuses $null: it is more often a mistake than a wish for the default.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class SettingTextAttribute : ArgumentTransformationAttribute
+{
+    public override object Transform(EngineIntrinsics engineIntrinsics, object? inputData) =>
+        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) switch
+        {
+            null => throw new ArgumentTransformationMetadataException("The value is $null; give \"\" for the default."),
+            bool on => on ? "On" : "Off",
+            _ => inputData!,
+        };
 }

@@ -78,7 +78,7 @@ Describe 'Allowed hosts' {
         Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'c.example.com'
     }
 
-    It 'refuse what is pasted wrong: <given> is <id>' -ForEach @(
+    It 'refuse what is pasted wrong as <id>' -ForEach @(
         @{ given = 'https://a.example.com/'; id = 'HostIsUrl'; meant = 'a.example.com' }
         @{ given = 'a.example.com/path'; id = 'HostHasPath'; meant = 'a.example.com' }
         @{ given = '.example.com'; id = 'HostLeadingDot'; meant = '*.example.com' }
@@ -107,8 +107,17 @@ Describe 'Allowed hosts' {
         Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'b.example.com'
     }
 
-    It 'do not take $null' {
+    It 'may be none' {
+        $none = @('a.example.com' | Where-Object { $_ -eq 'b.example.com' })
+        Add-OMSGatewayAllowedHost -Host $none -ErrorAction Stop
+        $none | Add-OMSGatewayAllowedHost -ErrorAction Stop
+        Get-OMSGatewayAllowedHost | Remove-OMSGatewayAllowedHost -ErrorAction Stop
+    }
+
+    It 'are not $null' {
         { Add-OMSGatewayAllowedHost -Host $null } | Should -Throw
+        { Add-OMSGatewayAllowedHost -Host 'a.example.com', $null } | Should -Throw
+        { 'a.example.com', $null | Add-OMSGatewayAllowedHost -ErrorAction Stop } | Should -Throw
     }
 
     It 'warn of a wildcard that others can use, and of one that still covers a host' {

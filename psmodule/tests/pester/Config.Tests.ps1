@@ -69,6 +69,20 @@ Describe 'Settings' {
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 5
     }
 
+    It 'do not go back to the default by $null, which is more often a mistake' {
+        Set-OMSGatewayConfig DrainSeconds 7
+        { Set-OMSGatewayConfig DrainSeconds $null } | Should -Throw '*$null*'
+        { [pscustomobject] @{ Name = 'DrainSeconds'; Value = $null } | Set-OMSGatewayConfig -ErrorAction Stop } | Should -Throw
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
+    }
+
+    It 'are On and Off for $true and $false' {
+        Set-OMSGatewayConfig AllowLoopbackTargets $true
+        (Get-OMSGatewayConfig AllowLoopbackTargets).Value | Should -BeExactly 'On'
+        Set-OMSGatewayConfig -Name AllowLoopbackTargets -Value:$false
+        (Get-OMSGatewayConfig AllowLoopbackTargets).Value | Should -BeExactly 'Off'
+    }
+
     It 'travel as a file' {
         Set-OMSGatewayConfig LogLevel Warning
         Get-OMSGatewayConfig 'LogLevel' | Export-Csv -Path TestDrive:/settings.csv -NoTypeInformation
