@@ -104,7 +104,7 @@ func (c *connection) readRequest(buf []byte) (head, []byte, error) {
 	request, rest, err := readHead(c.conn, buf, c.slot.FirstByte)
 	c.start = time.Now()
 	c.slot.HeadRead()
-	if err != nil && err != errNoByte && c.server.stopping.Err() != nil {
+	if err != nil && !errors.Is(err, errNoByte) && c.server.stopping.Err() != nil {
 		err = reason.New(reason.GatewayStopping)
 	}
 	return request, rest, err

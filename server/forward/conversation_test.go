@@ -261,14 +261,19 @@ func record(typ byte, payload ...byte) []byte {
 	return append([]byte{typ, 3, 3, byte(len(payload) >> 8), byte(len(payload))}, payload...)
 }
 
+// firstRecord is the record that a flight begins with; here it has one message.
+func firstRecord(flight []byte) []byte {
+	return flight[:5+int(flight[3])<<8+int(flight[4])]
+}
+
 // inOnes is a flight of records, in records of one byte each.
 func inOnes(flight []byte) (records [][]byte) {
 	for len(flight) > 0 {
-		length := int(flight[3])<<8 | int(flight[4])
-		for _, b := range flight[5 : 5+length] {
-			records = append(records, []byte{flight[0], flight[1], flight[2], 0, 1, b})
+		first := firstRecord(flight)
+		for _, b := range first[5:] {
+			records = append(records, []byte{first[0], first[1], first[2], 0, 1, b})
 		}
-		flight = flight[5+length:]
+		flight = flight[len(first):]
 	}
 	return records
 }

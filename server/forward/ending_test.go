@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/handshake"
@@ -144,6 +145,23 @@ func TestAlertOfAServerThatHangsUp(t *testing.T) {
 	r.expectNoRefusal()
 }
 
+// TestAlertOfAServerThatIsGone has the client send something to a server that has reset its connection, while the alert of that server
+// is still on its way.
+func TestAlertOfAServerThatIsGone(t *testing.T) {
+	clientConfig, serverConfig := configs(t)
+	clientConfig.MaxVersion = tls.VersionTLS12
+	turns := converse(t, clientConfig, serverConfig)
+	hello, first := turns[0], firstRecord(turns[1].data)
+	r, p := ending(t, []turn{hello, {server, first}})
+	want := p.fill(r, len(first))
+	p.send(server, serverAlert)
+	_ = p.server().SetLinger(0)
+	_ = p.server().Close()
+	p.send(client, record(21, 1, 90)) // a warning
+	p.expectEnd(client, append(want, serverAlert...))
+	r.expectEnded("handshake_ended")
+}
+
 // resumed is a conversation of TLS 1.2 that resumes a session: the server's part ends before the client's.
 func resumed(t *testing.T) []turn {
 	t.Helper()
@@ -270,8 +288,10 @@ func TestShutdownInAHurry(t *testing.T) {
 	p.send(client, []byte("GET / HTTP/1.1\r\n\r\n"))
 	p.expectEnd(client, fatal(1, 50))
 	r.sink.wait(t, "canonical", summary(" end=refused"))
-	if waiting := r.server.Left().Waiting; waiting > 2 {
-		t.Errorf("%d connections wait", waiting)
+	for end := time.Now().Add(patience); r.server.Left().Waiting != 2; {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections wait", r.server.Left().Waiting)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

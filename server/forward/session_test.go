@@ -346,7 +346,7 @@ func TestSessionResumedByID(t *testing.T) {
 	full := converse(t, clientConfig, serverConfig)
 	session := []byte("the id of the session")
 	full[1].data = withSession(full[1].data, session)
-	picked := full[1].data[:5+int(full[1].data[3])<<8+int(full[1].data[4])]
+	picked := firstRecord(full[1].data)
 	finished := append(record(20, 1), record(22, make([]byte, 40)...)...)
 	again := []turn{
 		{client, withSession(full[0].data, session)},

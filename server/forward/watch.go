@@ -30,10 +30,8 @@ type watch struct {
 	mu       sync.Mutex // guards what follows
 	watcher  *handshake.Watcher
 	state    handshake.State
-	opaque   [2]bool
-	stopped  [2]bool // nothing passes in this direction any more; what comes is thrown away
-	finished bool    // both pumps are to return: the watch is over, for better or worse
-	cause    error   // why, if not because the handshake is done
+	finished bool  // both pumps are to return: the watch is over, for better or worse
+	cause    error // why, if not because the handshake is done
 }
 
 // errEnded says that the handshake was ended by one of the two sides, which is no refusal.
@@ -107,8 +105,8 @@ func (w *watch) run(buf []byte, early int) (rest [2][]byte, err error) {
 	server.Wait()
 
 	err = w.outcome()
-	if refusal, refused := errors.AsType[*handshake.Refusal](err); refused {
-		w.alert(refusal, rest[handshake.FromServer])
+	if refusal, refused := errors.AsType[*handshake.Refusal](err); refused && len(rest[handshake.FromServer]) == 0 {
+		_, _ = w.conns[handshake.FromClient].Write(refusal.AlertRecord()) // the time for it was set by finish
 	}
 	return rest, err
 }
@@ -122,17 +120,6 @@ func (w *watch) outcome() error {
 		w.finish(errEnded) // both sides have finished sending
 	}
 	return w.cause
-}
-
-// alert tells the client of a refusal, if it can read that. rest is what it has to have before: the refusal may have come from the
-// other direction while the client was slow to read. The time for it was set by finish.
-func (w *watch) alert(refusal *handshake.Refusal, rest []byte) {
-	record := refusal.AlertRecord()
-	if record == nil {
-		return
-	}
-	n, _ := w.conns[handshake.FromClient].Write(append(rest, record...))
-	w.moved[handshake.FromServer].Add(int64(min(n, len(rest))))
 }
 
 // pump carries one direction until the watch is over, and answers what it could not write by then. buf begins with filled bytes
@@ -176,13 +163,8 @@ const (
 func (w *watch) judge(d handshake.Direction, chunk []byte) fate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.finished && w.cause != nil:
+	if w.finished && w.cause != nil {
 		return leave
-	case w.stopped[d]:
-		return discard
-	case w.opaque[d] && w.state != handshake.Ended:
-		return forward
 	}
 	verdict, err := w.watcher.Feed(d, chunk)
 	switch {
@@ -193,7 +175,7 @@ func (w *watch) judge(d handshake.Direction, chunk []byte) fate {
 		w.finish(err)
 		return leave
 	}
-	w.note(d, verdict)
+	w.note(verdict.State)
 	return forward
 }
 
@@ -207,7 +189,7 @@ func (w *watch) unread(d handshake.Direction, err error) {
 	case late:
 		w.timeout()
 	case end || w.state == handshake.Ended:
-		w.note(d, w.watcher.End(d))
+		w.note(w.watcher.End(d).State)
 		if w.state == handshake.Ended {
 			w.stop(d)
 		}
@@ -235,19 +217,19 @@ func (w *watch) unwritten(d handshake.Direction, err error) (goesOn bool) {
 	return false
 }
 
-// note follows the verdict on one direction; w.mu is held.
-func (w *watch) note(d handshake.Direction, v handshake.Verdict) {
+// note follows the handshake; w.mu is held.
+func (w *watch) note(state handshake.State) {
 	before := w.state
-	w.state, w.opaque[d] = v.State, v.Opaque
-	if before == v.State {
+	if state == before {
 		return
 	}
-	switch v.State {
+	w.state = state
+	switch state {
 	case handshake.Verified, handshake.Done:
 		if before == handshake.Pending {
 			w.c.verified(w.watcher)
 		}
-		if v.State == handshake.Done {
+		if state == handshake.Done {
 			w.finish(nil)
 		}
 	case handshake.Ended:
@@ -259,9 +241,8 @@ func (w *watch) note(d handshake.Direction, v handshake.Verdict) {
 	}
 }
 
-// stop lets nothing more pass in a direction, and tells its receiver; w.mu is held.
+// stop tells the receiver of a direction that nothing more passes; w.mu is held.
 func (w *watch) stop(d handshake.Direction) {
-	w.stopped[d] = true
 	if half, ok := w.conns[1-d].(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
@@ -279,12 +260,14 @@ func (w *watch) finish(cause error) {
 	}
 	w.finished, w.cause = true, cause
 	past := time.Unix(1, 0)
-	for _, conn := range w.conns {
-		_ = conn.SetDeadline(past) // wakes a writer too: what it has not written is handed on
-	}
+	toClient := past // wakes a writer too: what it has not written is handed on
 	if _, refused := errors.AsType[*handshake.Refusal](cause); refused {
-		_ = w.conns[handshake.FromClient].SetWriteDeadline(time.Now().Add(lingerTime)) // for the alert
+		toClient = time.Now().Add(lingerTime) // for what was judged before, and the alert
 	}
+	client, server := w.conns[handshake.FromClient], w.conns[handshake.FromServer]
+	_ = client.SetReadDeadline(past)
+	_ = client.SetWriteDeadline(toClient)
+	_ = server.SetDeadline(past)
 }
 
 // caught, deferred in a pump, makes a fault of the program the end of this tunnel alone.
