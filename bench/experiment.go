@@ -296,7 +296,7 @@ func runAgents(agents int) func(context.Context, *trial) (figures, error) {
 					case err != nil:
 						failed.Add(1)
 						wrong.CompareAndSwap(nil, &err)
-						return nil // the tunnel is broken
+						return nil //nolint:nilerr // the tunnel is broken, and counted
 					}
 				}
 				return nil

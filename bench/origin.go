@@ -74,13 +74,14 @@ func (o *origin) accept(l net.Listener) {
 		go func() {
 			defer conn.Close()
 			// A connection that ends in the middle is an error of the client, which reports it.
-			if err := o.serve(conn); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if err := o.serve(conn); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				fmt.Fprintln(os.Stderr, "origin:", err)
 			}
 		}()
 	}
 }
 
+// serve answers requests until the connection ends, and always with an error.
 func (o *origin) serve(conn net.Conn) error {
 	secure := tls.Server(conn, o.config)
 	if err := secure.Handshake(); err != nil { //nolint:noctx // it ends with the process
@@ -114,7 +115,7 @@ func (o *origin) serve(conn net.Conn) error {
 			if err := writeSum(stream, 0); err != nil {
 				return err
 			}
-			stream, secure = conn, nil
+			stream = conn
 		default:
 			return fmt.Errorf("%w: request of kind %d", errWrong, r.kind)
 		}

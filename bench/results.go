@@ -123,7 +123,7 @@ func (r results) lines(judge bool) []line {
 	for _, w := range rows() {
 		l := line{Text: w.text, Unit: w.unit, Values: map[string]float64{}}
 		for _, way := range r.ways() {
-			if value := r.value(w, way); !math.IsNaN(value) && !(w.added && way == directName) {
+			if value := r.value(w, way); !math.IsNaN(value) && (!w.added || way != directName) {
 				l.Values[way] = value
 			}
 		}
