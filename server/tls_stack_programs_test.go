@@ -26,8 +26,7 @@ import (
 type stack struct {
 	name  string
 	needs []string // programs
-	// resumes tells whether the client keeps sessions, by address and version, and resumes them.
-	resumes bool
+	keeps bool     // the client keeps sessions, by address and version, and resumes them
 	// serve starts the server and answers its port.
 	serve func(t *testing.T, own *identity) string
 	// dial connects to an address and has a line answered.
@@ -72,7 +71,10 @@ func stacks(t *testing.T) []*stack {
 		},
 		{
 			name: "GnuTLS", needs: []string{"gnutls-serv", "gnutls-cli"},
-			serve: func(t *testing.T, own *identity) string { return serveGnuTLS(t, own) },
+			serve: func(t *testing.T, own *identity) string {
+				_, port := serveGnuTLS(t, own)
+				return port
+			},
 			dial: func(t *testing.T, address, version string, shows *identity) *held {
 				return dialGnuTLS(t, address, version, "--x509certfile", shows.file, "--x509keyfile", shows.file)
 			},
@@ -87,7 +89,7 @@ func stacks(t *testing.T) []*stack {
 		// A Java program that is given as its source needs the compiler.
 		{"Java", []string{"java", "javac"}, []string{"java", "-XX:TieredStopAtLevel=1", filepath.Join("testdata", "stacks", "Peer.java")}},
 	} {
-		s := &stack{name: p.name, needs: p.needs, resumes: true}
+		s := &stack{name: p.name, needs: p.needs, keeps: true}
 		all = append(all, s)
 		if len(s.missing()) > 0 || runtime.GOOS == "windows" {
 			continue // need tells
@@ -176,7 +178,8 @@ func talkGo(t *testing.T, conn net.Conn, config *tls.Config) *held {
 // serveOpenSSL starts s_server and answers it with its port.
 func serveOpenSSL(t *testing.T, own *identity, args ...string) (server *program, port string) {
 	t.Helper()
-	server = startProgram(t, "openssl", append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", own.file, "-key", own.file}, args...)...)
+	args = append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", own.file, "-key", own.file}, args...)
+	server = startProgram(t, "openssl", args...)
 	return server, server.wait(t, `(?m)^ACCEPT 127\.0\.0\.1:(\d+)$`)[1]
 }
 
@@ -190,18 +193,18 @@ func dialOpenSSL(t *testing.T, args ...string) *held {
 }
 
 // serveGnuTLS starts gnutls-serv, which cannot choose a port, and not an address either.
-func serveGnuTLS(t *testing.T, own *identity, args ...string) string {
+func serveGnuTLS(t *testing.T, own *identity, args ...string) (server *program, port string) {
 	t.Helper()
 	for range 10 {
 		port := freePort(t)
 		server := startProgram(t, "gnutls-serv", append([]string{"--echo", "--port", port,
 			"--priority", "NORMAL:+VERS-TLS1.0:+VERS-TLS1.1:%COMPAT", "--x509certfile", own.file, "--x509keyfile", own.file}, args...)...)
 		if server.wait(t, `listening on IPv4 \S+ port \d+\.\.\.(done|bind\(\) failed)`)[1] == "done" {
-			return port
+			return server, port
 		}
 	}
 	t.Fatal("gnutls-serv finds no port")
-	return ""
+	return nil, ""
 }
 
 // dialGnuTLS starts gnutls-cli and has a line answered.
