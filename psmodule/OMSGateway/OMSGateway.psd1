@@ -5,7 +5,7 @@
     Author               = 'The OMS gateway project'
     CompanyName          = 'The OMS gateway project'
     Copyright            = '(c) The OMS gateway project. MIT licence.'
-    Description          = 'Administers the OMS gateway: its allowed hosts and client certificates, its settings and its relay proxy.'
+    Description          = 'Administers the OMS gateway: allowed hosts and client certificates, settings, relay proxy.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     CmdletsToExport      = @(

@@ -32,8 +32,9 @@ internal sealed record CmdletFacts(string Verb, string Noun, bool SupportsShould
                   from parameter in Attributes<ParameterAttribute>(property)
                   let position = Named(parameter, "Position", int.MaxValue)
                   orderby position
-                  select new ParameterFacts(property.Name, property.PropertyType, Named<string?>(parameter, "ParameterSetName", null),
-                      Named(parameter, "Mandatory", false), position == int.MaxValue ? null : position,
+                  select new ParameterFacts(property.Name, property.PropertyType,
+                      Named<string?>(parameter, "ParameterSetName", null), Named(parameter, "Mandatory", false),
+                      position == int.MaxValue ? null : position,
                       Named(parameter, "ValueFromPipeline", false), Named(parameter, "ValueFromPipelineByPropertyName", false),
                       Attributes<SupportsWildcardsAttribute>(property).Any(), AliasesOf(property));
         return shouldProcess ? [.. own, .. ParameterFacts.Common] : [.. own];
@@ -58,12 +59,13 @@ internal sealed record CmdletFacts(string Verb, string Noun, bool SupportsShould
         CustomAttributeData.GetCustomAttributes(member).Where(a => a.AttributeType == typeof(T));
 
     private static T Named<T>(CustomAttributeData attribute, string name, T otherwise) =>
-        attribute.NamedArguments.Where(a => a.MemberName == name).Select(a => (T)a.TypedValue.Value!).DefaultIfEmpty(otherwise).First();
+        attribute.NamedArguments.Where(a => a.MemberName == name).Select(a => (T)a.TypedValue.Value!)
+            .DefaultIfEmpty(otherwise).First();
 }
 
 /// <summary>What the code says of a parameter.</summary>
-internal sealed record ParameterFacts(string Name, Type Type, string? Set, bool Mandatory, int? Position, bool FromPipeline, bool FromProperty,
-    bool Wildcards, IReadOnlyList<string> Aliases)
+internal sealed record ParameterFacts(string Name, Type Type, string? Set, bool Mandatory, int? Position, bool FromPipeline,
+    bool FromProperty, bool Wildcards, IReadOnlyList<string> Aliases)
 {
     /// <summary>What PowerShell gives every cmdlet that supports ShouldProcess.</summary>
     public static IReadOnlyList<ParameterFacts> Common { get; } =

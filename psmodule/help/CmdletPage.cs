@@ -4,14 +4,16 @@ namespace OMSGateway.Help;
 
 /// <summary>
 /// What docs/NAME.md says of a cmdlet. The page has the name as its title, a one-line synopsis, and the sections Description,
-/// Examples (each a subsection with a block of code and its explanation), Parameters (each a subsection "-Name"), and where there is
-/// something to say Inputs, Outputs, Notes and Related links (a list).
+/// Examples (each a subsection with a block of code and its explanation), Parameters (each a subsection "-Name"), and where
+/// there is something to say Inputs, Outputs, Notes and Related links (a list).
 /// </summary>
-internal sealed partial record CmdletPage(string Name, string Synopsis, IReadOnlyList<string> Description, IReadOnlyList<Example> Examples,
-    IReadOnlyDictionary<string, IReadOnlyList<string>> Parameters, IReadOnlyDictionary<string, IReadOnlyList<string>> Inputs,
-    IReadOnlyDictionary<string, IReadOnlyList<string>> Outputs, IReadOnlyList<string> Notes, IReadOnlyList<Link> Links)
+internal sealed partial record CmdletPage(string Name, string Synopsis, IReadOnlyList<string> Description,
+    IReadOnlyList<Example> Examples, IReadOnlyDictionary<string, IReadOnlyList<string>> Parameters,
+    IReadOnlyDictionary<string, IReadOnlyList<string>> Inputs, IReadOnlyDictionary<string, IReadOnlyList<string>> Outputs,
+    IReadOnlyList<string> Notes, IReadOnlyList<Link> Links)
 {
-    private static readonly string[] KnownSections = ["Description", "Examples", "Parameters", "Inputs", "Outputs", "Notes", "Related links"];
+    private static readonly string[] KnownSections =
+        ["Description", "Examples", "Parameters", "Inputs", "Outputs", "Notes", "Related links"];
 
     public static IReadOnlyList<CmdletPage> ReadFolder(string folder) =>
     [
@@ -28,7 +30,8 @@ internal sealed partial record CmdletPage(string Name, string Synopsis, IReadOnl
         }
         string Section(string title) => sections.FirstOrDefault(s => s.Title == title)?.Text ?? "";
 
-        return new CmdletPage(page.Title, string.Join(" ", Markdown.Paragraphs(Section(""))), Markdown.Paragraphs(Section("Description")),
+        return new CmdletPage(page.Title, string.Join(" ", Markdown.Paragraphs(Section(""))),
+            Markdown.Paragraphs(Section("Description")),
             [.. Markdown.Sections(Section("Examples"), 3).Where(s => s.Title != "").Select(ParseExample)],
             ByTitle(Section("Parameters"), title => title.TrimStart('-')), ByTitle(Section("Inputs"), title => title),
             ByTitle(Section("Outputs"), title => title), Markdown.Paragraphs(Section("Notes")),
@@ -42,7 +45,8 @@ internal sealed partial record CmdletPage(string Name, string Synopsis, IReadOnl
     {
         var code = CodePattern().Match(section.Text);
         return code.Success
-            ? new Example(section.Title, code.Groups[1].Value.TrimEnd(), Markdown.Paragraphs(section.Text.Remove(code.Index, code.Length)))
+            ? new Example(section.Title, code.Groups[1].Value.TrimEnd(),
+                Markdown.Paragraphs(section.Text.Remove(code.Index, code.Length)))
             : throw new FormatException($"the example \"{section.Title}\" has no code");
     }
 

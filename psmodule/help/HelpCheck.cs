@@ -18,7 +18,7 @@ internal static class HelpCheck
                 problems.Add($"{cmdlet.Name} has no page");
             }
         }
-        problems.AddRange(from page in pages where cmdlets.All(c => c.Name != page.Name) select $"there is no cmdlet {page.Name}");
+        problems.AddRange(pages.Select(p => p.Name).Except(cmdlets.Select(c => c.Name)).Select(n => $"there is no cmdlet {n}"));
         return problems;
     }
 

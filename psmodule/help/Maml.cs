@@ -30,8 +30,8 @@ internal static class Maml
         new XElement(Command + "syntax", cmdlet.Sets.Select(set => new XElement(Command + "syntaxItem",
             new XElement(Text + "name", cmdlet.Name),
             cmdlet.Parameters.Where(p => p.Set == null || p.Set == set).Select(p => Parameter(p, page))))),
-        new XElement(Command + "parameters", cmdlet.Parameters.DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal)
-            .Select(p => Parameter(p, page))),
+        new XElement(Command + "parameters", cmdlet.Parameters.DistinctBy(p => p.Name)
+            .OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => Parameter(p, page))),
         new XElement(Command + "inputTypes", page.Inputs.Select(i => Type(Command + "inputType", i.Key, i.Value))),
         new XElement(Command + "returnValues", page.Outputs.Select(o => Type(Command + "returnValue", o.Key, o.Value))),
         page.Notes.Count == 0 ? null : new XElement(Text + "alertSet", new XElement(Text + "alert", Paragraphs(page.Notes))),
@@ -45,14 +45,16 @@ internal static class Maml
 
     private static XElement Parameter(ParameterFacts parameter, CmdletPage page) => new(Command + "parameter",
         new XAttribute("required", parameter.Mandatory ? "true" : "false"), new XAttribute("variableLength", "true"),
-        new XAttribute("globbing", parameter.Wildcards ? "true" : "false"), new XAttribute("pipelineInput", parameter.PipelineInput),
+        new XAttribute("globbing", parameter.Wildcards ? "true" : "false"),
+        new XAttribute("pipelineInput", parameter.PipelineInput),
         new XAttribute("position", parameter.Position?.ToString() ?? "named"),
         new XAttribute("aliases", parameter.Aliases.Count == 0 ? "none" : string.Join(", ", parameter.Aliases)),
         new XElement(Text + "name", parameter.Name),
         Description(parameter.IsCommon ? [CommonTexts[parameter.Name]] : page.Parameters[parameter.Name]),
         parameter.IsSwitch
             ? null
-            : new XElement(Command + "parameterValue", new XAttribute("required", "true"), new XAttribute("variableLength", "false"), parameter.Type.Name),
+            : new XElement(Command + "parameterValue", new XAttribute("required", "true"),
+                new XAttribute("variableLength", "false"), parameter.Type.Name),
         new XElement(Dev + "type", new XElement(Text + "name", parameter.Type.Name), new XElement(Text + "uri")),
         new XElement(Dev + "defaultValue", parameter.IsSwitch ? "False" : "None"));
 
@@ -61,5 +63,6 @@ internal static class Maml
 
     private static XElement Description(IReadOnlyList<string> text) => new(Text + "description", Paragraphs(text));
 
-    private static IEnumerable<XElement> Paragraphs(IReadOnlyList<string> text) => text.Select(p => new XElement(Text + "para", p));
+    private static IEnumerable<XElement> Paragraphs(IReadOnlyList<string> text) =>
+        text.Select(p => new XElement(Text + "para", p));
 }

@@ -8,7 +8,7 @@ internal sealed record Section(string Title, string Text);
 /// <summary>The little Markdown that the pages use: headings, paragraphs, lists, code, and links within the text.</summary>
 internal static partial class Markdown
 {
-    /// <summary>The sections at one level of headings; what comes before the first heading is a section without a title.</summary>
+    /// <summary>The sections at one level of headings; what comes before the first one is a section without a title.</summary>
     public static IReadOnlyList<Section> Sections(string text, int level)
     {
         var mark = new string('#', level) + " ";

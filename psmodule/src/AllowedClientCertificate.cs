@@ -55,7 +55,8 @@ public sealed class GetOMSGatewayAllowedClientCertificateCommand : GatewayCmdlet
 }
 
 /// <summary>Add-OMSGatewayAllowedClientCertificate.</summary>
-[Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true,
+    ConfirmImpact = ConfirmImpact.Medium)]
 public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
 {
     /// <summary>The subjects.</summary>
@@ -71,7 +72,10 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
 
     private protected override ChangeAnswer Change(string[] items) =>
         Call<AddCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/AddAllowedClientCertificates",
-            new AddCertificatesRequest { Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }) });
+            new AddCertificatesRequest
+            {
+                Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }),
+            });
 
     private protected override string Changed(string item) => $"{item} is allowed now.";
 
@@ -79,7 +83,8 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
 }
 
 /// <summary>Remove-OMSGatewayAllowedClientCertificate.</summary>
-[Cmdlet(VerbsCommon.Remove, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[Cmdlet(VerbsCommon.Remove, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true,
+    ConfirmImpact = ConfirmImpact.Medium)]
 public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
 {
     /// <summary>The subjects.</summary>

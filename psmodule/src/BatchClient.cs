@@ -173,8 +173,8 @@ internal sealed class BatchClient : IDisposable
         if (hello.Params.Protocol != Protocol)
         {
             throw new BatchException("ControlProtocolUnknown",
-                $"{program} (version {hello.Params.Version}) speaks protocol {hello.Params.Protocol}, and this module protocol {Protocol}; " +
-                "install the module and omsgwctl of one and the same version.");
+                $"{program} (version {hello.Params.Version}) speaks protocol {hello.Params.Protocol}, and this module " +
+                $"protocol {Protocol}; install the module and omsgwctl of one and the same version.");
         }
     }
 

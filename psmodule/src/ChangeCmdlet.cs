@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace OMSGateway;
 
-/// <summary>A cmdlet that changes something: with -Force, -Confirm and -WhatIf, and without a prompt unless one is asked for.</summary>
+/// <summary>A cmdlet that changes something: with -Force, -Confirm and -WhatIf, and no prompt unless one is asked for.</summary>
 public abstract class ChangeCmdlet : GatewayCmdlet
 {
     /// <summary>Do not ask, whatever $ConfirmPreference says.</summary>

@@ -8,7 +8,7 @@ using System.Text.RegularExpressions;
 
 namespace OMSGateway;
 
-/// <summary>Completes an argument with what the gateway knows. Without a gateway that answers soon there is nothing to offer.</summary>
+/// <summary>Completes an argument with what the gateway knows. Where none answers soon there is nothing to offer.</summary>
 public abstract class GatewayCompleter : IArgumentCompleter
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3); // somebody waits at the prompt
@@ -61,7 +61,8 @@ public sealed class SettingValueCompleter : GatewayCompleter
         {
             return [];
         }
-        var setting = client.Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", new GetSettingRequest { Key = key }).Setting;
+        var setting = client.Call<GetSettingRequest, GetSettingAnswer>(
+            "SettingService/GetSetting", new GetSettingRequest { Key = key }).Setting;
         var values = setting?.Choices is { Length: > 0 } choices ? choices : [setting?.Value ?? "", setting?.DefaultValue ?? ""];
         return values.Distinct().Select(v => (v, v == setting?.Value ? "in force" : v == setting?.DefaultValue ? "default" : v));
     }

@@ -65,13 +65,16 @@ public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
     private IEnumerable<SettingMessage> Fitting(string pattern)
     {
         var wanted = WildcardPattern.Get(pattern, WildcardOptions.IgnoreCase);
-        return Call<Empty, SettingList>("SettingService/ListSettings", new Empty()).Settings.Where(s => wanted.IsMatch(s.Key ?? ""));
+        var all = Call<Empty, SettingList>("SettingService/ListSettings", new Empty()).Settings;
+        return all.Where(s => wanted.IsMatch(s.Key ?? ""));
     }
 
-    private IEnumerable<SettingMessage> Named(string key) =>
-        Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", new GetSettingRequest { Key = key }, key).Setting is { } found
-            ? [found]
-            : [];
+    private IEnumerable<SettingMessage> Named(string key)
+    {
+        var request = new GetSettingRequest { Key = key };
+        var setting = Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", request, key).Setting;
+        return setting == null ? [] : [setting];
+    }
 }
 
 /// <summary>Set-OMSGatewayConfig.</summary>
@@ -97,7 +100,7 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
         if (!MyInvocation.BoundParameters.ContainsKey(nameof(Value)))
         {
             var text = $"Give -Value for {Key}; -Value \"\" goes back to the default.";
-            WriteError(new ErrorRecord(new PSArgumentException(text, nameof(Value)), "ValueMissing", ErrorCategory.InvalidArgument, Key));
+            WriteError(new ErrorRecord(new PSArgumentException(text), "ValueMissing", ErrorCategory.InvalidArgument, Key));
             return;
         }
         var value = Value ?? "";
@@ -127,7 +130,7 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     private static string Shown(string? value) => string.IsNullOrEmpty(value) ? "\"\"" : value!;
 }
 
-/// <summary>Turns $true and $false into On and Off, and refuses $null: it is more often a mistake than a wish for the default.</summary>
+/// <summary>Turns $true and $false into On and Off, and refuses $null, which is more often a mistake than a wish.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SettingTextAttribute : ArgumentTransformationAttribute
 {

@@ -39,7 +39,8 @@ internal static class ControlProgram
 
     // "C:omsgwctl.exe" and "\omsgwctl.exe" are rooted on Windows, but depend on the current folder.
     private static bool IsFullPath(string path) =>
-        Path.IsPathRooted(path) && (!IsWindows || path.StartsWith(@"\\", StringComparison.Ordinal) || path.IndexOf(":\\", StringComparison.Ordinal) == 1);
+        Path.IsPathRooted(path)
+        && (!IsWindows || path.StartsWith(@"\\", StringComparison.Ordinal) || path.IndexOf(@":\", StringComparison.Ordinal) == 1);
 
     private static string ModuleFolder => Path.GetDirectoryName(typeof(ControlProgram).Assembly.Location)!;
 

@@ -8,13 +8,14 @@ namespace OMSGateway;
 /// <summary>A cmdlet that adds to a list of the gateway, or removes from it, all that comes through the pipeline.</summary>
 public abstract class ListChangeCmdlet : ChangeCmdlet
 {
-    private const int MaxItems = 256;            // of one change
-    private const int MaxCharacters = 128 << 10; // of one change: at most 6 bytes each, so that a request stays below 1 MiB
-    private const int MaxItem = 16 << 10;        // characters; the longest that the gateway takes is far shorter
+    // What one change takes. The bytes, of UTF-8, keep a request and an answer that explains every item below 1 MiB.
+    private const int MaxItems = 256;
+    private const int MaxBytes = 128 << 10;
+    private const int MaxItemBytes = 32 << 10; // more than anything that the gateway takes
 
     private readonly List<string> given = [];
     private readonly List<string> pending = [];
-    private int pendingCharacters;
+    private int pendingBytes;
 
     /// <summary>What the change does, for questions and -WhatIf.</summary>
     private protected abstract string Action { get; }
@@ -38,9 +39,10 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
                 WriteVerbose("An empty line was skipped.");
                 continue;
             }
-            if (item.Length > MaxItem)
+            var size = Encoding.UTF8.GetByteCount(item);
+            if (size > MaxItemBytes)
             {
-                var text = $"A value of {item.Length} characters is too long; it begins with \"{item.Substring(0, 40)}\".";
+                var text = $"A value of {size} bytes is too long; it begins with \"{item.Substring(0, 40)}\".";
                 WriteError(new ErrorRecord(new ArgumentException(text), "ValueTooLong", ErrorCategory.InvalidArgument, item));
                 continue;
             }
@@ -49,13 +51,13 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
                 continue;
             }
             Connect();
-            if (pending.Count == MaxItems || pendingCharacters + item.Length > MaxCharacters)
+            if (pending.Count == MaxItems || pendingBytes + size > MaxBytes)
             {
                 Send();
             }
             given.Add(item);
             pending.Add(WellFormed(item));
-            pendingCharacters += item.Length;
+            pendingBytes += size;
         }
     }
 
@@ -75,13 +77,14 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         var items = pending.ToArray();
         given.Clear();
         pending.Clear();
-        pendingCharacters = 0;
+        pendingBytes = 0;
 
         var outcomes = Change(items).Outcomes;
         if (outcomes.Length != items.Length)
         {
             var text = $"The gateway answered for {outcomes.Length} of {items.Length} values.";
-            ThrowTerminatingError(new ErrorRecord(new InvalidOperationException(text), "AnswerIncomplete", ErrorCategory.InvalidResult, null));
+            ThrowTerminatingError(new ErrorRecord(
+                new InvalidOperationException(text), "AnswerIncomplete", ErrorCategory.InvalidResult, null));
         }
         for (var i = 0; i < outcomes.Length; i++)
         {

@@ -34,7 +34,8 @@ internal static class ListReader
                 (etag, token) = (page.Etag, page.NextPageToken);
             }
         }
-        throw new CallException(Aborted, "ETAG_MISMATCH", "the configuration changed each time while the list was read; try again");
+        throw new CallException(Aborted, "ETAG_MISMATCH",
+            "the configuration changed each time while the list was read; try again");
     }
 
     /// <summary>A time of the admin API as local time; null if there is none.</summary>

@@ -96,7 +96,8 @@ static void Log(string line)
 
 static int Relay(string program)
 {
-    using var real = Process.Start(new ProcessStartInfo(program, "batch") { RedirectStandardInput = true })!; // its output is ours
+    var start = new ProcessStartInfo(program, "batch") { RedirectStandardInput = true }; // its output is ours
+    using var real = Process.Start(start)!;
     while (Console.ReadLine() is { } line)
     {
         Log(line);

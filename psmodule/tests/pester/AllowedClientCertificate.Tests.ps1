@@ -15,7 +15,8 @@ Describe 'Allowed client certificates' {
         @{ how = 'by position'; add = { Add-OMSGatewayAllowedClientCertificate workstation-17 } }
         @{ how = 'by -Subject'; add = { Add-OMSGatewayAllowedClientCertificate -Subject workstation-17 -Force -Confirm:$false } }
         @{ how = 'from the pipeline'; add = { 'workstation-17' | Add-OMSGatewayAllowedClientCertificate } }
-        @{ how = 'by property'; add = { [pscustomobject] @{ Subject = 'workstation-17' } | Add-OMSGatewayAllowedClientCertificate } }
+        @{ how = 'by property'
+            add = { [pscustomobject] @{ Subject = 'workstation-17' } | Add-OMSGatewayAllowedClientCertificate } }
     ) {
         & $add | Should -BeNullOrEmpty
         Get-OMSGatewayAllowedClientCertificate | Should -Be 'workstation-17'
@@ -48,7 +49,8 @@ Describe 'Allowed client certificates' {
     }
 
     It 'are refused one by one' {
-        Add-OMSGatewayAllowedClientCertificate 'sha256:beef', workstation-17, '' -ErrorVariable failed -ErrorAction SilentlyContinue
+        $given = 'sha256:beef', 'workstation-17', ''
+        Add-OMSGatewayAllowedClientCertificate -Subject $given -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed.FullyQualifiedErrorId | Should -Be @(
             'CertificateThumbprint,OMSGateway.AddOMSGatewayAllowedClientCertificateCommand'
             'CertificateEmpty,OMSGateway.AddOMSGatewayAllowedClientCertificateCommand')
@@ -59,7 +61,7 @@ Describe 'Allowed client certificates' {
     It 'are completed for Remove, in quotation marks where they need them' {
         Add-OMSGatewayAllowedClientCertificate workstation-17, "O'Neill and Sons"
         $line = 'Remove-OMSGatewayAllowedClientCertificate -Subject '
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Sort-Object |
+        (Get-Completion $line).CompletionText | Sort-Object |
             Should -Be "'O''Neill and Sons'", 'workstation-17'
     }
 }

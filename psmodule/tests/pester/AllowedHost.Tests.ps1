@@ -19,7 +19,8 @@ Describe 'Allowed hosts' {
         @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Force } }
         @{ how = 'with -Confirm:$false'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Confirm:$false } }
         @{ how = 'with both'; add = { Add-OMSGatewayAllowedHost -Host a.example.com -Confirm:$false -Force } }
-        @{ how = 'where everything is to be confirmed, with -Force'; add = { $ConfirmPreference = 'Low'; Add-OMSGatewayAllowedHost a.example.com -Force } }
+        @{ how = 'where everything is to be confirmed, with -Force'
+            add = { $ConfirmPreference = 'Low'; Add-OMSGatewayAllowedHost a.example.com -Force } }
         @{ how = 'by splatting'; add = { $p = @{ Host = 'a.example.com'; Force = $true }; Add-OMSGatewayAllowedHost @p } }
         @{ how = 'as a URI, whose host counts'; add = { [uri] 'https://a.example.com/path' | Add-OMSGatewayAllowedHost } }
     ) {
@@ -44,9 +45,11 @@ Describe 'Allowed hosts' {
     It 'may be added twice and removed twice' {
         $ErrorActionPreference = 'Stop'
         1..2 | ForEach-Object { Add-OMSGatewayAllowedHost a.example.com }
-        (Add-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n" | Should -Match 'a\.example\.com was allowed already\.'
+        $said = (Add-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n"
+        $said | Should -Match 'a\.example\.com was allowed already\.'
         1..2 | ForEach-Object { Remove-OMSGatewayAllowedHost a.example.com }
-        (Remove-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n" | Should -Match 'a\.example\.com was not in the list\.'
+        $said = (Remove-OMSGatewayAllowedHost a.example.com -Verbose 4>&1) -join "`n"
+        $said | Should -Match 'a\.example\.com was not in the list\.'
         Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
     }
 
@@ -63,13 +66,14 @@ Describe 'Allowed hosts' {
         $entry.Host | Should -Be 'a.example.com'
         $entry.AddedBy | Should -Not -BeNullOrEmpty
         [math]::Abs(((Get-Date) - $entry.AddedAt).TotalMinutes) | Should -BeLessThan 5
-        ($entry | Format-Table | Out-String -Width 100) -split '\r?\n' | Where-Object { $_ -match 'Host\s+AddedAt\s+AddedBy' } | Should -HaveCount 1
+        $entry | Out-String -Width 100 | Should -Match 'Host\s+AddedAt\s+AddedBy'
         $entry | Remove-OMSGatewayAllowedHost
         Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
     }
 
     It 'are refused one by one, and the others are added' {
-        Add-OMSGatewayAllowedHost a.example.com, 'https://b.example.com/path', c.example.com -ErrorVariable failed -ErrorAction SilentlyContinue
+        $given = 'a.example.com', 'https://b.example.com/path', 'c.example.com'
+        Add-OMSGatewayAllowedHost -Host $given -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed | Should -HaveCount 1
         $failed[0].FullyQualifiedErrorId | Should -Be 'HostIsUrl,OMSGateway.AddOMSGatewayAllowedHostCommand'
         $failed[0].CategoryInfo.Category | Should -Be 'InvalidArgument'
@@ -89,7 +93,7 @@ Describe 'Allowed hosts' {
         @{ given = ''; id = 'HostEmpty'; meant = 'empty' }
         @{ given = 'a' + [char] 0xD800 + '.example.com'; id = 'HostCharacter'; meant = 'letters' }
         @{ given = "a`0.example.com"; id = 'HostHasBlank'; meant = 'a' }
-        @{ given = 'x' * 20000; id = 'ValueTooLong'; meant = '20000 characters' }
+        @{ given = 'x' * 40000; id = 'ValueTooLong'; meant = '40000 bytes' }
     ) {
         $failed = { Add-OMSGatewayAllowedHost -Host $given -ErrorAction Stop } | Should -Throw -PassThru
         $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.AddOMSGatewayAllowedHostCommand"
@@ -121,18 +125,19 @@ Describe 'Allowed hosts' {
     }
 
     It 'warn of a wildcard that others can use, and of one that still covers a host' {
-        Add-OMSGatewayAllowedHost '*.blob.core.windows.net', x.blob.core.windows.net -WarningVariable warnings -WarningAction SilentlyContinue
+        $WarningPreference = 'SilentlyContinue'
+        Add-OMSGatewayAllowedHost '*.blob.core.windows.net', x.blob.core.windows.net -WarningVariable warnings
         $warnings -join "`n" | Should -Match 'share'
-        Remove-OMSGatewayAllowedHost x.blob.core.windows.net -WarningVariable warnings -WarningAction SilentlyContinue
+        Remove-OMSGatewayAllowedHost x.blob.core.windows.net -WarningVariable warnings
         $warnings -join "`n" | Should -Match 'still allowed by \*\.blob\.core\.windows\.net'
     }
 
     It 'are completed for Remove, and only for Remove' {
         Add-OMSGatewayAllowedHost a.example.com, b.example.com, '*.example.org'
         $line = 'Remove-OMSGatewayAllowedHost -Host B'
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'b.example.com'
+        (Get-Completion $line).CompletionText | Should -Be 'b.example.com'
         $line = "Remove-OMSGatewayAllowedHost '*"
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.ListItemText | Should -Be '*.example.org'
+        (Get-Completion $line).ListItemText | Should -Be '*.example.org'
     }
 
     It 'are many' {
@@ -150,7 +155,8 @@ Describe '-WhatIf and -Confirm' {
         @{ how = 'given'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf } }
         @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf -Force } }
         @{ how = 'by preference'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com } }
-        @{ how = 'by preference, with -Force'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com -Force } }
+        @{ how = 'by preference, with -Force'
+            add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com -Force } }
     ) {
         $log = Use-FakeControl -Mode relay
         try { & $add; Get-Content -LiteralPath $log | Should -BeNullOrEmpty }

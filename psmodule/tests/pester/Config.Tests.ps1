@@ -53,7 +53,8 @@ Describe 'Settings' {
         @{ how = 'by position'; set = { Set-OMSGatewayConfig DrainSeconds 7 } }
         @{ how = 'in any case'; set = { set-omsgatewayconfig -name drainseconds -value 7 } }
         @{ how = 'from a variable that is a number'; set = { $n = [long] 7; Set-OMSGatewayConfig -Name DrainSeconds -Value $n } }
-        @{ how = 'with -Force and -Confirm:$false'; set = { Set-OMSGatewayConfig -Name DrainSeconds -Value 7 -Force -Confirm:$false } }
+        @{ how = 'with -Force and -Confirm:$false'
+            set = { Set-OMSGatewayConfig -Name DrainSeconds -Value 7 -Force -Confirm:$false } }
         @{ how = 'from objects'; set = { [pscustomobject] @{ Name = 'DrainSeconds'; Value = 7 } | Set-OMSGatewayConfig } }
     ) {
         & $set | Should -BeNullOrEmpty
@@ -121,13 +122,13 @@ DrainSeconds,9
 
     It 'are completed, key and value' {
         $line = 'Set-OMSGatewayConfig -Name logl'
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'LogLevel'
+        (Get-Completion $line).CompletionText | Should -Be 'LogLevel'
         $line = 'Get-OMSGatewayConfig dra'
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be 'DrainSeconds'
+        (Get-Completion $line).CompletionText | Should -Be 'DrainSeconds'
         $line = 'Set-OMSGatewayConfig -Name LogLevel -Value '
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText |
+        (Get-Completion $line).CompletionText |
             Should -Be 'Error', 'Warning', 'Info', 'Debug'
         $line = 'Set-OMSGatewayConfig DrainSeconds '
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText | Should -Be '5'
+        (Get-Completion $line).CompletionText | Should -Be '5'
     }
 }

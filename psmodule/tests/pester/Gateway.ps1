@@ -119,3 +119,10 @@ function Get-Request {
 
     Get-Content -LiteralPath $Log | Where-Object { $_ -ne 'start' } | ForEach-Object { $_ | ConvertFrom-Json }
 }
+
+function Get-Completion {
+    # What the Tab key offers at the end of a line.
+    param([string] $Line)
+
+    (TabExpansion2 -inputScript $Line -cursorColumn $Line.Length).CompletionMatches
+}

@@ -8,16 +8,17 @@ AfterAll { Stop-Gateway $gateway -Remove }
 
 Describe 'The module' {
     It 'works when imported by <how>' -ForEach @(
-        @{ how = 'the .psd1'; script = "Import-Module '{0}/OMSGateway.psd1'" }
-        @{ how = 'the .psm1'; script = "Import-Module '{0}/OMSGateway.psm1'" }
-        @{ how = 'the .psd1 and then the .psm1'; script = "Import-Module '{0}/OMSGateway.psd1'; Import-Module '{0}/OMSGateway.psm1'" }
-        @{ how = 'the .psm1 and then the .psd1'; script = "Import-Module '{0}/OMSGateway.psm1'; Import-Module '{0}/OMSGateway.psd1'" }
-        @{ how = 'the .psd1, again and again'; script = "1..3 | ForEach-Object {{ Import-Module '{0}/OMSGateway.psd1' -Force }}" }
-        @{ how = 'its name'; script = "`$env:PSModulePath = '{1}' + [IO.Path]::PathSeparator + `$env:PSModulePath; Import-Module OMSGateway" }
-        @{ how = 'nothing at all'; script = "`$env:PSModulePath = '{1}' + [IO.Path]::PathSeparator + `$env:PSModulePath" }
+        @{ how = 'the .psd1'; import = 'Import-Module "$m/OMSGateway.psd1"' }
+        @{ how = 'the .psm1'; import = 'Import-Module "$m/OMSGateway.psm1"' }
+        @{ how = 'the .psd1 and then the .psm1'; import = '"psd1", "psm1" | ForEach-Object { Import-Module "$m/OMSGateway.$_" }' }
+        @{ how = 'the .psm1 and then the .psd1'; import = '"psm1", "psd1" | ForEach-Object { Import-Module "$m/OMSGateway.$_" }' }
+        @{ how = 'the .psd1, again and again'; import = '1..3 | ForEach-Object { Import-Module "$m/OMSGateway.psd1" -Force }' }
+        @{ how = 'its name'; import = 'Import-Module OMSGateway' }
+        @{ how = 'nothing at all'; import = '' }
     ) {
-        $import = $script -f $ModuleFolder, (Split-Path -Parent $ModuleFolder)
         $said = Invoke-Shell @"
+`$m = '$ModuleFolder'
+`$env:PSModulePath = (Split-Path -Parent `$m) + [IO.Path]::PathSeparator + `$env:PSModulePath
 Set-StrictMode -Version Latest
 `$ErrorActionPreference = 'Stop'
 $import
@@ -50,8 +51,9 @@ Remove-Module OMSGateway
     }
 
     It 'has omsgwctl for every platform' {
-        $files = Get-ChildItem -LiteralPath (Join-Path $ModuleFolder 'bin') -Recurse -File | ForEach-Object { "$($_.Directory.Name)/$($_.Name)" }
-        $files | Sort-Object | Should -Be 'linux-amd64/omsgwctl', 'linux-arm64/omsgwctl', 'windows-amd64/omsgwctl.exe', 'windows-arm64/omsgwctl.exe'
+        $files = Get-ChildItem -LiteralPath (Join-Path $ModuleFolder 'bin') -Recurse -File | Sort-Object FullName
+        $files | ForEach-Object { "$($_.Directory.Name)/$($_.Name)" } | Should -Be @(
+            'linux-amd64/omsgwctl', 'linux-arm64/omsgwctl', 'windows-amd64/omsgwctl.exe', 'windows-arm64/omsgwctl.exe')
     }
 
     It 'uses its own omsgwctl where no other is named' {
@@ -70,7 +72,8 @@ Describe 'Get-Help' {
     It 'tells about <_>' -ForEach @(
         'Get-OMSGatewayConfig', 'Set-OMSGatewayConfig', 'Get-OMSGatewayRelayProxy', 'Set-OMSGatewayRelayProxy'
         'Get-OMSGatewayAllowedHost', 'Add-OMSGatewayAllowedHost', 'Remove-OMSGatewayAllowedHost'
-        'Get-OMSGatewayAllowedClientCertificate', 'Add-OMSGatewayAllowedClientCertificate', 'Remove-OMSGatewayAllowedClientCertificate'
+        'Get-OMSGatewayAllowedClientCertificate', 'Add-OMSGatewayAllowedClientCertificate'
+        'Remove-OMSGatewayAllowedClientCertificate'
     ) {
         $help = Get-Help -Name $_ -Full
         $help.Synopsis | Should -Match '^[A-Z].*\.$'
@@ -101,11 +104,12 @@ Describe 'Get-Command -Syntax' {
     BeforeAll { Import-Module $Manifest }
 
     It 'shows -Host as Host' {
-        (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() |
+        (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() -replace ' +', ' ' |
             Should -Be 'Add-OMSGatewayAllowedHost [-Host] <string[]> [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]'
     }
 
     It 'shows that a key is no must' {
-        (Get-Command -Name Get-OMSGatewayConfig -Syntax).Trim() | Should -Be 'Get-OMSGatewayConfig [[-Key] <string>] [<CommonParameters>]'
+        (Get-Command -Name Get-OMSGatewayConfig -Syntax).Trim() -replace ' +', ' ' |
+            Should -Be 'Get-OMSGatewayConfig [[-Key] <string>] [<CommonParameters>]'
     }
 }

@@ -20,15 +20,18 @@ Describe 'One pipeline' {
     }
 
     It 'with long values makes changes that a line can hold' {
-        1..300 | ForEach-Object { "$_" + 'x' * 4000 } | Add-OMSGatewayAllowedHost -ErrorVariable failed -ErrorAction SilentlyContinue
+        1..300 | ForEach-Object { "$_" + 'x' * 4000 } |
+            Add-OMSGatewayAllowedHost -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed.Count | Should -Be 300
         Get-Content -LiteralPath $log | ForEach-Object { $_.Length | Should -BeLessThan 1MB }
     }
 
     It 'that is cut short leaves no child behind' {
-        { 1..1000 | ForEach-Object { if ($_ -eq 900) { throw 'enough' }; "h$_.example.com" } | Add-OMSGatewayAllowedHost } | Should -Throw 'enough'
+        $source = { 1..1000 | ForEach-Object { if ($_ -eq 900) { throw 'enough' }; "h$_.example.com" } }
+        { & $source | Add-OMSGatewayAllowedHost } | Should -Throw 'enough'
         { 1..1000 | ForEach-Object { "https://h$_.example.com/" } | Add-OMSGatewayAllowedHost -ErrorAction Stop } | Should -Throw
-        1..1000 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost -Verbose 4>&1 | Select-Object -First 1 | Out-Null
+        1..1000 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost -Verbose 4>&1 |
+            Select-Object -First 1 | Should -Not -BeNullOrEmpty
         $name = [IO.Path]::GetFileNameWithoutExtension($FakeControl)
         Get-Process -Name $name -ErrorAction Ignore | Should -BeNullOrEmpty
     }
@@ -38,7 +41,7 @@ Describe 'One pipeline' {
         $shell = [powershell]::Create()
         $null = $shell.AddScript("Import-Module '$Manifest'; Get-OMSGatewayAllowedHost")
         $call = $shell.BeginInvoke()
-        while (-not (Get-Content -LiteralPath $log)) { [Threading.Thread]::Yield() | Out-Null }
+        while (-not (Get-Content -LiteralPath $log)) { $null = [Threading.Thread]::Yield() }
         $shell.Stop()
         { $shell.EndInvoke($call) } | Should -Throw
         $shell.InvocationStateInfo.State | Should -Be 'Stopped'
@@ -61,6 +64,19 @@ Describe 'omsgwctl' {
         $failed.Exception.Message | Should -Match ([regex]::Escape($path))
     }
 
+    It 'that is not permitted to change anything is one error' {
+        $result = '{"code":7,"message":"you may not","data":{"code":"PERMISSION_DENIED","reason":"NOT_PERMITTED_TO_CHANGE"}}'
+        $log = Use-FakeControl -Mode error -Result $result
+        try {
+            $add = { 'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction Continue }
+            $failed = $add | Should -Throw -PassThru
+            $failed.FullyQualifiedErrorId | Should -Be 'NotPermittedToChange,OMSGateway.AddOMSGatewayAllowedHostCommand'
+            $failed.CategoryInfo.Category | Should -Be 'PermissionDenied'
+            { Set-OMSGatewayConfig LogLevel Info } | Should -Throw 'you may not'
+        }
+        finally { Restore-Control $log }
+    }
+
     It 'that speaks another protocol is one error' {
         $log = Use-FakeControl -Mode protocol
         try { { Get-OMSGatewayConfig } | Should -Throw -ErrorId 'ControlProtocolUnknown,OMSGateway.GetOMSGatewayConfigCommand' }
@@ -71,6 +87,6 @@ Describe 'omsgwctl' {
         $env:OMSGATEWAY_CTL = '/no/such/omsgwctl'
         $line = 'Get-OMSGatewayConfig Log'
         $Error.Clear()
-        (TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches | Where-Object CompletionText -eq LogLevel | Should -BeNullOrEmpty
+        (Get-Completion $line) | Where-Object CompletionText -eq LogLevel | Should -BeNullOrEmpty
     }
 }

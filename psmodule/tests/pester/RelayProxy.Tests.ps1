@@ -18,9 +18,12 @@ Describe 'Set-OMSGatewayRelayProxy' {
     It 'sends the address alone <how>' -ForEach @(
         @{ how = 'by name'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 } }
         @{ how = 'by position'; set = { Set-OMSGatewayRelayProxy http://proxy:3128 } }
-        @{ how = 'with empty user and password'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username '' -Password '' } }
-        @{ how = 'with $null for user and password'; set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username $null -Password $null } }
-        @{ how = 'with -Force and -Confirm:$false'; set = { Set-OMSGatewayRelayProxy -Address ' http://proxy:3128 ' -Confirm:$false -Force } }
+        @{ how = 'with empty user and password'
+            set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username '' -Password '' } }
+        @{ how = 'with $null for user and password'
+            set = { Set-OMSGatewayRelayProxy -Address http://proxy:3128 -Username $null -Password $null } }
+        @{ how = 'with -Force and -Confirm:$false'
+            set = { Set-OMSGatewayRelayProxy -Address ' http://proxy:3128 ' -Confirm:$false -Force } }
     ) {
         & $set | Should -BeNullOrEmpty
         $request = Get-Request $log
@@ -30,9 +33,11 @@ Describe 'Set-OMSGatewayRelayProxy' {
     }
 
     It 'sends user and password <how>' -ForEach @(
-        @{ how = 'as plain text'; warns = 1; set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password "p%:ss ""w$([char] 0xF6)rd" } }
+        @{ how = 'as plain text'; warns = 1
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password "p%:ss ""w$([char] 0xF6)rd" } }
         @{ how = 'by position'; warns = 1; set = { Set-OMSGatewayRelayProxy proxy svc "p%:ss ""w$([char] 0xF6)rd" } }
-        @{ how = 'as a SecureString'; warns = 0; set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret } }
+        @{ how = 'as a SecureString'; warns = 0
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret } }
         @{ how = 'as a credential'; warns = 0; set = { Set-OMSGatewayRelayProxy -Address proxy -Credential $credential } }
     ) {
         & $set -WarningVariable given 3>&1 | ForEach-Object { $warnings = @() } { $warnings += $_ }
@@ -54,8 +59,10 @@ Describe 'Set-OMSGatewayRelayProxy' {
     }
 
     It 'refuses <what>' -ForEach @(
-        @{ what = 'a password without a user'; id = 'UsernameMissing'; set = { Set-OMSGatewayRelayProxy -Address proxy -Password x } }
-        @{ what = 'a user without an address'; id = 'AddressMissing'; set = { Set-OMSGatewayRelayProxy -Address '' -Username svc } }
+        @{ what = 'a password without a user'; id = 'UsernameMissing'
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Password x } }
+        @{ what = 'a user without an address'; id = 'AddressMissing'
+            set = { Set-OMSGatewayRelayProxy -Address '' -Username svc } }
     ) {
         $failed = $set | Should -Throw -PassThru
         $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayRelayProxyCommand"
@@ -69,8 +76,9 @@ Describe 'Set-OMSGatewayRelayProxy' {
 
     It 'shows the password nowhere' {
         $env:FAKECTL = 'error'
-        $env:FAKECTL_RESULT = '{"code":3,"message":"no","data":{"code":"INVALID_ARGUMENT","reason":"RELAY_ADDRESS_INVALID","metadata":{}}}'
-        $said = & { try { Set-OMSGatewayRelayProxy -Address http://me:hunter2@proxy -Username svc -Password $secret -Verbose } catch { $_ } } *>&1
+        $env:FAKECTL_RESULT = '{"code":3,"message":"no","data":{"code":"INVALID_ARGUMENT","reason":"RELAY_ADDRESS_INVALID"}}'
+        $set = { Set-OMSGatewayRelayProxy -Address http://me:hunter2@proxy -Username svc -Password $secret -Verbose }
+        $said = & { try { & $set } catch { $_ } } *>&1
         $said | ForEach-Object { "$($_ | Format-List -Property * -Force | Out-String)" } | Should -Not -Match 'hunter2|p%:ss'
         @($said | Where-Object { $_ -is [Management.Automation.ErrorRecord] }).Count | Should -Be 1
     }
@@ -91,16 +99,16 @@ Describe 'Get-OMSGatewayRelayProxy' {
 
 Describe 'A program that is too old' {
     It 'is named: <older>' -ForEach @(
-        @{ older = 'the gateway'; text = '^The gateway is too old for Get-OMSGatewayRelayProxy'
-            result = '{"code":12,"message":"the gateway does not know it","data":{"code":"UNIMPLEMENTED","reason":"METHOD_UNKNOWN","metadata":{}}}' }
-        @{ older = 'omsgwctl'; text = '^omsgwctl is too old for Get-OMSGatewayRelayProxy'; result = '{"code":-32601,"message":"there is no method"}' }
+        @{ older = 'The gateway'
+            result = '{"code":12,"message":"no","data":{"code":"UNIMPLEMENTED","reason":"METHOD_UNKNOWN"}}' }
+        @{ older = 'omsgwctl'; result = '{"code":-32601,"message":"there is no method"}' }
     ) {
         $log = Use-FakeControl -Mode error -Result $result
         try {
             $failed = { Get-OMSGatewayRelayProxy } | Should -Throw -PassThru
             $failed.FullyQualifiedErrorId | Should -Be 'GatewayTooOld,OMSGateway.GetOMSGatewayRelayProxyCommand'
             $failed.CategoryInfo.Category | Should -Be 'NotImplemented'
-            $failed.Exception.Message | Should -Match $text
+            $failed.Exception.Message | Should -Match "^$older is too old for Get-OMSGatewayRelayProxy"
         }
         finally { Restore-Control $log }
     }

@@ -15,13 +15,17 @@ Describe 'Scripts of users' {
         $null = Invoke-Connect $gateway 'one.example.com:443'
         $null = Invoke-Connect $gateway 'TWO.example.com:443'
         $null = Invoke-Connect $gateway 'one.example.com:443'
-        while (@(Select-String -LiteralPath $gateway.Log -Pattern 'is forbidden').Count -lt 3) { [Threading.Thread]::Yield() | Out-Null }
+        while (@(Select-String -LiteralPath $gateway.Log -Pattern 'is forbidden').Count -lt 3) {
+            $null = [Threading.Thread]::Yield()
+        }
         $hour = {
             Import-Module OMSGateway -ErrorAction SilentlyContinue
             Get-Content -LiteralPath $gateway.Log |
                 Where-Object { $_ -match 'Target host \((.+?)\) is forbidden' } |
                 ForEach-Object { $Matches[1] } | Select-Object -Unique |
-                ForEach-Object { if (-not ((Get-OMSGatewayAllowedHost) -contains $_)) { Add-OMSGatewayAllowedHost -Host $_ -Force } }
+                ForEach-Object {
+                    if (-not ((Get-OMSGatewayAllowedHost) -contains $_)) { Add-OMSGatewayAllowedHost -Host $_ -Force }
+                }
         }
         1..2 | ForEach-Object { & $hour }
         Get-OMSGatewayAllowedHost | Should -Be 'one.example.com', 'two.example.com'
@@ -81,7 +85,8 @@ try { Add-OMSGatewayAllowedHost 'https://a.example.com' ; 'not reached' } catch 
             Get-OMSGatewayAllowedHost -Detailed
             Get-OMSGatewayConfig -Name LogLevel
         }
-        $got = Start-Job -ScriptBlock $remote -ArgumentList $Manifest, $env:OMSGATEWAY_ADDRESS, $Control | Receive-Job -Wait -AutoRemoveJob
+        $job = Start-Job -ScriptBlock $remote -ArgumentList $Manifest, $gateway.Address, $Control
+        $got = $job | Receive-Job -Wait -AutoRemoveJob
         $got[0].Host | Should -Be 'a.example.com'
         $got[0].AddedAt | Should -BeOfType [datetime]
         $got[2].Value | Should -Be 'Info'
@@ -97,7 +102,7 @@ try { Add-OMSGatewayAllowedHost 'https://a.example.com' ; 'not reached' } catch 
             Import-Module $manifest
             1..100 | ForEach-Object { "h$_-$number.example.com" } | Add-OMSGatewayAllowedHost
         }
-        $jobs = 1..3 | ForEach-Object { Start-Job -ScriptBlock $job -ArgumentList $Manifest, $env:OMSGATEWAY_ADDRESS, $Control, $_ }
+        $jobs = 1..3 | ForEach-Object { Start-Job -ScriptBlock $job -ArgumentList $Manifest, $gateway.Address, $Control, $_ }
         $jobs | Receive-Job -Wait -AutoRemoveJob | Should -BeNullOrEmpty
         @(Get-OMSGatewayAllowedHost).Count | Should -Be 300
     }

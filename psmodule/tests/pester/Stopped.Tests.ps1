@@ -24,7 +24,8 @@ Describe 'A gateway that is stopped' {
         $env:OMSGATEWAY_CTL = (Copy-Item -LiteralPath $Control -Destination $folder -PassThru).FullName
         Stop-Gateway $gateway
         try {
-            $failed = { 'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction Continue } | Should -Throw -PassThru
+            $add = { 'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction Continue }
+            $failed = $add | Should -Throw -PassThru
             $failed.FullyQualifiedErrorId | Should -Be 'GatewayUnreachable,OMSGateway.AddOMSGatewayAllowedHostCommand'
             $failed.CategoryInfo.Category | Should -Be 'ConnectionError'
         }
@@ -46,7 +47,8 @@ Describe 'A gateway that is restarted' {
     }
 
     It 'in the middle of a pipeline loses nothing' {
-        1..600 | ForEach-Object { if ($_ -eq 400) { Restart-Gateway $gateway }; "h$_.example.net" } | Add-OMSGatewayAllowedHost -ErrorAction Stop
+        1..600 | ForEach-Object { if ($_ -eq 400) { Restart-Gateway $gateway }; "h$_.example.net" } |
+            Add-OMSGatewayAllowedHost -ErrorAction Stop
         @(Get-OMSGatewayAllowedHost | Where-Object { $_ -like '*.example.net' }).Count | Should -Be 600
     }
 }

@@ -52,10 +52,13 @@ public sealed class HelpTests
     public void The_help_file_has_every_parameter_in_its_parameter_sets()
     {
         var help = Maml.Document(Cmdlets, Pages);
-        XNamespace command = "http://schemas.microsoft.com/maml/dev/command/2004/10", text = "http://schemas.microsoft.com/maml/2004/10";
-        var relay = help.Descendants(command + "command").Single(c => c.Descendants(command + "name").First().Value == "Set-OMSGatewayRelayProxy");
+        XNamespace command = "http://schemas.microsoft.com/maml/dev/command/2004/10";
+        XNamespace text = "http://schemas.microsoft.com/maml/2004/10";
+        string NameOf(XElement of) => of.Descendants(command + "name").First().Value;
+        var commands = help.Descendants(command + "command").ToList();
+        var relay = commands.Single(c => NameOf(c) == "Set-OMSGatewayRelayProxy");
 
-        Assert.Equal(Cmdlets.Select(c => c.Name), help.Descendants(command + "details").Select(d => d.Element(command + "name")!.Value));
+        Assert.Equal(Cmdlets.Select(c => c.Name), commands.Select(NameOf));
         Assert.Equal(
             ["Address Username Password Force WhatIf Confirm", "Address Credential Force WhatIf Confirm"],
             relay.Descendants(command + "syntaxItem").Select(item =>

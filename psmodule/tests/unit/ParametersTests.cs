@@ -53,7 +53,8 @@ public sealed class ParametersTests
     public void The_module_exports_every_cmdlet_by_name(string file)
     {
         var text = File.ReadAllText(Path.Combine(Programs.Root, "psmodule", "OMSGateway", file));
-        var exported = Regex.Matches(text, @"^\s*'(\w+-OMSGateway\w+)'\r?$", RegexOptions.Multiline).Select(m => m.Groups[1].Value);
+        var exported = Regex.Matches(text, @"^\s*'(\w+-OMSGateway\w+)'\r?$", RegexOptions.Multiline)
+            .Select(m => m.Groups[1].Value);
 
         Assert.Equal(Cmdlets.Select(c => c.Name), exported.Order(StringComparer.Ordinal));
     }

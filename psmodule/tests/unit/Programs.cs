@@ -18,12 +18,15 @@ internal static class Programs
 
     /// <summary>The stand-in of tests/fakectl.</summary>
     public static string FakeControl =>
-        Path.Combine(Root, "psmodule", "out", "build", "bin", "FakeCtl", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "FakeCtl" + Exe);
+        Path.Combine(Root, "psmodule", "out", "build", "bin", "FakeCtl", Configuration, "FakeCtl" + Exe);
+
+    // "debug" or "release": the last folder that the tests lie in.
+    private static string Configuration => Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
 
     private static string Built(string name)
     {
         var path = Path.Combine(Root, "bin", name + Exe);
-        return File.Exists(path) ? path : throw new FileNotFoundException($"{path} is missing; build it with: make test-psmodule");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"{path} is missing; make test-psmodule builds it");
     }
 
     private static string FindRoot()
