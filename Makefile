@@ -114,7 +114,7 @@ psmodule: ## build the PowerShell module into psmodule/out/OMSGateway/ (needs th
 			-o $(MODULE)/bin/$$platform/omsgwctl$$(case $$platform in windows-*) echo .exe;; esac) ./ctl || exit 1; \
 	done
 
-test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10, and pwsh with Pester 5 for what PowerShell itself does)
+test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10; with pwsh and Pester 5 also in PowerShell)
 	@$(call compile,bin,$(EXE))
 	dotnet test psmodule/tests/unit --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
 	@if command -v pwsh >/dev/null; then pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1; \

@@ -77,7 +77,11 @@ internal sealed class BatchClient : IDisposable
         catch (Exception e) when (e is Win32Exception or IOException or InvalidOperationException)
         {
             process.Dispose();
-            throw new BatchException("ControlProgramNotStarted", $"{program} cannot be started: {e.Message}", e);
+            // Tools that copy modules lose the permission on Linux: 13 is EACCES there.
+            var remedy = Path.DirectorySeparatorChar == '/' && (e as Win32Exception)?.NativeErrorCode == 13
+                ? $" Make it executable: chmod +x \"{program}\""
+                : "";
+            throw new BatchException("ControlProgramNotStarted", $"{program} cannot be started: {e.Message}.{remedy}", e);
         }
         // The streams themselves: the writer that .NET puts before standard input has the encoding of the console.
         requests = process.StandardInput.BaseStream;

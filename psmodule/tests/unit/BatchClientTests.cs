@@ -207,7 +207,7 @@ public sealed class BatchClientTests
         var e = Assert.Throws<BatchException>(() => BatchClient.Start(text));
 
         Assert.Equal("ControlProgramNotStarted", e.Id);
-        Assert.Contains(text, e.Message, StringComparison.Ordinal);
+        Assert.Contains(OperatingSystem.IsWindows() ? text : $"chmod +x \"{text}\"", e.Message, StringComparison.Ordinal);
     }
 
     private static Outcome[] AddHosts(BatchClient client, params string[] hosts) =>
