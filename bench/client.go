@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,23 +17,39 @@ import (
 // originHost is the name of the origin; the system's hosts file knows it.
 const originHost = "localhost"
 
-// patience is how long a client waits for anything before that counts as an error.
-const patience = 60 * time.Second
-
 // client opens connections to the origin, through a proxy or directly.
 type client struct {
-	proxy   string // "ip:port"; empty for directly
-	origin  string // "host:port"
-	tls     *tls.Config
-	content content
+	proxy    string // "ip:port"; empty for directly
+	origin   string // "host:port"
+	tls      *tls.Config
+	content  content
+	patience time.Duration // what takes longer is an error
+}
+
+// newClient makes a client that trusts ca and goes directly to the origin.
+func newClient(origin string, ca []byte, certificate tls.Certificate, c content) *client {
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(ca)
+	return &client{
+		origin:   origin,
+		content:  c,
+		patience: time.Minute,
+		tls: &tls.Config{
+			Certificates: []tls.Certificate{certificate},
+			RootCAs:      trusted,
+			ServerName:   originHost,
+			MinVersion:   tls.VersionTLS12,
+			MaxVersion:   tls.VersionTLS12, // of TLS 1.3 the gateway sees less
+		},
+	}
 }
 
 // session is one TLS session with the origin.
 type session struct {
-	conn    *net.TCPConn
-	secure  *tls.Conn // nil once TLS was left
-	stream  io.ReadWriter
-	content content
+	*client
+	conn   *net.TCPConn
+	secure *tls.Conn // nil once TLS was left
+	stream io.ReadWriter
 }
 
 // open connects from an address that belongs to computer n, of 64,000 at most: a gateway serves many.
@@ -46,7 +63,7 @@ func (c *client) open(ctx context.Context, n int) (*session, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
-	return &session{conn: conn, secure: secure, stream: secure, content: c.content}, nil
+	return &session{conn: conn, secure: secure, stream: secure, client: c}, nil
 }
 
 // connect answers a connection on which the origin is waiting for the TLS handshake.
@@ -58,14 +75,14 @@ func (c *client) connect(ctx context.Context, n int) (*net.TCPConn, error) {
 	dialer := net.Dialer{
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(n/250), byte(1+n%250))},
 		KeepAlive: -1,
-		Timeout:   patience,
+		Timeout:   c.patience,
 	}
 	dialed, err := dialer.DialContext(ctx, "tcp4", address)
 	if err != nil {
 		return nil, err
 	}
 	conn := dialed.(*net.TCPConn)
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil || c.proxy == "" {
+	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil || c.proxy == "" {
 		return conn, err
 	}
 	if err := askProxy(conn, c.origin); err != nil {
@@ -138,7 +155,7 @@ func (s *session) download(offset, size int64) error {
 }
 
 func (s *session) ask(r request) error {
-	if err := s.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := s.conn.SetDeadline(time.Now().Add(s.patience)); err != nil {
 		return err
 	}
 	if _, err := s.stream.Write(r.encode()); err != nil {

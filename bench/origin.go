@@ -30,21 +30,9 @@ type origin struct {
 
 // runOrigin is the process of an origin, until its standard input ends.
 func runOrigin(ctx context.Context) error {
-	authority, err := testca.New()
+	o, ca, err := newOrigin(newContent())
 	if err != nil {
 		return err
-	}
-	certificate, err := authority.Server(originHost)
-	if err != nil {
-		return err
-	}
-	o := origin{
-		config: &tls.Config{
-			Certificates: []tls.Certificate{certificate},
-			ClientAuth:   tls.RequireAnyClientCert,
-			MinVersion:   tls.VersionTLS12,
-		},
-		content: newContent(),
 	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -57,18 +45,40 @@ func runOrigin(ctx context.Context) error {
 	if second, err := listen.Listen(ctx, "tcp", net.JoinHostPort("::1", strconv.Itoa(port))); err == nil {
 		go o.accept(second)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(originAddress{port, authority.PEM()}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(originAddress{port, ca}); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
+// newOrigin makes an origin with an authority of its own, whose certificate is ca.
+func newOrigin(c content) (o *origin, ca []byte, err error) {
+	authority, err := testca.New()
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := authority.Server(originHost)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &origin{
+		config: &tls.Config{
+			Certificates: []tls.Certificate{certificate},
+			ClientAuth:   tls.RequireAnyClientCert,
+			MinVersion:   tls.VersionTLS12,
+		},
+		content: c,
+	}, authority.PEM(), nil
+}
+
 func (o *origin) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "origin:", err)
+			if !errors.Is(err, net.ErrClosed) {
+				fmt.Fprintln(os.Stderr, "origin:", err)
+			}
 			return
 		}
 		go func() {
@@ -84,7 +94,7 @@ func (o *origin) accept(l net.Listener) {
 // serve answers requests until the connection ends, and always with an error.
 func (o *origin) serve(conn net.Conn) error {
 	secure := tls.Server(conn, o.config)
-	if err := secure.Handshake(); err != nil { //nolint:noctx // it ends with the process
+	if err := secure.Handshake(); err != nil {
 		return err
 	}
 	var stream io.ReadWriter = secure

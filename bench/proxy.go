@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -174,7 +173,6 @@ const squidConfig = `http_port 127.0.0.1:%[1]d
 acl origin dst 127.0.0.0/8 ::1
 http_access allow CONNECT origin
 http_access deny all
-to_localhost_warning off
 cache deny all
 access_log none
 cache_log %[2]s/cache.log
@@ -208,7 +206,7 @@ func startOnFreePort(ctx context.Context, user int, dir, config, name string, ar
 		return nil, err
 	}
 	proc.address = address.String()
-	for began := time.Now(); time.Since(began) < startTime; time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); proc.runs() && time.Since(began) < startTime; time.Sleep(10 * time.Millisecond) {
 		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", proc.address); err == nil {
 			return proc, conn.Close()
 		}
@@ -228,19 +226,7 @@ func (p *programs) startOrigin(ctx context.Context, c content, certificate tls.C
 		proc.stop()
 		return nil, nil, fmt.Errorf("reading the address of the origin: %w", err)
 	}
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(at.CA)
-	return proc, &client{
-		origin:  net.JoinHostPort(originHost, strconv.Itoa(at.Port)),
-		content: c,
-		tls: &tls.Config{
-			Certificates: []tls.Certificate{certificate},
-			RootCAs:      trusted,
-			ServerName:   originHost,
-			MinVersion:   tls.VersionTLS12,
-			MaxVersion:   tls.VersionTLS12, // of TLS 1.3 the gateway sees less
-		},
-	}, nil
+	return proc, newClient(net.JoinHostPort(originHost, strconv.Itoa(at.Port)), at.CA, certificate, c), nil
 }
 
 // How long a program may take to start and to stop.
@@ -290,6 +276,16 @@ func start(ctx context.Context, user int, pattern *regexp.Regexp, name string, a
 		p.stop()
 	}
 	return nil, fmt.Errorf("%s does not start: %s", filepath.Base(name), &p.output)
+}
+
+// runs tells whether the program has not ended.
+func (p *process) runs() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // stop ends the program, if need be by force, and waits for its end.
