@@ -94,7 +94,7 @@ func (o *origin) accept(l net.Listener) {
 // serve answers requests until the connection ends, and always with an error.
 func (o *origin) serve(conn net.Conn) error {
 	secure := tls.Server(conn, o.config)
-	if err := secure.Handshake(); err != nil {
+	if err := secure.Handshake(); err != nil { //nolint:noctx // it ends with the process
 		return err
 	}
 	var stream io.ReadWriter = secure
