@@ -37,14 +37,14 @@ internal sealed class BatchClient : IDisposable
     private bool closed;
     private int lastId;
 
-    /// <summary>Starts <paramref name="program"/>, a full path, and waits for its first line. Nothing is sent yet.</summary>
-    /// <exception cref="BatchException">It cannot be started, or it is not an omsgwctl that this module understands.</exception>
+    /// <summary>Starts a program and opens it.</summary>
+    /// <exception cref="BatchException">As for the constructor and <see cref="Open"/>.</exception>
     public static BatchClient Start(string program, TimeSpan? limit = null)
     {
-        var client = new BatchClient(program, limit ?? AnswerLimit);
+        var client = new BatchClient(program, limit);
         try
         {
-            client.ReadHello();
+            client.Open();
             return client;
         }
         catch
@@ -54,10 +54,13 @@ internal sealed class BatchClient : IDisposable
         }
     }
 
-    private BatchClient(string program, TimeSpan limit)
+    /// <summary>Starts <paramref name="program"/>, a full path, and waits for nothing. Every wait after this is at most
+    /// <paramref name="limit"/>, or <see cref="AnswerLimit"/>.</summary>
+    /// <exception cref="BatchException">It cannot be started.</exception>
+    public BatchClient(string program, TimeSpan? limit = null)
     {
         this.program = program;
-        this.limit = limit;
+        this.limit = limit ?? AnswerLimit;
         process = new Process
         {
             StartInfo = new ProcessStartInfo(program, "batch")
@@ -92,6 +95,24 @@ internal sealed class BatchClient : IDisposable
 
     /// <summary>The process that was started, for tests and logs.</summary>
     public int ProcessId => process.Id;
+
+    /// <summary>Waits for the first line. Nothing is sent yet.</summary>
+    /// <exception cref="BatchException">The program is not an omsgwctl that this module understands.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
+    public void Open()
+    {
+        var hello = Parse<BatchHello>(ReadLine());
+        if (hello.Method != "hello" || hello.Params == null)
+        {
+            throw Garbled("its first line is not a hello");
+        }
+        if (hello.Params.Protocol != Protocol)
+        {
+            throw new BatchException("ControlProtocolUnknown",
+                $"{program} (version {hello.Params.Version}) speaks protocol {hello.Params.Protocol}, and this module " +
+                $"protocol {Protocol}; install the module and omsgwctl of one and the same version.");
+        }
+    }
 
     /// <summary>Makes one call and waits for its answer.</summary>
     /// <exception cref="CallException">omsgwctl or the gateway answered with an error.</exception>
@@ -164,21 +185,6 @@ internal sealed class BatchClient : IDisposable
             answers.Dispose();
             notesReader.Join(StopLimit);
             process.Dispose();
-        }
-    }
-
-    private void ReadHello()
-    {
-        var hello = Parse<BatchHello>(ReadLine());
-        if (hello.Method != "hello" || hello.Params == null)
-        {
-            throw Garbled("its first line is not a hello");
-        }
-        if (hello.Params.Protocol != Protocol)
-        {
-            throw new BatchException("ControlProtocolUnknown",
-                $"{program} (version {hello.Params.Version}) speaks protocol {hello.Params.Protocol}, and this module " +
-                $"protocol {Protocol}; install the module and omsgwctl of one and the same version.");
         }
     }
 

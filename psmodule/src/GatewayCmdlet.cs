@@ -84,11 +84,19 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
     {
         try
         {
-            client ??= BatchClient.Start(ControlProgram.Find());
+            if (client == null)
+            {
+                client = new BatchClient(ControlProgram.Find()); // StopProcessing finds it from here on
+                client.Open();
+            }
         }
         catch (BatchException e)
         {
             throw Ended(Failure.Record(e));
+        }
+        catch (OperationCanceledException)
+        {
+            throw new PipelineStoppedException();
         }
         if (Stopping)
         {

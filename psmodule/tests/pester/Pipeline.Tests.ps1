@@ -36,8 +36,11 @@ Describe 'One pipeline' {
         Get-Process -Name $name -ErrorAction Ignore | Should -BeNullOrEmpty
     }
 
-    It 'that is stopped stops' {
-        $env:FAKECTL = 'deaf'
+    It 'that is stopped stops, whatever it waits for (<mode>)' -ForEach @(
+        @{ mode = 'deaf' } # an answer
+        @{ mode = 'silent' } # the first line
+    ) {
+        $env:FAKECTL = $mode
         $shell = [powershell]::Create()
         $null = $shell.AddScript("Import-Module '$Manifest'; Get-OMSGatewayAllowedHost")
         $call = $shell.BeginInvoke()
