@@ -331,3 +331,40 @@ func freePort(t *testing.T) string {
 	t.Fatal("no port is free")
 	return ""
 }
+
+// TestStartWaitsForAStandIn starts a gateway while an omsgwctl stands in for it.
+func TestStartWaitsForAStandIn(t *testing.T) {
+	dir := t.TempDir()
+	runGatewayIn(t, dir, "--listen", "127.0.0.1:0").stop(t)
+	standIn := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgateway"+exe()), "admin-stdio", "--state-dir", dir)
+	in, err := standIn.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := standIn.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := standIn.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// What gRPC says first shows that the folder is taken.
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	g, err := startGateway("--state-dir", dir, "--listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = g.process.Kill()
+		<-g.ended
+	}()
+	_ = in.Close()
+	if err := standIn.Wait(); err != nil {
+		t.Errorf("the stand-in ended with %v", err)
+	}
+	if _, err := g.log.wait(g.ended, regexp.MustCompile(`started and listens on`)); err != nil {
+		t.Errorf("the gateway does not start: %v\n%s", err, g.log)
+	}
+}

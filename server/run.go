@@ -13,6 +13,7 @@ import (
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
 	"omsgateway/internal/resumption"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/splice"
@@ -29,6 +30,7 @@ const (
 	adminStopTime           = 5 * time.Second
 	logStopTime             = 5 * time.Second
 	sessionsSaveTime        = 5 * time.Minute
+	folderWaitTime          = 3 * time.Second
 )
 
 // run is the gateway, from its start to its end: all wiring, top to bottom.
@@ -48,7 +50,7 @@ func run(ctx context.Context, o options) (err error) {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
-	store, err := settings.Open(settings.Options{Dir: o.stateDir, Overrides: overrides, Events: events})
+	store, err := openStore(ctx, settings.Options{Dir: o.stateDir, Overrides: overrides, Events: events})
 	if err != nil {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
@@ -129,6 +131,25 @@ func run(ctx context.Context, o options) (err error) {
 	proxy.Shutdown(draining)
 	events.Emit(event.Stopped())
 	return nil
+}
+
+// openStore opens the store. A folder that is in use is waited for shortly: an omsgwctl that has stood in for this gateway while it
+// was stopped gives it back in a moment.
+func openStore(ctx context.Context, o settings.Options) (*settings.Store, error) {
+	over := time.After(folderWaitTime)
+	for {
+		store, err := settings.Open(o)
+		if reason.Of(err) != reason.ConfigInUse {
+			return store, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-over:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // overrides are the settings that the command line fixes for this run.

@@ -128,7 +128,8 @@ const patience = 20 * time.Second
 
 // story is what one script has started.
 type story struct {
-	gateways map[string]*gateway
+	gateways map[string]*gateway // the last one of each name
+	started  []*gateway
 	tunnels  map[string]*heldTunnel
 	closers  []io.Closer
 }
@@ -147,7 +148,7 @@ func (s *story) end() {
 	for _, t := range s.tunnels {
 		_ = t.conn.Close()
 	}
-	for _, g := range s.gateways {
+	for _, g := range s.started {
 		_ = g.process.Kill()
 		<-g.ended
 	}
@@ -177,6 +178,7 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	g, err := startGateway(flags...)
 	ts.Check(err)
 	s.gateways[args[0]] = g
+	s.started = append(s.started, g)
 	line, err := g.log.wait(g.ended, regexp.MustCompile(`started and listens on (\S+)`))
 	if neg {
 		if err == nil {

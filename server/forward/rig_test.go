@@ -141,6 +141,7 @@ func (r *rig) dial() *net.TCPConn {
 func (r *rig) exchange(request string) *http.Response {
 	r.t.Helper()
 	conn := r.dial()
+	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
 		r.t.Fatal(err)
 	}
