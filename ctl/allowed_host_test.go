@@ -205,14 +205,14 @@ func TestAllowedHostListChanges(t *testing.T) {
 	calls := 0
 	g.fail = func(string, bool) error {
 		if calls++; calls == 2 {
-			g.changes++
+			g.changes.Add(1)
 		}
 		return nil
 	}
 	if got := g.run(t, "", "allowed-host", "list", "--json"); strings.Count(got.Out, `"host"`) != 3 || calls != 4 {
 		t.Errorf("%d calls, got %+v", calls, got)
 	}
-	g.fail = func(string, bool) error { g.changes++; return nil }
+	g.fail = func(string, bool) error { g.changes.Add(1); return nil }
 	want := result{1, "", "omsgwctl: the configuration changed each time while the list was read; try again\n"}
 	if diff := cmp.Diff(want, g.run(t, "", "allowed-host", "list", "--json=false")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -268,7 +268,7 @@ func TestAddManyHostsFails(t *testing.T) {
 		"somebody else changes the configuration": {
 			fail: func(g *gateway, call string, before bool) error {
 				if before && strings.HasPrefix(call, `add 1000 etag="etag-1"`) {
-					g.changes++
+					g.changes.Add(1)
 				}
 				return nil
 			},

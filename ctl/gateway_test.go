@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -46,7 +47,7 @@ type gateway struct {
 	hosts    []string
 	own      map[string]adminv1.AllowedHost_ClientCertificatePolicy // by host; 0 is none
 	subjects []string
-	changes  int // made so far; the etag
+	changes  atomic.Int64 // made so far; the etag. A call that its client gave up reads it beside the next one
 	value    string
 	calls    []string                             // what was asked, in short
 	fail     func(call string, before bool) error // nil, or an error before or after the call has its effect
@@ -135,7 +136,7 @@ func (g *gateway) called() []string {
 	return calls
 }
 
-func (g *gateway) etag() string { return fmt.Sprintf("etag-%d", g.changes) }
+func (g *gateway) etag() string { return fmt.Sprintf("etag-%d", g.changes.Load()) }
 
 // change does what all changes of a list have in common; do makes it and answers how many entries are invalid.
 func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bool, do func() (invalid int)) error {
@@ -163,7 +164,7 @@ func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bo
 	case validateOnly || atomic && invalid > 0:
 		g.hosts, g.own, g.subjects = hosts, own, subjects
 	case changed:
-		g.changes++
+		g.changes.Add(1)
 	}
 	if atomic && invalid > 0 {
 		return apierr.ToStatus(reason.New(reason.ChangeRefused, "count", fmt.Sprint(invalid), "first", "..."))
