@@ -17,13 +17,19 @@ import (
 // SourceKind is a way by which an entry gets into the policy.
 type SourceKind string
 
-// Local entries were configured on this gateway.
-const Local SourceKind = "local"
+// The kinds of sources.
+const (
+	Local   SourceKind = "local"   // configured on this gateway
+	Learned SourceKind = "learned" // read from the configuration of a monitoring agent on this computer
+)
 
-// Source tells where an entry comes from.
+// Source tells where an entry comes from, and since when it is there; a zero Since is unknown.
 type Source struct {
-	Kind   SourceKind
-	Detail string // what the kind alone does not tell; may be empty
+	Kind  SourceKind
+	Since time.Time
+
+	// Of a learned entry: whose configuration, which file or registry key of it, and for which workspace, "" if it is for all.
+	Agent, Place, Workspace string
 }
 
 // Entry is one rule of the policy.
@@ -54,9 +60,9 @@ type TLS struct {
 	Certificates           *clientcert.List // the allowed ones
 }
 
-// Input is what a policy is made from.
+// Input is what a policy is made from. Of two entries with the same pattern, which may come from two sources, the first decides.
 type Input struct {
-	Entries       []Entry // of two with the same pattern the first decides
+	Entries       []Entry
 	Limits        Limits
 	AllowLoopback bool
 	ListenPort    uint16 // of the gateway itself; 0 if unknown
@@ -128,7 +134,22 @@ func Compile(in Input) (*Policy, error) {
 		groups[pattern.Host.Name()] = group{int32(first), int32(end)}
 		first = end
 	}
+	p.keepRequirements()
 	return p, nil
+}
+
+// keepRequirements gives a learned entry the requirement of the wildcard that would decide without it: what is learned must not
+// loosen what was configured.
+func (p *Policy) keepRequirements() {
+	for i := range p.entries {
+		e := &p.entries[i]
+		if e.Source.Kind != Learned || e.ClientCertificate != nil {
+			continue
+		}
+		if wildcard, ok := p.CoveredBy(e.Pattern); ok {
+			e.ClientCertificate = wildcard.ClientCertificate
+		}
+	}
 }
 
 func sameHosts(a, b hostname.Pattern) bool { return a.Host == b.Host && a.Wildcard == b.Wildcard }

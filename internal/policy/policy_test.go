@@ -338,7 +338,7 @@ func TestDecideAgreesWithCovers(t *testing.T) {
 }
 
 func TestEntriesKeepTheirSources(t *testing.T) {
-	learned := policy.Source{Kind: "learned", Detail: "agent.conf"}
+	learned := policy.Source{Kind: policy.Learned, Agent: "agent", Place: "agent.conf"}
 	local := policy.Source{Kind: policy.Local}
 	in := []policy.Entry{
 		{Pattern: pattern(t, "b.example.com"), Source: local},
@@ -363,6 +363,39 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 	p.Entries()[0] = policy.Entry{}
 	if diff := cmp.Diff(want, p.Entries(), samePatterns); diff != "" {
 		t.Errorf("a caller can change the policy (-want +got):\n%s", diff)
+	}
+}
+
+// What is learned has the client certificate policy of the wildcard that would decide without it.
+func TestLearnedEntryLoosensNothing(t *testing.T) {
+	required, off := handshake.Required, handshake.Off
+	local, learned := policy.Source{Kind: policy.Local}, policy.Source{Kind: policy.Learned}
+	p := compile(t, policy.Input{ClientCertificate: handshake.IfShown, Entries: []policy.Entry{
+		{Pattern: pattern(t, "*.example.com"), Source: local, ClientCertificate: &required},
+		{Pattern: pattern(t, "*.off.example.com"), Source: local, ClientCertificate: &off},
+		{Pattern: pattern(t, "*.setting.example.com"), Source: local},
+		{Pattern: pattern(t, "same.example.com"), Source: local, ClientCertificate: &off},
+		{Pattern: pattern(t, "local.example.com"), Source: local},
+		{Pattern: pattern(t, "a.example.com"), Source: learned},
+		{Pattern: pattern(t, "a.example.com:8443"), Source: learned},
+		{Pattern: pattern(t, "a.off.example.com"), Source: learned},
+		{Pattern: pattern(t, "a.setting.example.com"), Source: learned},
+		{Pattern: pattern(t, "same.example.com"), Source: learned},
+		{Pattern: pattern(t, "a.example.org"), Source: learned},
+	}})
+	for authority, want := range map[string]handshake.Requirement{
+		"a.example.com:443":         handshake.Required,
+		"a.example.com:8443":        handshake.IfShown,
+		"a.off.example.com:443":     handshake.Off,
+		"a.setting.example.com:443": handshake.IfShown,
+		"same.example.com:443":      handshake.Off,
+		"local.example.com:443":     handshake.IfShown,
+		"a.example.org:443":         handshake.IfShown,
+	} {
+		d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, authority)})
+		if !d.Allowed || d.TLS.ClientCertificate != want {
+			t.Errorf("%s: allowed %v, requirement %d, want %d", authority, d.Allowed, d.TLS.ClientCertificate, want)
+		}
 	}
 }
 

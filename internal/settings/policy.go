@@ -15,19 +15,24 @@ const (
 	dialTimeout = 10 * time.Second
 )
 
-// PolicyInput is what the policy is compiled from when s is in force for the lists of c.
-func PolicyInput(s config.Settings, c config.Config) policy.Input {
-	entries := make([]policy.Entry, len(c.AllowedHosts))
-	for i, h := range c.AllowedHosts {
-		entries[i] = policy.Entry{
+// PolicyInput is what the policy is compiled from when s is in force for the lists of c and for what was learned. What is
+// configured comes first, so that it decides.
+func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
+	entries := make([]policy.Entry, 0, len(c.AllowedHosts)+len(l.Entries))
+	for _, h := range c.AllowedHosts {
+		entries = append(entries, policy.Entry{
 			Pattern:           h.Pattern,
-			Source:            policy.Source{Kind: policy.Local},
+			Source:            policy.Source{Kind: policy.Local, Since: h.AddedAt},
 			ClientCertificate: requirements[h.ClientCertificatePolicy],
-		}
+		})
 	}
-	certificates := make([]string, len(c.AllowedClientCertificates))
-	for i, a := range c.AllowedClientCertificates {
-		certificates[i] = a.Entry.String()
+	entries = append(entries, l.Entries...)
+	certificates := make([]string, 0, len(c.AllowedClientCertificates)+len(l.ClientCertificates))
+	for _, a := range c.AllowedClientCertificates {
+		certificates = append(certificates, a.Entry.String())
+	}
+	for _, e := range l.ClientCertificates {
+		certificates = append(certificates, e.String())
 	}
 	return policy.Input{
 		Entries: entries,
@@ -47,12 +52,13 @@ func PolicyInput(s config.Settings, c config.Config) policy.Input {
 		MinVersion:        versions[s.MinimumTLSVersion],
 		MaxVersion:        versions[s.MaximumTLSVersion],
 		RequireServerName: s.RequireServerName,
-		ClientCertificate: requirement(s.ClientCertificatePolicy, len(certificates)),
+		ClientCertificate: requirement(s.ClientCertificatePolicy, len(c.AllowedClientCertificates)),
 		Certificates:      certificates,
 	}
 }
 
-// requirement is what policy, a value of the setting, means with so many allowed client certificates.
+// requirement is what policy, a value of the setting, means with so many configured client certificates. Learned ones do not count:
+// what an agent's configuration says must not begin to refuse clients.
 func requirement(policy string, certificates int) handshake.Requirement {
 	if own := requirements[policy]; own != nil {
 		return *own

@@ -48,6 +48,7 @@ type Store struct {
 
 	writer  chan struct{} // holds one element while a change is made; it guards what follows
 	effects []Effect
+	learned Learned
 	saved   bool // the file is known to have today's version
 	closed  bool
 }
@@ -129,13 +130,13 @@ func (s *Store) load() error {
 	return nil
 }
 
-// compile makes a snapshot of a valid configuration.
+// compile makes a snapshot of a valid configuration and of what is learned.
 func (s *Store) compile(c config.Config) (*Snapshot, error) {
 	inForce, err := override(c.Settings, s.overrides)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := policy.Compile(PolicyInput(inForce, c))
+	compiled, err := policy.Compile(PolicyInput(inForce, c, s.learned))
 	if err != nil {
 		return nil, fmt.Errorf("compiling the policy: %w", err)
 	}

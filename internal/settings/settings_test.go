@@ -182,30 +182,33 @@ func TestPolicyInput(t *testing.T) {
 		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6,
 		MinimumTLSVersion: "1.1", MaximumTLSVersion: "1.2", RequireServerName: true, ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
+	added := time.Unix(9, 0)
 	local := policy.Source{Kind: policy.Local}
+	learned := policy.Entry{Pattern: p, Source: policy.Source{Kind: policy.Learned, Agent: "agent", Place: "file", Workspace: "w"}}
 	want := policy.Input{
 		Entries: []policy.Entry{
-			{Pattern: p, Source: local},
+			{Pattern: p, Source: policy.Source{Kind: policy.Local, Since: added}},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.Off)},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.IfShown)},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.Required)},
+			learned,
 		},
 		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, MaxHandshakes: 4096,
 			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, HandshakeTimeout: 30 * time.Second,
 			IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
 		AllowLoopback: true, ListenPort: 1,
 		MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true,
-		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent"},
+		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent", "workspace"},
 	}
 	got := settings.PolicyInput(s, config.Config{
 		AllowedHosts: []config.AllowedHost{
-			{Pattern: p, AddedBy: "root"},
+			{Pattern: p, AddedBy: "root", AddedAt: added},
 			{Pattern: p, ClientCertificatePolicy: config.Off},
 			{Pattern: p, ClientCertificatePolicy: config.IfShown},
 			{Pattern: p, ClientCertificatePolicy: config.Required},
 		},
 		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
-	})
+	}, settings.Learned{Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}})
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -224,15 +227,16 @@ func TestClientCertificatePolicy(t *testing.T) {
 	} {
 		s, c := config.DefaultSettings(), config.Default()
 		s.ClientCertificatePolicy = test.value
-		if got := settings.PolicyInput(s, c).ClientCertificate; got != test.empty {
+		learned := settings.Learned{ClientCertificates: []clientcert.Entry{entry(t, "learned")}}
+		if got := settings.PolicyInput(s, c, learned).ClientCertificate; got != test.empty {
 			t.Errorf("%s with an empty list is %d, want %d", test.value, got, test.empty)
 		}
 		c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "agent")})
-		if got := settings.PolicyInput(s, c).ClientCertificate; got != test.notEmpty {
+		if got := settings.PolicyInput(s, c, settings.Learned{}).ClientCertificate; got != test.notEmpty {
 			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
 		}
 	}
-	in := settings.PolicyInput(config.DefaultSettings(), config.Default())
+	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), settings.Learned{})
 	if in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
 		t.Errorf("by default TLS is %x to %x", in.MinVersion, in.MaxVersion)
 	}

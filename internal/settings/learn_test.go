@@ -1,0 +1,138 @@
+package settings_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/config"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/settings"
+)
+
+func TestLearn(t *testing.T) {
+	dir, events := t.TempDir(), &recorder{}
+	s := open(t, settings.Options{Dir: dir, Events: events})
+	update(t, s, add(t, "a.example.com"))
+	events.take()
+	before, files := s.Current(), tree(t, dir)
+
+	l := learned(t, "a.example.com", "b.example.com")
+	certificate := clientcert.Parse([]byte("an agent's"))
+	l.ClientCertificates = []clientcert.Entry{entry(t, certificate.Subject)}
+	learn(t, s, l)
+	after := s.Current()
+	if !allowed(t, after, "b.example.com:443") || !after.Config.Equal(before.Config) || after.Etag != before.Etag {
+		t.Errorf("after Learn: %+v", after)
+	}
+	if allowed(t, before, "b.example.com:443") {
+		t.Error("the older snapshot was changed")
+	}
+	if _, ok := after.Policy.TLS().Certificates.Match(certificate); !ok {
+		t.Error("the learned client certificate is not allowed")
+	}
+	if diff := cmp.Diff(files, tree(t, dir)); diff != "" {
+		t.Errorf("the folder was changed (-before +after):\n%s", diff)
+	}
+	if got := events.take(); got != nil {
+		t.Errorf("events %q", got)
+	}
+
+	// An etag that was read before is good after, and the change keeps what was learned.
+	if _, _, err := s.Update(t.Context(), settings.Request{Etag: before.Etag}, add(t, "c.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	wantSources(t, s, "a.example.com local", "a.example.com learned", "b.example.com learned", "c.example.com local")
+
+	// What is learned replaces what was.
+	learn(t, s, learned(t, "d.example.com"))
+	wantSources(t, s, "a.example.com local", "c.example.com local", "d.example.com learned")
+	learn(t, s, settings.Learned{})
+	wantSources(t, s, "a.example.com local", "c.example.com local")
+}
+
+func TestLearnThatFails(t *testing.T) {
+	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
+	learn(t, s, learned(t, "a.example.com"))
+	now := s.Current()
+	if err := s.Learn(t.Context(), settings.Learned{Entries: make([]policy.Entry, 1)}); err == nil {
+		t.Error("an entry without a pattern was learned")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Learn(ctx, settings.Learned{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	if s.Current() != now {
+		t.Error("the snapshot was replaced")
+	}
+	update(t, s, add(t, "b.example.com"))
+	wantSources(t, s, "a.example.com learned", "b.example.com local")
+
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, s.Learn(t.Context(), settings.Learned{}), reason.GatewayStopping, "")
+}
+
+// Changes and what is learned come from two sides at once, and neither loses anything of the other.
+func TestLearnDuringChanges(t *testing.T) {
+	const rounds = 50
+	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
+	var working sync.WaitGroup
+	working.Go(func() {
+		for i := range rounds {
+			if _, _, err := s.Update(context.Background(), settings.Request{}, numbered(t, i+1)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	working.Go(func() {
+		for i := range rounds {
+			if err := s.Learn(context.Background(), learned(t, fmt.Sprintf("l%d.example.com", i+1))); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	working.Wait()
+	wantSources(t, s, fmt.Sprintf("h%d.example.com local", rounds), fmt.Sprintf("l%d.example.com learned", rounds))
+	if last := s.Current(); last.Config.Settings.DrainSeconds != rounds || config.Etag(last.Config.Encode()) != last.Etag {
+		t.Errorf("at the end: %+v", last)
+	}
+}
+
+func learned(t *testing.T, hosts ...string) (l settings.Learned) {
+	t.Helper()
+	for _, h := range hosts {
+		l.Entries = append(l.Entries, policy.Entry{Pattern: pattern(t, h), Source: policy.Source{
+			Kind: policy.Learned, Since: time.Unix(1, 0), Agent: "agent", Place: "file",
+		}})
+	}
+	return l
+}
+
+func learn(t *testing.T, s *settings.Store, l settings.Learned) {
+	t.Helper()
+	if err := s.Learn(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantSources compares the entries of the policy, each with the kind of its source.
+func wantSources(t *testing.T, s *settings.Store, want ...string) {
+	t.Helper()
+	var got []string
+	for _, e := range s.Current().Policy.Entries() {
+		got = append(got, fmt.Sprintf("%s %s", e.Pattern, e.Source.Kind))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
