@@ -44,6 +44,9 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.SettingOutOfRange:  codes.InvalidArgument,
 	reason.SettingNotAChoice:  codes.InvalidArgument,
 	reason.SettingNotAnAddr:   codes.InvalidArgument,
+	reason.SettingNotHosts:    codes.InvalidArgument,
+	reason.ListHasPort:        codes.InvalidArgument,
+	reason.ListTooLong:        codes.InvalidArgument,
 	reason.SettingFixed:       codes.FailedPrecondition,
 	reason.SettingConflict:    codes.FailedPrecondition,
 	reason.ListenNotPossible:  codes.FailedPrecondition,
@@ -79,6 +82,13 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.HostWildcardAll:          codes.InvalidArgument,
 	reason.HostWildcardPlace:        codes.InvalidArgument,
 	reason.HostWildcardPublicSuffix: codes.InvalidArgument,
+
+	reason.RelayAddressEmpty:    codes.InvalidArgument,
+	reason.RelayAddressInvalid:  codes.InvalidArgument,
+	reason.RelayAddressHasUser:  codes.InvalidArgument,
+	reason.RelayUsernameMissing: codes.InvalidArgument,
+	reason.RelayUsernameInvalid: codes.InvalidArgument,
+	reason.RelayPasswordInvalid: codes.InvalidArgument,
 
 	reason.CertificateEmpty:      codes.InvalidArgument,
 	reason.CertificateTooLong:    codes.InvalidArgument,

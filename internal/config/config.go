@@ -19,7 +19,7 @@ import (
 )
 
 // Version is that of the files which Encode makes. Every new field raises it.
-const Version = 1
+const Version = 2
 
 // Limits of a configuration.
 const (
@@ -32,6 +32,7 @@ const (
 // Config is a whole configuration.
 type Config struct {
 	Settings                  Settings
+	RelayProxy                RelayProxy
 	AllowedHosts              []AllowedHost              // sorted by pattern, none twice
 	AllowedClientCertificates []AllowedClientCertificate // sorted by the text of the entry, no two with the same key
 }
@@ -63,7 +64,7 @@ func (c Config) Clone() Config {
 
 // Equal says whether c and d are the same in all their parts.
 func (c Config) Equal(d Config) bool {
-	return c.Settings == d.Settings && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
+	return c.Settings == d.Settings && c.RelayProxy == d.RelayProxy && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
 		slices.EqualFunc(c.AllowedClientCertificates, d.AllowedClientCertificates, AllowedClientCertificate.equal)
 }
 
@@ -123,6 +124,9 @@ func (c *Config) RemoveClientCertificates(entries ...clientcert.Entry) (removed 
 // by Decode as it is.
 func (c Config) Validate() error {
 	if err := c.Settings.validate(); err != nil {
+		return err
+	}
+	if err := c.RelayProxy.validate(); err != nil {
 		return err
 	}
 	if err := c.validateHosts(); err != nil {

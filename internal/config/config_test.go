@@ -56,6 +56,8 @@ func randomConfig(t *testing.T, random *rand.Rand) config.Config {
 			value = row.Choices[random.IntN(len(row.Choices))]
 		case config.Address:
 			value = []string{"", "192.0.2.7", "2001:db8::7", "0.0.0.0", "::"}[random.IntN(5)]
+		case config.Hosts:
+			value = []string{"", "192.0.2.7", "2001:db8::7,*.example.com,ü.example.com", "intranet"}[random.IntN(4)]
 		}
 		if err := c.Settings.Set(row.Key, value); err != nil {
 			t.Fatal(err)
@@ -63,6 +65,15 @@ func randomConfig(t *testing.T, random *rand.Rand) config.Config {
 	}
 	if c.Settings.Conflict() != nil {
 		c.Settings.MinimumTLSVersion, c.Settings.MaximumTLSVersion = c.Settings.MaximumTLSVersion, c.Settings.MinimumTLSVersion
+	}
+	if random.IntN(2) == 0 {
+		address := []string{"proxy", "https://proxy.example.com", "[2001:db8::7]:3128"}[random.IntN(3)]
+		user := []string{"", "svc", `DOMAIN\Jürgen`}[random.IntN(3)]
+		password := ""
+		if user != "" {
+			password = []string{"", "plain:", `p%:ss "wörd"`}[random.IntN(3)]
+		}
+		c.RelayProxy = relayProxy(t, address, user, password)
 	}
 	addedAt := func() time.Time {
 		if random.IntN(3) == 0 {
@@ -196,6 +207,13 @@ func TestCloneSharesNothing(t *testing.T) {
 	if c.Equal(e) || c.Equal(f) || c.AllowedHosts[0].AddedBy != "" {
 		t.Error("a change makes no difference, or one to the original")
 	}
+	proxy := c.Clone()
+	proxy.RelayProxy = relayProxy(t, "proxy", "svc", "x")
+	other := proxy.Clone()
+	other.RelayProxy = relayProxy(t, "proxy", "svc", "y")
+	if c.Equal(proxy) || proxy.Equal(other) || !proxy.Equal(proxy.Clone()) {
+		t.Error("a relay proxy makes no difference, or one to its clone")
+	}
 	c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "a")}, config.AllowedClientCertificate{Entry: entry(t, "b")})
 	g, h, i := c.Clone(), c.Clone(), c.Clone()
 	if !c.Equal(g) {
@@ -264,6 +282,21 @@ func TestValidate(t *testing.T) {
 		{"name of who added a certificate", func(c *config.Config) {
 			c.AllowedClientCertificates = []config.AllowedClientCertificate{{Entry: entry(t, "a"), AddedBy: "a\nb"}}
 		}, "", "printed"},
+		{"relay proxy with a password alone", func(c *config.Config) {
+			c.RelayProxy = relayProxy(t, "proxy", "svc", "x")
+			c.RelayProxy.Username = ""
+		}, reason.RelayUsernameMissing, "relay proxy"},
+		{"relay proxy with a colon in its user", func(c *config.Config) {
+			c.RelayProxy = relayProxy(t, "proxy", "svc", "x")
+			c.RelayProxy.Username = "a:b"
+		}, reason.RelayUsernameInvalid, "colon"},
+		{"relay proxy without an address", func(c *config.Config) { c.RelayProxy.Username = "svc" }, reason.RelayAddressEmpty, ""},
+		{"relay proxy without a port", func(c *config.Config) {
+			c.RelayProxy = relayProxy(t, "proxy", "", "")
+			c.RelayProxy.Address.Target.Port = 0
+		}, reason.RelayAddressInvalid, "port"},
+		{"bypass not canonical", func(c *config.Config) { c.Settings.RelayProxyBypass = "B.example.com,a.example.com" }, "",
+			`"a.example.com,b.example.com"`},
 		{"time when a certificate was added", func(c *config.Config) {
 			c.AllowedClientCertificates = []config.AllowedClientCertificate{{Entry: entry(t, "a"), AddedAt: time.Unix(0, 1).UTC()}}
 		}, "", "added"},
@@ -340,6 +373,15 @@ func BenchmarkEncode(b *testing.B) {
 func pattern(t *testing.T, s string) hostname.Pattern {
 	t.Helper()
 	p, err := hostname.ParsePattern(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func relayProxy(t *testing.T, address, username, password string) config.RelayProxy {
+	t.Helper()
+	p, err := config.NewRelayProxy(address, username, password)
 	if err != nil {
 		t.Fatal(err)
 	}

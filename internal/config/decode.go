@@ -31,13 +31,16 @@ func Decode(name string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return decoders[version](newReader(name, data))
+	r := newReader(name, data)
+	r.version = version
+	return decoders[version](r)
 }
 
 // decoders has one for each version that ever was; each makes a configuration of today, with the defaults for what its version
 // did not have yet.
 var decoders = map[int]func(*reader) (Config, error){
 	1: decodeV1,
+	2: decodeV2,
 }
 
 // FileVersion is the version of a file, from 1 to Version. The file is then one JSON object that is not too large and not

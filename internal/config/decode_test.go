@@ -43,6 +43,9 @@ func TestBadFiles(t *testing.T) {
 		if !c.Equal(config.Config{}) {
 			t.Errorf("something comes with the error: %+v", c)
 		}
+		if strings.Contains(err.Error(), "hunter2") || strings.Contains(fmt.Sprintf("%#v", c), "hunter2") {
+			t.Errorf("the error tells a password: %v", err)
+		}
 		return fmt.Sprintf("%s\n%s\n", reason.Of(err), err)
 	})
 }

@@ -30,6 +30,8 @@ func TestSettingsPage(t *testing.T) {
 			values = strings.Join(row.Choices, ", ")
 		case config.Address:
 			values = "an IP address"
+		case config.Hosts:
+			values = "a list of hosts"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.Key, row.Default, values, row.Help)
 	}

@@ -16,6 +16,10 @@ func (c Config) Encode() []byte {
 	w.object(func() {
 		w.tokens(jsontext.String("version"), jsontext.Int(Version), jsontext.String("settings"))
 		w.object(func() { w.settings(c.Settings) })
+		if c.RelayProxy.IsSet() {
+			w.tokens(jsontext.String("relayProxy"))
+			w.object(func() { w.relayProxy(c.RelayProxy) })
+		}
 		w.tokens(jsontext.String("allowedHosts"), jsontext.BeginArray)
 		for _, h := range c.AllowedHosts {
 			w.object(func() {
@@ -52,6 +56,16 @@ func (w writer) settings(s Settings) {
 		} else {
 			w.tokens(jsontext.String(value))
 		}
+	}
+}
+
+func (w writer) relayProxy(p RelayProxy) {
+	w.text("address", p.Address.String())
+	if p.Username != "" {
+		w.text("username", p.Username)
+	}
+	if sealed := p.Password.Text(); sealed != "" {
+		w.text("password", sealed)
 	}
 }
 

@@ -22,13 +22,14 @@ const blanks = " \t\r\n" // that may stand between the tokens of JSON
 
 // reader reads one JSON document strictly (RFC 8259 in UTF-8, no name twice in an object) and knows where it is.
 type reader struct {
-	name string
-	data []byte
-	json *jsontext.Decoder
+	name    string
+	data    []byte
+	json    *jsontext.Decoder
+	version int // of the file, once it is known
 }
 
 func newReader(name string, data []byte) *reader {
-	return &reader{name, data, jsontext.NewDecoder(bytes.NewReader(data))}
+	return &reader{name: name, data: data, json: jsontext.NewDecoder(bytes.NewReader(data))}
 }
 
 // scan checks the syntax of the whole file and finds its version as it is written, "" if it has none.
@@ -157,12 +158,22 @@ func (r *reader) token() (jsontext.Token, error) {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			return t, r.refuseAt(offset, reason.ConfigDuplicate, fieldOf(syntax.JSONPointer), nil)
 		}
-		err = syntax.Err
+		err = withoutText(syntax.Err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		offset, err = len(r.data), errors.New("the file ends too early")
 	}
 	return t, r.syntax(offset, err)
+}
+
+// withoutText is err without the text that it quotes after a wrong escape sequence, which may be a part of a password.
+func withoutText(err error) error {
+	for _, problem := range []string{"invalid escape sequence", "invalid surrogate pair"} {
+		if strings.HasPrefix(err.Error(), problem) {
+			return errors.New(problem + " in a text")
+		}
+	}
+	return err
 }
 
 // syntax refuses what stands at offset.

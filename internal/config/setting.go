@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/reason"
 )
 
@@ -26,6 +27,10 @@ type Settings struct {
 	MaximumTLSVersion       string
 	RequireServerName       bool
 	ClientCertificatePolicy string // Automatic or one of the policies of an allowed host
+
+	RelayProxyBypass         string // as hostname.FormatHosts has it
+	RelayProxyResolveLocally bool
+	LearnHosts               bool
 }
 
 // Setting is a row of the table that the API, the commands, the cmdlets and the documentation are made from.
@@ -38,7 +43,8 @@ type Setting struct {
 	Choices  []string // of a Choice; read only
 	Help     string   // one sentence or more, each with its full stop
 
-	field func(*Settings) any // *int for a Number, *string or (On and Off) *bool for a Choice, *string for an Address
+	since int                 // version of the files that can have it; 0 for all
+	field func(*Settings) any // *int for a Number, *string or (On and Off) *bool for a Choice, *string for the others
 }
 
 // Type is what kind of value a setting has.
@@ -49,6 +55,7 @@ const (
 	Number  Type = iota + 1 // a whole number from Min to Max
 	Choice                  // one of Choices
 	Address                 // an IP address, or empty
+	Hosts                   // hosts and *.domain with commas between them, without ports, at most hostname.MaxHosts; or empty
 )
 
 // Values of a setting that switches something.
@@ -135,6 +142,26 @@ var table = []Setting{
 			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off.",
 		field: func(s *Settings) any { return &s.ClientCertificatePolicy },
 	},
+	{
+		Key: "RelayProxyBypass", Type: Hosts,
+		Help: "Hosts, and *.domain for every name below a domain, to which the gateway connects directly although a relay proxy is " +
+			"set; with commas between them, and without ports.",
+		since: 2,
+		field: func(s *Settings) any { return &s.RelayProxyBypass },
+	},
+	{
+		Key: "RelayProxyResolveLocally", Type: Choice, Default: Off, Choices: []string{On, Off},
+		Help: "Whether the gateway, too, resolves the names that it hands to the relay proxy, and refuses those that lead to an " +
+			"address of its own computer or network segment. Off leaves names to the relay proxy alone.",
+		since: 2,
+		field: func(s *Settings) any { return &s.RelayProxyResolveLocally },
+	},
+	{
+		Key: "LearnHosts", Type: Choice, Default: On, Choices: []string{On, Off},
+		Help:  "Whether hosts are allowed that the monitoring agents on this computer are configured to reach.",
+		since: 2,
+		field: func(s *Settings) any { return &s.LearnHosts },
+	},
 }
 
 var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
@@ -176,7 +203,7 @@ func (s Settings) Get(key string) string {
 
 // Set gives a setting a value; key and the choices ignore case, white space around is dropped, and an empty value stands for
 // the default. The errors are SETTING_UNKNOWN and, with s as it was, SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE,
-// SETTING_NOT_A_CHOICE and SETTING_NOT_AN_ADDRESS.
+// SETTING_NOT_A_CHOICE, SETTING_NOT_AN_ADDRESS and SETTING_NOT_HOSTS.
 func (s *Settings) Set(key, value string) error {
 	row, err := Lookup(key)
 	if err != nil {
@@ -240,8 +267,12 @@ func (row Setting) set(s *Settings, value string) error {
 		*field = choice == On
 	case *string:
 		parse := row.choice
-		if row.Type == Address {
+		switch row.Type {
+		case Address:
 			parse = row.address
+		case Hosts:
+			parse = row.hosts
+		case Number, Choice:
 		}
 		text, err := parse(value)
 		if err != nil {
@@ -282,6 +313,14 @@ func (row Setting) address(value string) (string, error) {
 		return "", row.refuse(reason.SettingNotAnAddr, value)
 	}
 	return addr.Unmap().String(), nil
+}
+
+func (row Setting) hosts(value string) (string, error) {
+	patterns, err := hostname.ParseHosts(value)
+	if err != nil {
+		return "", reason.Wrap(err, reason.SettingNotHosts, "key", row.Key)
+	}
+	return hostname.FormatHosts(patterns), nil
 }
 
 func (row Setting) refuse(why reason.Reason, value string) error {

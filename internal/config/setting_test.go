@@ -18,6 +18,7 @@ func TestTable(t *testing.T) {
 		ListenPort: 8080, LogLevel: "Info", DrainSeconds: 5, IdleTimeoutSeconds: 1800,
 		MaxConnections: 20000, MaxRequestHeads: 2048,
 		MinimumTLSVersion: "1.0", MaximumTLSVersion: "1.3", ClientCertificatePolicy: "Automatic",
+		LearnHosts: true,
 	}
 	if diff := cmp.Diff(want, defaults); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -57,7 +58,7 @@ func TestTableIsACopy(t *testing.T) {
 // Every setting has a place of its own: setting one changes no other.
 func TestEverySettingIsStored(t *testing.T) {
 	for _, row := range config.Table() {
-		value := map[config.Type]string{config.Number: "77", config.Address: "192.0.2.1"}[row.Type]
+		value := map[config.Type]string{config.Number: "77", config.Address: "192.0.2.1", config.Hosts: "*.example.com"}[row.Type]
 		if row.Type == config.Choice {
 			value = row.Choices[slices.IndexFunc(row.Choices, func(choice string) bool { return choice != row.Default })]
 		}
@@ -95,6 +96,8 @@ func TestSet(t *testing.T) {
 		{"ListenAddress", "::ffff:192.0.2.1", "192.0.2.1"},
 		{"ListenAddress", "0.0.0.0", "0.0.0.0"},
 		{"ListenAddress", " ", ""},
+		{"RelayProxyBypass", "b.example.com, *.Example.com.,B.example.com:443", "*.example.com,b.example.com"},
+		{"RelayProxyBypass", " ", ""},
 	} {
 		s := config.DefaultSettings()
 		if err := s.Set(test.key, test.value); err != nil || s.Get(test.key) != test.want {
@@ -132,6 +135,8 @@ func TestSetRefuses(t *testing.T) {
 		{"ListenAddress", "[::1]", reason.SettingNotAnAddr, ""},
 		{"ListenAddress", "fe80::1%eth0", reason.SettingNotAnAddr, ""},
 		{"ListenAddress", "224.0.0.1", reason.SettingNotAnAddr, ""},
+		{"RelayProxyBypass", "a.example.com,", reason.SettingNotHosts, "setting RelayProxyBypass is a list"},
+		{"RelayProxyBypass", "http://a.example.com/", reason.SettingNotHosts, "a.example.com"},
 		{"ListenPrt", "1", reason.SettingUnknown,
 			`there is no setting "ListenPrt" (did you mean ListenPort?); omsgwctl setting list shows all`},
 		{"listen-port", "1", reason.SettingUnknown, "(did you mean ListenPort?)"},

@@ -62,6 +62,9 @@ func (r *reader) setting(s *Settings, key string) error {
 	if row.Key != key {
 		return r.unknown(key, row.Key)
 	}
+	if r.version < row.since {
+		return r.wrong(fmt.Errorf("there is no such field in version %d", r.version))
+	}
 	read := r.text
 	if row.Type == Number {
 		read = r.number
@@ -134,6 +137,7 @@ func (r *reader) certificates(list *[]AllowedClientCertificate) error {
 	slices.SortFunc(*list, compareCertificates)
 	return err
 }
+
 func (r *reader) certificate() (a AllowedClientCertificate, err error) {
 	err = r.texts(append([]field{
 		{"subject", func(value string) (err error) { a.Entry, err = clientcert.ParseEntry(value); return err }},

@@ -35,7 +35,7 @@ var tiers = [][]string{
 	{"internal/config"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
-		adminv1,
+		"internal/secret", adminv1,
 	},
 	{"internal/clientcert"},
 	{"internal/reason", "internal/testca"},

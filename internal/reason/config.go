@@ -7,6 +7,9 @@ const (
 	SettingOutOfRange  Reason = "SETTING_OUT_OF_RANGE"
 	SettingNotAChoice  Reason = "SETTING_NOT_A_CHOICE"
 	SettingNotAnAddr   Reason = "SETTING_NOT_AN_ADDRESS"
+	SettingNotHosts    Reason = "SETTING_NOT_HOSTS"
+	ListHasPort        Reason = "LIST_HAS_PORT"
+	ListTooLong        Reason = "LIST_TOO_LONG"
 	SettingFixed       Reason = "SETTING_FIXED"
 	SettingConflict    Reason = "SETTING_CONFLICT"
 	ConfigSyntax       Reason = "CONFIG_SYNTAX"
@@ -28,6 +31,9 @@ var configTexts = map[Reason]string{
 	SettingOutOfRange:  `setting {key} cannot be {value}: it is a whole number from {minimum} to {maximum}`,
 	SettingNotAChoice:  `setting {key} cannot be "{value}": it is one of {choices}`,
 	SettingNotAnAddr:   `setting {key} cannot be "{value}": it is an IP address of this computer, or empty for all`,
+	SettingNotHosts:    `setting {key} is a list of hosts and *.domain with commas between them`,
+	ListHasPort:        `"{host}" has a port, and here an entry stands for the host at every port; write {meant}`,
+	ListTooLong:        `the list has {count} entries; at most {limit} are possible`,
 	SettingFixed:       `setting {key} was given on the gateway's command line for this run; start the gateway without it to change it`,
 	SettingConflict:    `MinimumTlsVersion would be {minimum} and MaximumTlsVersion {maximum}: nothing could pass`,
 	ConfigSyntax:       `{file} is not valid JSON at {where}`,

@@ -384,6 +384,32 @@ func TestOlderFileIsKept(t *testing.T) {
 	wantError(t, settings.KeepOlder(path, 2), "", "keep the older file")
 }
 
+// A file of version 1 is migrated in memory, saved by the first change, and kept beside the new one.
+func TestVersion1IsMigrated(t *testing.T) {
+	dir := t.TempDir()
+	const file = `{"version":1,"settings":{"ListenPort":81},"allowedHosts":[{"host":"a.example.com"}]}`
+	writeFile(t, osdefaults.ConfigFile(dir), file)
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
+	if now := s.Current(); now.Settings.ListenPort != 81 || !now.Settings.LearnHosts || now.Config.RelayProxy.IsSet() {
+		t.Errorf("migrated to %+v", now.Config)
+	}
+	if got := tree(t, dir)["config.json"]; got != file {
+		t.Errorf("the file was changed before the configuration was: %s", got)
+	}
+	for _, port := range []string{"82", "83"} {
+		if _, _, err := s.Update(t.Context(), settings.Request{}, set("ListenPort", port)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := tree(t, dir)["config.json.v1"]; got != file {
+		t.Errorf("the older file is now %s", got)
+	}
+	saved, err := config.Read(osdefaults.ConfigFile(dir))
+	if err != nil || !saved.Equal(s.Current().Config) || saved.Settings.ListenPort != 83 || len(saved.AllowedHosts) != 1 {
+		t.Errorf("saved: %+v, %v", saved, err)
+	}
+}
+
 // effect writes down what is done with it.
 type effect struct {
 	name      string

@@ -69,4 +69,5 @@ var settingTypes = map[config.Type]adminv1.Setting_Type{
 	config.Number:  adminv1.Setting_NUMBER,
 	config.Choice:  adminv1.Setting_CHOICE,
 	config.Address: adminv1.Setting_ADDRESS,
+	config.Hosts:   adminv1.Setting_HOSTS,
 }

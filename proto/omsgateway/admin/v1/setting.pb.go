@@ -33,6 +33,8 @@ const (
 	Setting_CHOICE Setting_Type = 2
 	// An IP address, or empty.
 	Setting_ADDRESS Setting_Type = 3
+	// Hosts, and "*.domain" for every name below a domain, with commas between them and without ports; or empty. At most 256.
+	Setting_HOSTS Setting_Type = 4
 )
 
 // Enum value maps for Setting_Type.
@@ -42,12 +44,14 @@ var (
 		1: "NUMBER",
 		2: "CHOICE",
 		3: "ADDRESS",
+		4: "HOSTS",
 	}
 	Setting_Type_value = map[string]int32{
 		"UNSPECIFIED": 0,
 		"NUMBER":      1,
 		"CHOICE":      2,
 		"ADDRESS":     3,
+		"HOSTS":       4,
 	}
 )
 
@@ -539,7 +543,7 @@ var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\"\xe5\x02\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\"\xf0\x02\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -551,14 +555,15 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x04unit\x18\b \x01(\tR\x04unit\x12\x18\n" +
 	"\achoices\x18\t \x03(\tR\achoices\x12\x14\n" +
 	"\x05fixed\x18\n" +
-	" \x01(\bR\x05fixed\"<\n" +
+	" \x01(\bR\x05fixed\"G\n" +
 	"\x04Type\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06NUMBER\x10\x01\x12\n" +
 	"\n" +
 	"\x06CHOICE\x10\x02\x12\v\n" +
-	"\aADDRESS\x10\x03\"\x15\n" +
+	"\aADDRESS\x10\x03\x12\t\n" +
+	"\x05HOSTS\x10\x04\"\x15\n" +
 	"\x13ListSettingsRequest\"d\n" +
 	"\x14ListSettingsResponse\x128\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1c.omsgateway.admin.v1.SettingR\bsettings\x12\x12\n" +

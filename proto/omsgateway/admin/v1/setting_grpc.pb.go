@@ -40,7 +40,7 @@ type SettingServiceClient interface {
 	// SetSetting changes one setting.
 	//
 	// Errors: NOT_FOUND (SETTING_UNKNOWN); INVALID_ARGUMENT (SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE, SETTING_NOT_A_CHOICE,
-	// SETTING_NOT_AN_ADDRESS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
+	// SETTING_NOT_AN_ADDRESS, SETTING_NOT_HOSTS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
 	// not together with another setting; LISTEN_NOT_POSSIBLE, for example a port that another program has); ABORTED
 	// (ETAG_MISMATCH).
 	SetSetting(ctx context.Context, in *SetSettingRequest, opts ...grpc.CallOption) (*SetSettingResponse, error)
@@ -100,7 +100,7 @@ type SettingServiceServer interface {
 	// SetSetting changes one setting.
 	//
 	// Errors: NOT_FOUND (SETTING_UNKNOWN); INVALID_ARGUMENT (SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE, SETTING_NOT_A_CHOICE,
-	// SETTING_NOT_AN_ADDRESS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
+	// SETTING_NOT_AN_ADDRESS, SETTING_NOT_HOSTS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
 	// not together with another setting; LISTEN_NOT_POSSIBLE, for example a port that another program has); ABORTED
 	// (ETAG_MISMATCH).
 	SetSetting(context.Context, *SetSettingRequest) (*SetSettingResponse, error)
