@@ -73,6 +73,8 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 
 func stateText(s adminv1.GetStatusResponse_State) string {
 	switch s {
+	case adminv1.GetStatusResponse_PAUSED:
+		return "paused (no new connections; tunnels stay)"
 	case adminv1.GetStatusResponse_DRAINING:
 		return "draining (no new connections; busy tunnels may end)"
 	case adminv1.GetStatusResponse_STOPPED:

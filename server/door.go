@@ -15,10 +15,13 @@ import (
 
 // door is where clients come in: the listener on ListenAddress and ListenPort. As an effect of a change of settings it opens the
 // new listener before it closes the old one; where their addresses overlap, which the system does not allow, the old one closes
-// first and is opened again if the new one cannot be. Tunnels stay in any case.
+// first and is opened again if the new one cannot be. Tunnels stay in any case. A closed door can be opened again.
 type door struct {
 	serve  func(net.Listener)
 	events event.Sink
+
+	// moving is held while the door opens or closes, and while a change of settings that moves it is made.
+	moving sync.Mutex
 
 	mu       sync.Mutex
 	listener net.Listener // nil before open and after close
@@ -29,9 +32,14 @@ func newDoor(events event.Sink, serve func(net.Listener)) *door {
 	return &door{serve: serve, events: events}
 }
 
-// open begins to accept clients.
-func (d *door) open(ctx context.Context, s config.Settings) error {
-	listener, err := listen(ctx, listenAddress(s))
+// open begins to accept clients where the settings say, and no change of them gets in between; an open door stays as it is.
+func (d *door) open(ctx context.Context, current func() config.Settings) error {
+	d.moving.Lock()
+	defer d.moving.Unlock()
+	if d.addresses() != nil {
+		return nil
+	}
+	listener, err := listen(ctx, listenAddress(current()))
 	if err != nil {
 		return err
 	}
@@ -41,6 +49,8 @@ func (d *door) open(ctx context.Context, s config.Settings) error {
 
 // close stops accepting clients and waits until no connection is being accepted.
 func (d *door) close() {
+	d.moving.Lock()
+	defer d.moving.Unlock()
 	d.mu.Lock()
 	listener := d.listener
 	d.listener = nil
@@ -64,11 +74,15 @@ func (d *door) addresses() []string {
 // Prepare implements settings.Effect.
 func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (settings.Prepared, error) {
 	from, to := listenAddress(before.Settings), listenAddress(after.Settings)
+	if from == to {
+		return settings.Prepared{}, nil
+	}
+	d.moving.Lock() // until the change is made or undone
 	d.mu.Lock()
 	old := d.listener
 	d.mu.Unlock()
-	if from == to || old == nil {
-		return settings.Prepared{}, nil
+	if old == nil {
+		return settings.Prepared{Commit: d.moving.Unlock, Rollback: d.moving.Unlock}, nil
 	}
 	overlap := overlaps(from, to)
 	if overlap {
@@ -89,16 +103,19 @@ func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (s
 	next, err := listen(ctx, to)
 	if err != nil {
 		reopen()
+		d.moving.Unlock()
 		return settings.Prepared{}, err
 	}
 	return settings.Prepared{
 		Commit: func() {
+			defer d.moving.Unlock()
 			d.use(next)
 			if !overlap {
 				_ = old.Close()
 			}
 		},
 		Rollback: func() {
+			defer d.moving.Unlock()
 			_ = next.Close()
 			reopen()
 		},

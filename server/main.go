@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"omsgateway/internal/config"
+	"omsgateway/internal/event"
 	"omsgateway/internal/osdefaults"
 )
 
@@ -50,7 +51,7 @@ func failed(err error) error {
 }
 
 func newCommand() *cobra.Command {
-	var o options
+	o := options{log: event.Stderr()}
 	command := &cobra.Command{
 		Use:   "omsgateway",
 		Short: "Let computers without internet access send monitoring data to Azure through this one",
@@ -70,7 +71,9 @@ Allowed hosts and settings are changed while it runs, with omsgwctl. They are ke
 			if err := o.complete(); err != nil {
 				return err
 			}
-			return failed(run(cmd.Context(), o))
+			orders, end := watchSignals(cmd.Context())
+			defer end()
+			return failed(run(orders, o))
 		},
 	}
 	flags := command.Flags()
@@ -82,6 +85,7 @@ Allowed hosts and settings are changed while it runs, with omsgwctl. They are ke
 	command.CompletionOptions.DisableDefaultCmd = true
 	command.SetVersionTemplate("omsgateway {{.Version}}\n")
 	command.AddCommand(newCheckConfig(), newAdminStdio())
+	command.AddCommand(serviceCommands()...)
 	return command
 }
 
@@ -119,8 +123,9 @@ path. It holds the lock of the state folder, so that no gateway starts meanwhile
 	return command
 }
 
-// options are the flags of the gateway itself.
+// options are the flags of the gateway itself, and where its events go besides the log file.
 type options struct {
+	log      event.Output
 	stateDir string
 	address  string
 	listen   string

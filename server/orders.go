@@ -4,25 +4,38 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/event"
+	"omsgateway/internal/settings"
+	"omsgateway/server/adminapi"
 )
 
-// orders are what the system asks of the process. What it is told in return, ready and stopping, is service_unix.go and
-// service_windows.go.
+// orders are what the system asks of the gateway, and what it wants to be told. The service manager's are made in
+// service_unix.go and service_windows.go.
 type orders struct {
-	hurry context.Context // done when the process is asked to stop a second time: then it waits for nothing
-	stop  func()          // ends the watch
+	stop  context.Context // done when the gateway is asked to stop: idle tunnels close, busy ones may end within DrainSeconds
+	hurry context.Context // done when it is asked a second time, or has no more time: then it waits for nothing
+	pause <-chan bool     // true: accept nobody, but keep tunnels; false: accept again; nil if it is never asked
+
+	running  func()                    // told when clients and administrators are served, also after a pause
+	paused   func()                    // told when nobody is accepted any more
+	stopping func(drain time.Duration) // told when the stop has begun, and how long it may take
 }
 
-// watchOrders answers a context that is done when the process is asked to stop.
-func watchOrders(parent context.Context) (context.Context, orders) {
-	ctx, cancel := context.WithCancel(parent)
+// watchSignals answers the orders that signals give until end: the first interrupt or SIGTERM stops the gateway, the second hurries
+// it.
+func watchSignals(parent context.Context) (o orders, end func()) {
+	stop, stopNow := context.WithCancel(parent)
 	hurry, hurryUp := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
-		for _, obey := range []func(){cancel, hurryUp} {
+		for _, obey := range []func(){stopNow, hurryUp} {
 			select {
 			case <-signals:
 				obey()
@@ -31,10 +44,35 @@ func watchOrders(parent context.Context) (context.Context, orders) {
 			}
 		}
 	}()
-	return ctx, orders{hurry: hurry, stop: func() {
+	o = orders{stop: stop, hurry: hurry, running: notifyRunning, paused: func() {}, stopping: notifyStopping}
+	return o, func() {
 		signal.Stop(signals)
 		close(done)
-		cancel()
+		stopNow()
 		hurryUp()
-	}}
+	}
+}
+
+// attend pauses and goes on as it is asked, until the gateway has to stop.
+func attend(orders orders, door *door, store *settings.Store, state *atomic.Int32, events event.Sink) {
+	for {
+		select {
+		case <-orders.stop.Done():
+			return
+		case pause := <-orders.pause:
+			if pause {
+				door.close()
+				state.Store(int32(adminapi.Paused))
+				events.Emit(event.Paused())
+				orders.paused()
+			} else if err := door.open(orders.stop, func() config.Settings { return store.Current().Settings }); err != nil {
+				events.Emit(event.Failure(event.GatewayServer, "to go on after a pause", err))
+				orders.paused()
+			} else {
+				state.Store(int32(adminapi.Running))
+				events.Emit(event.Continued(door.addresses()))
+				orders.running()
+			}
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"omsgateway/internal/config"
 	"omsgateway/internal/event"
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
@@ -34,14 +35,13 @@ const (
 )
 
 // run is the gateway, from its start to its end: all wiring, top to bottom.
-func run(ctx context.Context, o options) (err error) {
-	ctx, orders := watchOrders(ctx)
-	defer orders.stop()
+func run(orders orders, o options) (err error) {
+	ctx := orders.stop
 
 	// Events come first, so that everything else can tell what happens to it.
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
-		Outputs: []event.Output{event.Stderr(), event.NewFile(osdefaults.LogFile(o.stateDir))},
+		Outputs: []event.Output{o.log, event.NewFile(osdefaults.LogFile(o.stateDir))},
 	})
 	defer closeEvents(events)
 
@@ -112,14 +112,14 @@ func run(ctx context.Context, o options) (err error) {
 	}()
 	defer stopAdmin(admin, events)
 
-	if err := door.open(ctx, store.Current().Settings); err != nil {
+	if err := door.open(ctx, func() config.Settings { return store.Current().Settings }); err != nil {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
 	events.Emit(event.Started(version, door.addresses()))
-	orders.ready()
+	orders.running()
 
-	<-ctx.Done()
+	attend(orders, door, store, &state, events)
 
 	// The end: no new client, then the tunnels, then the admin API, so that status can be asked while tunnels drain.
 	state.Store(int32(adminapi.Draining))

@@ -1,7 +1,13 @@
 package main
 
-import "time"
+import (
+	"time"
 
-func (orders) ready() {}
+	"github.com/spf13/cobra"
+)
 
-func (orders) stopping(time.Duration) {}
+func serviceCommands() []*cobra.Command { return nil }
+
+func notifyRunning() {}
+
+func notifyStopping(time.Duration) {}

@@ -42,6 +42,8 @@ func TestEvents(t *testing.T) {
 		{event.Started("1.0.0", []string{"127.0.0.1:8080", "[::1]:8080"}), 101, "",
 			"[0] INFO GatewayServer - OMS Gateway 1.0.0 started and listens on 127.0.0.1:8080, [::1]:8080"},
 		{event.Stopped(), 102, "", "[0] INFO GatewayServer - OMS Gateway stopped"},
+		{event.Paused(), 100, "", "[0] INFO GatewayServer - Paused: no new clients are accepted, open tunnels stay"},
+		{event.Continued([]string{"127.0.0.1:8080"}), 100, "", "[0] INFO GatewayServer - Going on after the pause, listening on 127.0.0.1:8080"},
 		{event.ConnectReceived(client, "a.example.com:443", headers), 103, "",
 			"[47] DEBUG GatewayLogic - Got request from 10.1.2.3:51234: CONNECT a.example.com:443 with headers " +
 				"[Host, a.example.com:443];[User-Agent, curl/7.37.0]"},

@@ -21,6 +21,19 @@ func Stopped() Event {
 	return Event{ID: ServiceStopped, Level: Info, Component: GatewayServer, Text: "OMS Gateway stopped"}
 }
 
+// Paused is event 100: the gateway was told to accept no more clients for a while.
+func Paused() Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: "Paused: no new clients are accepted, open tunnels stay"}
+}
+
+// Continued is event 100: clients are accepted again after a pause, at these addresses.
+func Continued(addresses []string) Event {
+	at := strings.Join(addresses, ", ")
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   "Going on after the pause, listening on " + at,
+		Fields: []Field{{"addresses", at}}}
+}
+
 // Note is event 100 for what an administrator may want to know.
 func Note(from Component, text string) Event {
 	return Event{ID: Information, Level: Info, Component: from, Text: text}

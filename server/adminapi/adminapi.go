@@ -49,6 +49,7 @@ type State = adminv1.GetStatusResponse_State
 // The states.
 const (
 	Running  = adminv1.GetStatusResponse_RUNNING  // it accepts connections
+	Paused   = adminv1.GetStatusResponse_PAUSED   // it accepts no new clients; tunnels stay
 	Draining = adminv1.GetStatusResponse_DRAINING // it lets busy tunnels end
 	Stopped  = adminv1.GetStatusResponse_STOPPED  // no gateway runs; the API is stood in for
 )

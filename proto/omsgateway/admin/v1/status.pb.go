@@ -35,6 +35,8 @@ const (
 	GetStatusResponse_DRAINING GetStatusResponse_State = 2
 	// No gateway runs; omsgwctl itself stands in for it, without a data path.
 	GetStatusResponse_STOPPED GetStatusResponse_State = 3
+	// It accepts no new connections and keeps the open tunnels until it is told to go on; for maintenance behind a load balancer.
+	GetStatusResponse_PAUSED GetStatusResponse_State = 4
 )
 
 // Enum value maps for GetStatusResponse_State.
@@ -44,12 +46,14 @@ var (
 		1: "RUNNING",
 		2: "DRAINING",
 		3: "STOPPED",
+		4: "PAUSED",
 	}
 	GetStatusResponse_State_value = map[string]int32{
 		"UNSPECIFIED": 0,
 		"RUNNING":     1,
 		"DRAINING":    2,
 		"STOPPED":     3,
+		"PAUSED":      4,
 	}
 )
 
@@ -330,7 +334,7 @@ var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xf6\a\n" +
+	"\x10GetStatusRequest\"\x82\b\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -359,12 +363,14 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"@\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
 	"\x05State\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
 	"\aRUNNING\x10\x01\x12\f\n" +
 	"\bDRAINING\x10\x02\x12\v\n" +
-	"\aSTOPPED\x10\x032k\n" +
+	"\aSTOPPED\x10\x03\x12\n" +
+	"\n" +
+	"\x06PAUSED\x10\x042k\n" +
 	"\rStatusService\x12Z\n" +
 	"\tGetStatus\x12%.omsgateway.admin.v1.GetStatusRequest\x1a&.omsgateway.admin.v1.GetStatusResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"omsgateway/internal/config"
+	"omsgateway/internal/event"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/settings"
+)
+
+// TestPause pauses a gateway, as the service manager of Windows can: tunnels stay, new clients do not get in, the configuration can
+// be changed, and afterwards clients get in where the settings now say.
+func TestPause(t *testing.T) {
+	o := newTestOrigin(t)
+	target := "localhost:" + o.port
+	first, second := freePort(t), freePort(t)
+	dir := t.TempDir()
+	presetPort(t, dir, first)
+	stop, stopNow := context.WithCancel(t.Context())
+	defer stopNow()
+	pause, states := make(chan bool), make(chan string)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(orders{
+			stop:     stop,
+			hurry:    stop,
+			pause:    pause,
+			running:  func() { states <- "running" },
+			paused:   func() { states <- "paused" },
+			stopping: func(time.Duration) {},
+		}, options{
+			log:      noLog{},
+			stateDir: dir,
+			address:  osdefaults.AddressIn(dir),
+			set:      []string{"AllowLoopbackTargets=On", "ListenAddress=127.0.0.1"},
+		})
+	}()
+	await := func(want string) {
+		t.Helper()
+		select {
+		case got := <-states:
+			if got != want {
+				t.Fatalf("the gateway is %s, want %s", got, want)
+			}
+		case err := <-ended:
+			t.Fatalf("the gateway ended: %v", err)
+		case <-time.After(patience):
+			t.Fatalf("the gateway is not %s", want)
+		}
+	}
+	gateway := &running{address: osdefaults.AddressIn(dir)}
+
+	await("running")
+	omsgwctl(t, gateway, "allowed-host", "add", target)
+	tunnel, err := openTunnel("127.0.0.1:"+first, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tunnel.conn.Close()
+
+	for range 2 { // the second time it is paused already
+		pause <- true
+		await("paused")
+	}
+	if conn, err := net.DialTimeout("tcp", "127.0.0.1:"+first, patience); err == nil {
+		_ = conn.Close()
+		t.Error("a client gets in during the pause")
+	}
+	if err := tunnel.echo("during the pause"); err != nil {
+		t.Errorf("the open tunnel: %v", err)
+	}
+	if status := omsgwctl(t, gateway, "status"); !strings.Contains(status, "paused") {
+		t.Errorf("the status does not tell of the pause:\n%s", status)
+	}
+	omsgwctl(t, gateway, "setting", "set", "ListenPort", second)
+
+	// While another program has the port, the gateway stays paused.
+	other, err := net.Listen("tcp", "127.0.0.1:"+second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pause <- false
+	await("paused")
+	_ = other.Close()
+	for range 2 { // the second time it is running already
+		pause <- false
+		await("running")
+	}
+	again, err := openTunnel("127.0.0.1:"+second, target)
+	if err != nil {
+		t.Fatalf("after the pause: %v", err)
+	}
+	defer again.conn.Close()
+	for name, tunnel := range map[string]*heldTunnel{"old": tunnel, "new": again} {
+		if err := tunnel.echo("after the pause"); err != nil {
+			t.Errorf("the %s tunnel: %v", name, err)
+		}
+	}
+
+	stopNow()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("the gateway does not stop")
+	}
+}
+
+// presetPort makes the configuration in dir of a gateway that was told its port before.
+func presetPort(t *testing.T, dir, port string) {
+	t.Helper()
+	events := event.NewHub(event.Options{})
+	defer closeEvents(events)
+	store, err := settings.Open(settings.Options{Dir: dir, Events: events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(store, events)
+	_, _, err = store.Update(t.Context(), settings.Request{Caller: "test"}, func(c *config.Config) error {
+		return c.Settings.Set("ListenPort", port)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noLog is an output that keeps nothing.
+type noLog struct{}
+
+func (noLog) Name() string               { return "nothing" }
+func (noLog) Write([]*event.Event) error { return nil }
+func (noLog) Close() error               { return nil }
