@@ -7,7 +7,7 @@ import (
 	"omsgateway/internal/policy"
 )
 
-// Learned is what the policy allows without anybody having configured it. It is in no file.
+// Learned is what the policy allows without anybody having configured it, while LearnHosts is on. It is in no file.
 type Learned struct {
 	Entries            []policy.Entry // read only
 	ClientCertificates []clientcert.Entry

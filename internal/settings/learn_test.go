@@ -58,6 +58,29 @@ func TestLearn(t *testing.T) {
 	wantSources(t, s, "a.example.com local", "c.example.com local")
 }
 
+func TestLearnHostsOff(t *testing.T) {
+	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
+	certificate := clientcert.Parse([]byte("an agent's"))
+	l := learned(t, "a.example.com")
+	l.ClientCertificates = []clientcert.Entry{entry(t, certificate.Subject)}
+	learn(t, s, l)
+	update(t, s, set("LearnHosts", "Off"))
+	wantSources(t, s)
+	if _, ok := s.Current().Policy.TLS().Certificates.Match(certificate); ok {
+		t.Error("the learned client certificate is still allowed")
+	}
+	learn(t, s, learned(t, "b.example.com"))
+	wantSources(t, s)
+	update(t, s, set("LearnHosts", "On"))
+	wantSources(t, s, "b.example.com learned")
+
+	fixed := with("LearnHosts", "Off")
+	fixed.Dir, fixed.Events = t.TempDir(), &recorder{}
+	s = open(t, fixed)
+	learn(t, s, l)
+	wantSources(t, s)
+}
+
 func TestLearnThatFails(t *testing.T) {
 	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
 	learn(t, s, learned(t, "a.example.com"))

@@ -16,8 +16,11 @@ const (
 )
 
 // PolicyInput is what the policy is compiled from when s is in force for the lists of c and for what was learned. What is
-// configured comes first, so that it decides.
+// configured comes first, so that it decides. What was learned is left out while LearnHosts is off.
 func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
+	if !s.LearnHosts {
+		l = Learned{}
+	}
 	entries := make([]policy.Entry, 0, len(c.AllowedHosts)+len(l.Entries))
 	for _, h := range c.AllowedHosts {
 		entries = append(entries, policy.Entry{

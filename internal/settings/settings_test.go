@@ -178,7 +178,7 @@ func TestOverridesThatConflict(t *testing.T) {
 
 func TestPolicyInput(t *testing.T) {
 	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
-	s := config.Settings{ListenPort: 1, DrainSeconds: 2, AllowLoopbackTargets: true,
+	s := config.Settings{ListenPort: 1, DrainSeconds: 2, AllowLoopbackTargets: true, LearnHosts: true,
 		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6,
 		MinimumTLSVersion: "1.1", MaximumTLSVersion: "1.2", RequireServerName: true, ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
