@@ -84,7 +84,7 @@ Allowed hosts and settings are changed while it runs, with omsgwctl. They are ke
 	flags.StringArrayVar(&o.set, "set", nil, "set a setting for this run only, KEY=VALUE; may be repeated")
 	command.CompletionOptions.DisableDefaultCmd = true
 	command.SetVersionTemplate("omsgateway {{.Version}}\n")
-	command.AddCommand(newCheckConfig(), newAdminStdio())
+	command.AddCommand(newCheckConfig(), newAdminStdio(), newSetup())
 	command.AddCommand(serviceCommands()...)
 	return command
 }

@@ -48,6 +48,9 @@ func LockFile(dir string) string { return filepath.Join(dir, "omsgateway.lock") 
 // SessionsFile is the file in the state folder dir that remembers what clients have shown in TLS sessions.
 func SessionsFile(dir string) string { return filepath.Join(dir, "tls-sessions") }
 
+// SavedOriginal is the file in the state folder dir in which Windows setup has saved the settings of an original OMS gateway.
+func SavedOriginal(dir string) string { return filepath.Join(dir, "saved-from-original.json") }
+
 // LogFile is the log file in the state folder dir.
 func LogFile(dir string) string { return filepath.Join(dir, "log", "omsgateway.log") }
 
