@@ -14,8 +14,11 @@ import (
 // what an administrator wrote. A symbolic link at path is replaced, not followed.
 //
 // An error says which step failed; path is then as it was, except when the error is a *SyncError.
-func Write(path string, data []byte) error {
-	temp, err := writeTemp(path, data)
+func Write(path string, data []byte) error { return write(path, data) }
+
+// write is Write of content in several parts.
+func write(path string, parts ...[]byte) error {
+	temp, err := writeTemp(path, parts)
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func tempName(path string) (folder, pattern string) {
 	return filepath.Dir(path), "." + filepath.Base(path) + ".*.tmp"
 }
 
-func writeTemp(path string, data []byte) (name string, err error) {
+func writeTemp(path string, parts [][]byte) (name string, err error) {
 	folder, pattern := tempName(path)
 	f, err := os.CreateTemp(folder, pattern) // mode 0600, and never through a link that is there already
 	if err != nil {
@@ -77,7 +80,7 @@ func writeTemp(path string, data []byte) (name string, err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if err := fill(f, folder, data); err != nil {
+	if err := fill(f, folder, parts); err != nil {
 		return "", errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
@@ -86,12 +89,14 @@ func writeTemp(path string, data []byte) (name string, err error) {
 	return f.Name(), nil
 }
 
-func fill(f *os.File, folder string, data []byte) error {
+func fill(f *os.File, folder string, parts [][]byte) error {
 	if err := protect(f, folder); err != nil {
 		return fmt.Errorf("protect the temporary file: %w", err)
 	}
-	if _, err := f.Write(data); err != nil {
-		return fmt.Errorf("write the temporary file: %w", err)
+	for _, part := range parts {
+		if _, err := f.Write(part); err != nil {
+			return fmt.Errorf("write the temporary file: %w", err)
+		}
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync the temporary file: %w", err)

@@ -38,6 +38,9 @@ func (h Host) Addr() netip.Addr { return h.addr }
 // IsAddr says whether the host is an IP address.
 func (h Host) IsAddr() bool { return h.addr.IsValid() }
 
+// Clone is h with memory of its own, for whoever keeps it longer than what it was read from.
+func (h Host) Clone() Host { return Host{name: strings.Clone(h.name), addr: h.addr} }
+
 // ParseHost reads a name or an IP address; IPv6 may stand in brackets. A name has at most 253 octets of letters, digits,
 // hyphens, underscores (which IDNA would refuse, but the DNS has) and dots; names outside ASCII become A-labels by the mapping
 // and the checks of UTS #46, non-transitional. One final dot is dropped.

@@ -1,14 +1,8 @@
 package resumption
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -18,29 +12,21 @@ import (
 	"omsgateway/internal/handshake"
 )
 
-// The file has the header, then each session, the one used longest ago first, then the SHA-256 of all that. A session is its id,
-// the seconds since 1970 of its full handshake (8 bytes), and its visibility (1 byte), and if that is handshake.Visible the
-// certificate's SHA-256 and SHA-1, the length of its subject (2 bytes) and the subject. Numbers are big-endian.
-const (
-	header      = "omsgateway tls-sessions 1\n"
-	maxFile     = len(header) + MaxSize + sha256.Size // no session is larger in the file than in memory
-	secondsBits = 40
-)
+// kind is a file whose body has each session, the one used longest ago first. A session is its id, the seconds since 1970 of its
+// full handshake (8 bytes), and its visibility (1 byte), and if that is handshake.Visible the certificate's SHA-256 and SHA-1, the
+// length of its subject (2 bytes) and the subject. Numbers are big-endian. No session is larger in the file than in memory.
+var kind = atomicfile.Sealed{Header: "omsgateway tls-sessions 1\n", MaxBody: MaxSize}
+
+const secondsBits = 40
 
 // Load reads a file of Save into the memory, which must be new, after it has removed what a Save left that did not come to its
 // end. That there is no file is no error. After an error the memory is empty and works, and the next Save replaces the file.
 func (m *Memory) Load(path string) error {
-	if err := atomicfile.RemoveTemps(path); err != nil {
-		return fmt.Errorf("reading the remembered TLS sessions: %w", err)
+	body, err := kind.Read(path)
+	var sessions []*session
+	if err == nil {
+		sessions, err = decode(body)
 	}
-	data, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the remembered TLS sessions: %w", err)
-	}
-	sessions, err := decode(data)
 	if err != nil {
 		return fmt.Errorf("reading the remembered TLS sessions from %s, which is replaced later: %w", path, err)
 	}
@@ -59,7 +45,7 @@ func (m *Memory) Save(path string) error {
 	if changes == m.saved {
 		return nil
 	}
-	if err := atomicfile.Write(path, encode(sessions)); err != nil {
+	if err := kind.Write(path, encode(sessions)); err != nil {
 		return fmt.Errorf("saving the remembered TLS sessions in %s: %w", path, err)
 	}
 	m.saved = changes
@@ -92,29 +78,12 @@ func (m *Memory) fill(sessions []*session) {
 	m.saved = uint64(len(sessions)) // changes, unless they do not fit
 }
 
-// readFile reads one byte more than a file may have.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path) // to open a named pipe would wait for its other end
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, int64(maxFile)+1))
-}
-
 func encode(sessions []*session) []byte {
-	size := len(header) + sha256.Size
+	size := 0
 	for _, s := range sessions {
 		size += s.size()
 	}
-	data := append(make([]byte, 0, size), header...)
+	data := make([]byte, 0, size)
 	for _, s := range sessions {
 		data = append(data, s.id[:]...)
 		data = binary.BigEndian.AppendUint64(data, uint64(s.made.Unix()))
@@ -126,26 +95,14 @@ func encode(sessions []*session) []byte {
 			data = append(data, s.subject...)
 		}
 	}
-	sum := sha256.Sum256(data)
-	return append(data, sum[:]...)
+	return data
 }
 
 // decode takes exactly what encode makes of sessions that a Memory has room for.
-func decode(data []byte) ([]*session, error) {
-	body, ok := bytes.CutPrefix(data, []byte(header))
-	switch {
-	case len(data) > maxFile:
-		return nil, fmt.Errorf("it has more than %d bytes", maxFile)
-	case !ok || len(body) < sha256.Size:
-		return nil, errors.New("it is no such file, or one of another version")
-	}
-	end := len(data) - sha256.Size
-	if sum := sha256.Sum256(data[:end]); !bytes.Equal(sum[:], data[end:]) {
-		return nil, errors.New("it is damaged")
-	}
+func decode(body []byte) ([]*session, error) {
 	var sessions []*session
 	known := map[id]bool{}
-	for in := cryptobyte.String(body[:len(body)-sha256.Size]); !in.Empty(); {
+	for in := cryptobyte.String(body); !in.Empty(); {
 		s, ok := readSession(&in)
 		switch {
 		case !ok:

@@ -378,21 +378,15 @@ func TestPathThatIsNoFile(t *testing.T) {
 // FuzzDecode: a file that is taken is the one that is written of what was read, so nothing in it is overlooked.
 func FuzzDecode(f *testing.F) {
 	good := sample(f)
-	f.Add(good)
 	f.Add(good[len(header) : len(good)-sha256.Size])
 	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, file := range [][]byte{data, sealed([]byte(header), data)} {
-			sessions, err := resumption.Decode(file)
-			if err != nil {
-				if sessions != nil {
-					t.Error("sessions beside an error")
-				}
-				continue
-			}
-			if !bytes.Equal(resumption.Encode(sessions), file) {
-				t.Errorf("%x is read, and written as %x", file, resumption.Encode(sessions))
-			}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		sessions, err := resumption.Decode(body)
+		switch {
+		case err != nil && sessions != nil:
+			t.Error("sessions beside an error")
+		case err == nil && !bytes.Equal(resumption.Encode(sessions), body):
+			t.Errorf("%x is read, and written as %x", body, resumption.Encode(sessions))
 		}
 	})
 }
