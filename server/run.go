@@ -20,6 +20,7 @@ import (
 	"omsgateway/internal/splice"
 	"omsgateway/internal/tunnel"
 	"omsgateway/internal/upstream"
+	"omsgateway/internal/usage"
 	"omsgateway/server/adminapi"
 	"omsgateway/server/forward"
 )
@@ -30,7 +31,7 @@ const (
 	adminConnectionsPerUser = 8
 	adminStopTime           = 5 * time.Second
 	logStopTime             = 5 * time.Second
-	sessionsSaveTime        = 5 * time.Minute
+	memorySaveTime          = 5 * time.Minute
 	folderWaitTime          = 3 * time.Second
 )
 
@@ -64,14 +65,16 @@ func run(orders orders, o options) (err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
 		return err
 	}
-	sessions, saveSessions := keepSessions(osdefaults.SessionsFile(o.stateDir), events)
-	defer saveSessions()
+	sessions, used := resumption.New(time.Now), usage.New()
+	defer keep(sessions, osdefaults.SessionsFile(o.stateDir), "to remember TLS sessions", events)()
+	defer keep(used, osdefaults.UsageFile(o.stateDir), "to remember use counts and refused hosts", events)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   upstream.Dialer{},
 		Engine:   engine,
 		Sessions: sessions,
+		Usage:    used,
 		Events:   events,
 		Tunnels:  tunnels,
 		Counters: counters,
@@ -172,32 +175,37 @@ func (o options) overrides() ([]settings.Override, error) {
 	return list, nil
 }
 
-// keepSessions reads what is remembered of TLS sessions, and saves what changes every few minutes until end, which saves it for the
-// last time. A file that cannot be read is an event: the sessions in it then count as unknown.
-func keepSessions(file string, events event.Sink) (memory *resumption.Memory, end func()) {
-	memory = resumption.New(time.Now)
+// memory is what the gateway remembers over a restart.
+type memory interface {
+	Load(file string) error
+	Save(file string) error
+}
+
+// keep reads a memory, and saves what changes every few minutes until end, which saves it for the last time. A file that cannot be
+// read is an event, and the memory begins anew. Doing completes the sentence "Failed ...".
+func keep(m memory, file, doing string, events event.Sink) (end func()) {
 	tell := func(err error) {
 		if err != nil {
-			events.Emit(event.Failure(event.GatewayServer, "to remember TLS sessions", err))
+			events.Emit(event.Failure(event.GatewayServer, doing, err))
 		}
 	}
-	tell(memory.Load(file))
+	tell(m.Load(file))
 	stop := make(chan struct{})
 	var saving sync.WaitGroup
 	saving.Go(func() {
-		tick := time.NewTicker(sessionsSaveTime)
+		tick := time.NewTicker(memorySaveTime)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				tell(memory.Save(file))
+				tell(m.Save(file))
 			case <-stop:
-				tell(memory.Save(file))
+				tell(m.Save(file))
 				return
 			}
 		}
 	})
-	return memory, func() {
+	return func() {
 		close(stop)
 		saving.Wait()
 	}

@@ -31,7 +31,7 @@ var tiers = [][]string{
 	{"server/adminapi", forward},
 	{"internal/settings", "internal/discovery", "internal/adminclient"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
-	{"internal/event", "internal/policy", "internal/resumption", "internal/installer"},
+	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/installer"},
 	{"internal/config"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",

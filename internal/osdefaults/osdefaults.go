@@ -51,6 +51,9 @@ func SessionsFile(dir string) string { return filepath.Join(dir, "tls-sessions")
 // SavedOriginal is the file in the state folder dir in which Windows setup has saved the settings of an original OMS gateway.
 func SavedOriginal(dir string) string { return filepath.Join(dir, "saved-from-original.json") }
 
+// UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
+func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
+
 // LogFile is the log file in the state folder dir.
 func LogFile(dir string) string { return filepath.Join(dir, "log", "omsgateway.log") }
 

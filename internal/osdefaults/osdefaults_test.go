@@ -14,8 +14,8 @@ func TestFilesAreInTheStateFolder(t *testing.T) {
 	dir := t.TempDir()
 	seen := map[string]bool{}
 	for _, path := range []string{
-		osdefaults.ConfigFile(dir), osdefaults.SessionsFile(dir), osdefaults.LockFile(dir), osdefaults.LogFile(dir),
-		osdefaults.SavedOriginal(dir),
+		osdefaults.ConfigFile(dir), osdefaults.SessionsFile(dir), osdefaults.UsageFile(dir), osdefaults.LockFile(dir),
+		osdefaults.LogFile(dir), osdefaults.SavedOriginal(dir),
 	} {
 		if !strings.HasPrefix(path, dir+string(filepath.Separator)) {
 			t.Errorf("%s is not below %s", path, dir)

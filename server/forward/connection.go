@@ -149,10 +149,19 @@ func (c *connection) decide(h head) error {
 		c.via = c.choice.Entry.Pattern.String()
 	}
 	if !c.choice.Allowed {
+		c.denied(c.choice.Reason)
 		return reason.New(c.choice.Reason, "host", c.target.Host.Name(), "port", portOf(c.target),
 			"target", hostname.Pattern{Host: c.target.Host, Port: c.target.Port}.String())
 	}
+	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
 	return nil
+}
+
+// denied tells that the target was refused. Without CONNECT there is none.
+func (c *connection) denied(why reason.Reason) {
+	if why != reason.MethodNotAllowed {
+		c.server.Usage.Denied(c.target, c.client.Addr.Addr(), why, c.start)
+	}
 }
 
 // dial opens the connection to the target and meanwhile watches the client: when it goes away, the dial is given up. What the
@@ -400,6 +409,7 @@ func (c *connection) refuseTarget(err error) {
 		c.close("")
 		return
 	case reason.AddressNotAllowed:
+		c.denied(why)
 		s.Events.Emit(event.AddressForbidden(c.client, c.target.Host.Name(), err))
 	case reason.GatewayStopping, reason.TooManyHandshakes:
 		s.Events.Emit(event.Refused(c.client, err))

@@ -37,12 +37,20 @@ type Sink interface {
 	Enabled(event.Level) bool
 }
 
+// Usage is told what the policy has decided about requests, and when they were read. Used is called for each tunnel, so it has to be
+// quick. The target may share memory with the request.
+type Usage interface {
+	Used(entry hostname.Pattern, at time.Time)
+	Denied(target hostname.Target, client netip.Addr, why reason.Reason, at time.Time)
+}
+
 // Options are what a Server works with. All are required.
 type Options struct {
 	Policy   func() *policy.Policy // the policy in force; asked once for each request
 	Dialer   Dialer
 	Engine   splice.Engine
 	Sessions *resumption.Memory // what clients have shown in the TLS sessions that may be resumed
+	Usage    Usage
 	Events   Sink
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters

@@ -25,6 +25,7 @@ import (
 	"omsgateway/internal/splice"
 	"omsgateway/internal/testca"
 	"omsgateway/internal/tunnel"
+	"omsgateway/internal/usage"
 	"omsgateway/server/forward"
 )
 
@@ -43,6 +44,7 @@ type rig struct {
 	target   *target // nil if the dialer is a fake
 	tunnels  *tunnel.Table
 	counters *tunnel.Counters
+	usage    *usage.Memory
 	input    policy.Input
 	policy   atomic.Pointer[policy.Policy] // compiled from input
 }
@@ -69,13 +71,14 @@ func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
 		t.Fatal(err)
 	}
 	r := &rig{t: t, address: listener.Addr().String(), listener: listener, sink: newSink(),
-		tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}, input: in}
+		tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}, usage: usage.New(), input: in}
 	r.change(change)
 	r.server = forward.New(forward.Options{
 		Policy:   r.policy.Load,
 		Dialer:   dialer,
 		Engine:   engine,
 		Sessions: resumption.New(time.Now),
+		Usage:    r.usage,
 		Events:   r.sink,
 		Tunnels:  r.tunnels,
 		Counters: r.counters,
