@@ -4,8 +4,14 @@ import (
 	"context"
 	"io"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 )
+
+// Root is the command omsgwctl, and ExitCodes what its help says of them.
+func Root() *cobra.Command { return (&app{}).root() }
+
+const ExitCodes = exitCodes
 
 // Run carries out one command line and answers the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {

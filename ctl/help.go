@@ -9,6 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// exitCodes explains the constants of failure.go.
+const exitCodes = "0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 not permitted"
+
 // writeHelp prints the help of one command.
 func writeHelp(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, "%s\n\nUSAGE\n", strings.TrimSpace(cmd.Long))
@@ -30,8 +33,7 @@ func writeHelp(w io.Writer, cmd *cobra.Command) {
 		fmt.Fprintf(w, "\nFLAGS OF EVERY COMMAND\n%s", flags.FlagUsages())
 	}
 	if !cmd.HasParent() {
-		fmt.Fprint(w, "\nEXIT CODES\n",
-			"  0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 not permitted\n")
+		fmt.Fprintf(w, "\nEXIT CODES\n  %s\n", exitCodes)
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse '%s COMMAND --help' to learn more about a command.\n", cmd.CommandPath())

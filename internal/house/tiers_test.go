@@ -27,7 +27,7 @@ const (
 
 // tiers has every package of the module, the highest first. A package imports only from tiers below its own.
 var tiers = [][]string{
-	{"server", "ctl", "bench"},
+	{"server", "ctl", "bench", "packaging/bom"},
 	{"server/adminapi", forward},
 	{"internal/settings", "internal/discovery", "internal/adminclient"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
@@ -38,7 +38,7 @@ var tiers = [][]string{
 		"internal/secret", adminv1,
 	},
 	{"internal/clientcert"},
-	{"internal/reason", "internal/testca"},
+	{"internal/reason", "internal/testca", "packaging/manual"},
 }
 
 // adminv1Users may import the generated admin API, their tests included: no other package speaks it.
