@@ -53,7 +53,7 @@ func (p part) dir(ctx context.Context) (string, error) {
 	if p.path == standardLibrary {
 		args = []string{"env", "GOROOT"}
 	}
-	out, err := exec.CommandContext(ctx, "go", args...).Output() //nolint:gosec // paths of our own modules
+	out, err := exec.CommandContext(ctx, "go", args...).Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || dir == "" {
 		return "", fmt.Errorf("finding the folder of %s: go %s: %q, %w", p.path, strings.Join(args, " "), dir, err)
