@@ -89,6 +89,8 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.RelayUsernameMissing: codes.InvalidArgument,
 	reason.RelayUsernameInvalid: codes.InvalidArgument,
 	reason.RelayPasswordInvalid: codes.InvalidArgument,
+	reason.RelayNotSet:          codes.FailedPrecondition,
+	reason.RelayIsGateway:       codes.FailedPrecondition,
 
 	reason.CertificateEmpty:      codes.InvalidArgument,
 	reason.CertificateTooLong:    codes.InvalidArgument,

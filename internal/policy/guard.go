@@ -34,20 +34,32 @@ func (g Guard) Check(addr netip.Addr, port uint16, own func() ([]netip.Addr, err
 	return checkOwn(addr, own)
 }
 
-// checkOwn refuses the gateway itself, which would be its own client. Every loopback address is its own.
+// checkOwn refuses the gateway itself, which would be its own client.
 func checkOwn(addr netip.Addr, own func() ([]netip.Addr, error)) error {
 	const kind = "an address of the gateway itself"
+	itself, err := isOwn(addr, own)
+	switch {
+	case err != nil:
+		return reason.Wrap(err, reason.AddressNotAllowed, "address", addr.String(), "kind", "perhaps "+kind)
+	case itself:
+		return refusal(addr, kind)
+	}
+	return nil
+}
+
+// isOwn tells whether addr leads to this computer, whose addresses own has. Every loopback address does, and the unspecified one.
+func isOwn(addr netip.Addr, own func() ([]netip.Addr, error)) (bool, error) {
 	addrs, err := own()
 	if err != nil {
-		return reason.Wrap(err, reason.AddressNotAllowed, "address", addr.String(), "kind", "perhaps "+kind)
+		return false, err
 	}
 	for _, meant := range append(embedded(addr), addr) {
 		same := func(a netip.Addr) bool { return a.WithZone("").Unmap() == meant }
-		if meant.IsLoopback() || slices.ContainsFunc(addrs, same) {
-			return refusal(addr, kind)
+		if meant.IsLoopback() || meant.IsUnspecified() || slices.ContainsFunc(addrs, same) {
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 func refusal(addr netip.Addr, kind string) error {

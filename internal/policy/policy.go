@@ -46,7 +46,8 @@ type Limits struct {
 	MaxConnectionsPerClient int           // open connections of one client address; 0 is no limit
 	MaxHandshakes           int           // tunnels whose TLS handshake is watched
 	HeadTimeout             time.Duration // for the whole request head
-	DialTimeout             time.Duration // for the whole dial, look-up included
+	DialTimeout             time.Duration // for the whole dial, look-up included, of a target or of the relay proxy
+	RelayTimeout            time.Duration // for the relay proxy's answer, which comes when it has dialled the target
 	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
@@ -65,7 +66,9 @@ type Input struct {
 	Entries       []Entry
 	Limits        Limits
 	AllowLoopback bool
-	ListenPort    uint16 // of the gateway itself; 0 if unknown
+	ListenPort    uint16             // of the gateway itself; 0 if unknown
+	Relay         *Relay             // nil if there is none
+	RelayBypass   []hostname.Pattern // what is connected to directly all the same, whatever the port
 
 	MinVersion, MaxVersion uint16 // as in TLS
 	RequireServerName      bool
@@ -81,6 +84,8 @@ type Policy struct {
 	longestDomain int              // octets of the longest domain of a wildcard
 	limits        Limits
 	guard         Guard
+	relay         *Relay
+	bypass        hostSet
 	tls           TLS // with the requirement of the Input
 }
 
@@ -99,6 +104,8 @@ func Compile(in Input) (*Policy, error) {
 		entries: slices.Clone(in.Entries),
 		limits:  in.Limits,
 		guard:   Guard{AllowLoopback: in.AllowLoopback, OwnPort: in.ListenPort},
+		relay:   in.Relay,
+		bypass:  newHostSet(in.RelayBypass),
 		tls: TLS{
 			MinVersion:        in.MinVersion,
 			MaxVersion:        in.MaxVersion,
@@ -176,7 +183,8 @@ type Decision struct {
 	Entry   *Entry        // the entry that matched; with PORT_NOT_ALLOWED one that allows the host at another port; read only
 	Guard   Guard
 	Limits  Limits
-	TLS     TLS // meaningful only if allowed
+	TLS     TLS    // meaningful only if allowed
+	Relay   *Relay // through which to connect, nil for directly; only if allowed; read only
 }
 
 // Decide judges r. Of the entries that cover the target the one for the host itself decides, else the wildcard with the longest
@@ -188,7 +196,9 @@ func (p *Policy) Decide(r Request) Decision {
 	match, otherPort := p.lookup(r.Target.Host.Name(), r.Target.Port)
 	switch {
 	case match != nil:
-		return p.allow(match)
+		d := p.allow(match)
+		d.Relay = p.RelayFor(r.Target.Host)
+		return d
 	case otherPort != nil:
 		return p.refuse(reason.PortNotAllowed, otherPort)
 	}
@@ -205,6 +215,14 @@ func (p *Policy) AllowsName(name string, port uint16, judged handshake.Requireme
 	}
 	match, _ := p.lookup(host.Name(), port)
 	return match != nil && p.allow(match).TLS.ClientCertificate <= judged
+}
+
+// RelayFor is the relay proxy through which host is reached, or nil if it is reached directly.
+func (p *Policy) RelayFor(host hostname.Host) *Relay {
+	if p.relay == nil || p.bypass.has(host) {
+		return nil
+	}
+	return p.relay
 }
 
 // CoveredBy is the wildcard with the longest domain, other than pattern itself, that allows all that pattern allows.

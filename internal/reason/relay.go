@@ -1,6 +1,6 @@
 package reason
 
-// Why a relay proxy cannot be set.
+// Why a relay proxy cannot be set, and why a tunnel cannot be opened through it.
 const (
 	RelayAddressEmpty    Reason = "RELAY_ADDRESS_EMPTY"
 	RelayAddressInvalid  Reason = "RELAY_ADDRESS_INVALID"
@@ -8,9 +8,30 @@ const (
 	RelayUsernameMissing Reason = "RELAY_USERNAME_MISSING"
 	RelayUsernameInvalid Reason = "RELAY_USERNAME_INVALID"
 	RelayPasswordInvalid Reason = "RELAY_PASSWORD_INVALID"
+	RelayNotSet          Reason = "RELAY_NOT_SET"
+
+	// It is not reached.
+	RelayIsGateway    Reason = "RELAY_IS_GATEWAY"
+	RelayPasswordLost Reason = "RELAY_PASSWORD_LOST"
+	RelayNotFound     Reason = "RELAY_NOT_FOUND"
+	RelayUnreachable  Reason = "RELAY_UNREACHABLE"
+	RelayTimeout      Reason = "RELAY_TIMEOUT"
+	RelayTLSFailed    Reason = "RELAY_TLS_FAILED"
+	RelayNotTrusted   Reason = "RELAY_NOT_TRUSTED"
+
+	// It does not open the tunnel. {answer} is the status of its answer, and what its other fields say about the cause.
+	RelayForbidden                 Reason = "RELAY_FORBIDDEN"
+	RelayAuthenticationMissing     Reason = "RELAY_AUTHENTICATION_MISSING"
+	RelayAuthenticationRefused     Reason = "RELAY_AUTHENTICATION_REFUSED"
+	RelayAuthenticationUnsupported Reason = "RELAY_AUTHENTICATION_UNSUPPORTED"
+	RelayFailed                    Reason = "RELAY_FAILED"
+	RelayRefused                   Reason = "RELAY_REFUSED"
+	RelayAnswerInvalid             Reason = "RELAY_ANSWER_INVALID"
+	RelayClosed                    Reason = "RELAY_CLOSED"
+	RelaySilent                    Reason = "RELAY_SILENT"
 )
 
-// No text repeats what was given: it may be a password in the wrong place.
+// No text about the setting repeats what was given: it may be a password in the wrong place.
 var relayTexts = map[Reason]string{
 	RelayAddressEmpty: `the address of the relay proxy is empty; omsgwctl relay-proxy clear lets the gateway connect directly`,
 	RelayAddressInvalid: `the address of the relay proxy cannot be used: {problem}; write http://HOST:PORT, HOST:PORT, ` +
@@ -20,4 +41,34 @@ var relayTexts = map[Reason]string{
 	RelayUsernameMissing: `a password for the relay proxy was given without a user name`,
 	RelayUsernameInvalid: `the user name for the relay proxy cannot be used: {problem}`,
 	RelayPasswordInvalid: `the password for the relay proxy cannot be used: {problem}`,
+	RelayNotSet:          `no relay proxy is set; omsgwctl relay-proxy set ADDRESS sets one`,
+
+	RelayIsGateway: `the relay proxy {relay} is this gateway itself (at {address}), which would ask itself again and again; ` +
+		`set the address of another proxy`,
+	RelayPasswordLost: `the password for the relay proxy {relay} cannot be opened on this computer; ` +
+		`set the relay proxy again, with its password`,
+	RelayNotFound:    `the name of the relay proxy {relay} cannot be resolved; check its spelling, and the DNS of the gateway's computer`,
+	RelayUnreachable: `cannot connect to the relay proxy {relay}; check that it runs, and that it lets the gateway's computer connect`,
+	RelayTimeout: `connecting to the relay proxy {relay} took longer than {seconds} seconds; ` +
+		`check its address, and the firewalls between it and the gateway`,
+	RelayTLSFailed: `TLS with the relay proxy {relay} fails; if it expects none at this port, set its address with http://`,
+	RelayNotTrusted: `the certificate of the relay proxy {relay} is not trusted; it must be for this name, and its issuer among the ` +
+		`root certificates of the gateway's computer`,
+
+	RelayForbidden: `the relay proxy {relay} forbids connections to {target} ({answer}); have them allowed there, or put the host into ` +
+		`the setting RelayProxyBypass if the gateway can reach it directly`,
+	RelayAuthenticationMissing: `the relay proxy {relay} wants a user name and a password ({answer}), and none are set; ` +
+		`set them with: omsgwctl relay-proxy set {relay} --username USER --password-stdin`,
+	RelayAuthenticationRefused: `the relay proxy {relay} does not accept the user name and the password that are set ({answer}); ` +
+		`set the right ones with: omsgwctl relay-proxy set {relay} --username USER --password-stdin`,
+	RelayAuthenticationUnsupported: `the relay proxy {relay} wants authentication by {schemes} ({answer}), and the gateway knows Basic only; ` +
+		`have Basic offered there, or the gateway's address excepted from authentication`,
+	RelayFailed: `the relay proxy {relay} could not connect to {target} ({answer}); what keeps it from that is to be found there`,
+	RelayRefused: `the relay proxy {relay} answers {answer} to CONNECT {target}; ` +
+		`check that there is a proxy at this address that accepts CONNECT`,
+	RelayAnswerInvalid: `what the relay proxy {relay} answers is not HTTP: {problem}; check that there is a proxy at this address`,
+	RelayClosed: `the relay proxy {relay} closed the connection before it had answered CONNECT {target}; its log may tell why; ` +
+		`if it expects TLS at this port, set its address with https://`,
+	RelaySilent: `the relay proxy {relay} has not answered CONNECT {target} within {seconds} seconds; ` +
+		`check that it works, and that it can reach the target`,
 }

@@ -6,13 +6,18 @@ import (
 
 	"omsgateway/internal/config"
 	"omsgateway/internal/handshake"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
 )
 
 // Limits that are not settings.
 const (
 	headTimeout = 10 * time.Second
 	dialTimeout = 10 * time.Second
+
+	// Longer than the time that a relay proxy takes to find that a target does not answer, which a gateway does after dialTimeout.
+	relayTimeout = 30 * time.Second
 )
 
 // PolicyInput is what the policy is compiled from when s is in force for the lists of c and for what was learned. What is
@@ -46,18 +51,45 @@ func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
 			MaxHandshakes:           handshake.MaxTunnels,
 			HeadTimeout:             headTimeout,
 			DialTimeout:             dialTimeout,
+			RelayTimeout:            relayTimeout,
 			HandshakeTimeout:        handshake.TimeLimit,
 			IdleTimeout:             time.Duration(s.IdleTimeoutSeconds) * time.Second,
 			DrainTimeout:            time.Duration(s.DrainSeconds) * time.Second,
 		},
 		AllowLoopback:     s.AllowLoopbackTargets,
 		ListenPort:        uint16(s.ListenPort),
+		Relay:             relay(s, c.RelayProxy),
+		RelayBypass:       bypass(s),
 		MinVersion:        versions[s.MinimumTLSVersion],
 		MaxVersion:        versions[s.MaximumTLSVersion],
 		RequireServerName: s.RequireServerName,
 		ClientCertificate: requirement(s.ClientCertificatePolicy, len(c.AllowedClientCertificates)),
 		Certificates:      certificates,
 	}
+}
+
+// relay is the relay proxy as the policy has it. One whose password does not open is kept, so that nothing goes another way than the
+// administrator has set, and says so for each connection.
+func relay(s config.Settings, p config.RelayProxy) *policy.Relay {
+	if !p.IsSet() {
+		return nil
+	}
+	r := &policy.Relay{Address: p.Address, Username: p.Username, ResolveLocally: s.RelayProxyResolveLocally}
+	password, err := p.Password.Open()
+	if err != nil {
+		r.Unusable = reason.Wrap(err, reason.RelayPasswordLost, "relay", p.Address.String())
+	}
+	r.Password = password
+	return r
+}
+
+// bypass is the list of a setting that has been checked.
+func bypass(s config.Settings) []hostname.Pattern {
+	patterns, err := hostname.ParseHosts(s.RelayProxyBypass)
+	if err != nil {
+		return nil
+	}
+	return patterns
 }
 
 // requirement is what policy, a value of the setting, means with so many configured client certificates. Learned ones do not count:

@@ -22,6 +22,7 @@ import (
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/secret"
 	"omsgateway/internal/settings"
 )
 
@@ -194,8 +195,8 @@ func TestPolicyInput(t *testing.T) {
 			learned,
 		},
 		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, MaxHandshakes: 4096,
-			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, HandshakeTimeout: 30 * time.Second,
-			IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
+			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, RelayTimeout: 30 * time.Second,
+			HandshakeTimeout: 30 * time.Second, IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
 		AllowLoopback: true, ListenPort: 1,
 		MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true,
 		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent", "workspace"},
@@ -211,6 +212,31 @@ func TestPolicyInput(t *testing.T) {
 	}, settings.Learned{Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}})
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestPolicyInputHasTheRelayProxy(t *testing.T) {
+	s, c := config.DefaultSettings(), config.Default()
+	s.RelayProxyBypass, s.RelayProxyResolveLocally = "*.corp,near.example.com", true
+	var err error
+	if c.RelayProxy, err = config.NewRelayProxy("https://proxy.example.com", "svc", "p%:ss"); err != nil {
+		t.Fatal(err)
+	}
+	in := settings.PolicyInput(s, c, settings.Learned{})
+	want := policy.Relay{Address: c.RelayProxy.Address, Username: "svc", Password: "p%:ss", ResolveLocally: true}
+	if in.Relay == nil || *in.Relay != want || hostname.FormatHosts(in.RelayBypass) != "near.example.com,*.corp" {
+		t.Errorf("got %+v and %v", in.Relay, in.RelayBypass)
+	}
+
+	// Of another computer: it stays, so that nothing goes directly, and is refused when it is used.
+	if c.RelayProxy.Password, err = secret.Parse("dpapi:AAECAwQFBgcICQ=="); err != nil {
+		t.Fatal(err)
+	}
+	if got := settings.PolicyInput(s, c, settings.Learned{}).Relay; got == nil || reason.Of(got.Unusable) != reason.RelayPasswordLost {
+		t.Errorf("with a password that does not open: %+v", got)
+	}
+	if got := settings.PolicyInput(s, config.Default(), settings.Learned{}).Relay; got != nil {
+		t.Errorf("without a relay proxy: %+v", got)
 	}
 }
 

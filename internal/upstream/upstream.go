@@ -1,8 +1,9 @@
-// Package upstream opens the outward connection of a tunnel.
+// Package upstream opens the outward connection of a tunnel, directly or through a relay proxy.
 package upstream
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -16,18 +17,39 @@ import (
 	"omsgateway/internal/reason"
 )
 
-// Dialer connects directly to targets, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
+// Dialer opens connections, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
 type Dialer struct {
-	Resolver *net.Resolver // nil is the system's
+	Resolver *net.Resolver  // nil is the system's
+	Roots    *x509.CertPool // by which the certificate of a relay proxy is verified; nil is the system's
 }
 
-// Dial connects to target within timeout. Every address is put to guard when it is dialled, not in a look-up before, so that a
-// name cannot answer one address to the check and another to the connection.
+// Dial connects to target in the way that the policy has decided: directly, or through a relay proxy. ahead are bytes from the target
+// that were read already, at most 16 KiB; only a relay proxy makes that happen.
 //
-// Errors are *reason.Error: ADDRESS_NOT_ALLOWED if guard refused every address, TARGET_NOT_FOUND, TARGET_TIMEOUT,
-// RESOURCES_EXHAUSTED if the system has no descriptor or memory left for one more connection, else TARGET_UNREACHABLE. A context
-// that is cancelled is answered with its own error.
-func (d Dialer) Dial(ctx context.Context, target hostname.Target, guard policy.Guard, timeout time.Duration) (net.Conn, error) {
+// Directly it takes no longer than how.Limits.DialTimeout, and every address is put to how.Guard when it is dialled, not in a look-up
+// before, so that a name cannot answer one address to the check and another to the connection. Errors are *reason.Error:
+// ADDRESS_NOT_ALLOWED if the guard refused every address, TARGET_NOT_FOUND, TARGET_TIMEOUT, RESOURCES_EXHAUSTED if the system has no
+// descriptor or memory left for one more connection, else TARGET_UNREACHABLE.
+//
+// Through a relay proxy DialTimeout is for the connection to it, with its TLS, and RelayTimeout for its answer. Errors are those of the
+// RELAY_ family, and with ResolveLocally those of a direct dial for the name, which is then looked up within DialTimeout too.
+//
+// A context that is cancelled is answered with its own error.
+func (d Dialer) Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error) {
+	if how.Relay != nil {
+		return d.dialThrough(ctx, target, how)
+	}
+	conn, err = d.connect(ctx, target, how.Limits.DialTimeout, func(addr netip.Addr, port uint16) error {
+		return how.Guard.Check(addr, port, interfaceAddrs)
+	})
+	return conn, nil, err
+}
+
+// connect opens a TCP connection. check judges each address that is about to be dialled; if it refuses all, its first error is the
+// answer.
+func (d Dialer) connect(
+	ctx context.Context, to hostname.Target, timeout time.Duration, check func(netip.Addr, uint16) error,
+) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
@@ -36,7 +58,10 @@ func (d Dialer) Dial(ctx context.Context, target hostname.Target, guard policy.G
 	dialer := net.Dialer{
 		Resolver: d.Resolver,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			err := checkAddress(guard, address)
+			dialled, err := netip.ParseAddrPort(address)
+			if err == nil {
+				err = check(dialled.Addr(), dialled.Port())
+			}
 			if err != nil {
 				refused.CompareAndSwap(nil, &err)
 				return err
@@ -46,22 +71,14 @@ func (d Dialer) Dial(ctx context.Context, target hostname.Target, guard policy.G
 		},
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
 	}
-	conn, err := dialer.DialContext(limited, "tcp", target.String())
+	conn, err := dialer.DialContext(limited, "tcp", to.String())
 	if err == nil {
 		return conn, nil
 	}
 	if cause := refused.Load(); cause != nil && !passed.Load() {
-		return nil, named(*cause, target)
+		return nil, named(*cause, to)
 	}
-	return nil, explain(ctx, err, target, timeout)
-}
-
-func checkAddress(guard policy.Guard, address string) error {
-	dialled, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	return guard.Check(dialled.Addr(), dialled.Port(), interfaceAddrs)
+	return nil, explain(ctx, err, to, timeout)
 }
 
 // interfaceAddrs lists the addresses of this computer.
@@ -85,14 +102,19 @@ func named(err error, target hostname.Target) error {
 	if !ok {
 		return reason.Wrap(err, reason.TargetUnreachable, "target", target.String())
 	}
-	parts := map[string]string{"host": target.Host.Name()}
-	for name, value := range refusal.Parts {
-		parts[name] = value
-	}
-	return &reason.Error{Reason: refusal.Reason, Parts: parts, Err: refusal.Err}
+	return with(refusal, "host", target.Host.Name())
 }
 
-// explain turns an error of net.Dialer into one with a reason.
+// with is err with one part more.
+func with(err *reason.Error, part, value string) error {
+	parts := map[string]string{part: value}
+	for name, value := range err.Parts {
+		parts[name] = value
+	}
+	return &reason.Error{Reason: err.Reason, Parts: parts, Err: err.Err}
+}
+
+// explain turns an error of the standard library into one with a reason.
 func explain(ctx context.Context, err error, target hostname.Target, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -103,11 +125,12 @@ func explain(ctx context.Context, err error, target hostname.Target, timeout tim
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return reason.Wrap(err, reason.TargetNotFound, "host", target.Host.Name())
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return reason.Wrap(err, reason.TargetTimeout,
-			"target", target.String(), "seconds", strconv.Itoa(int(timeout/time.Second)))
+		return reason.Wrap(err, reason.TargetTimeout, "target", target.String(), "seconds", seconds(timeout))
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
 		return reason.Wrap(err, reason.ResourcesExhausted)
 	default:
 		return reason.Wrap(err, reason.TargetUnreachable, "target", target.String())
 	}
 }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

@@ -61,7 +61,7 @@ func TestDial(t *testing.T) {
 			if tt.timeout == 0 {
 				tt.timeout = 20 * time.Second
 			}
-			conn, err := dialer.Dial(context.Background(), target, tt.guard, tt.timeout)
+			conn, _, err := dialer.Dial(context.Background(), target, direct(tt.guard, tt.timeout))
 			if err == nil {
 				_ = conn.Close()
 			}
@@ -84,10 +84,14 @@ func TestDialIsCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = upstream.Dialer{}.Dial(ctx, target, policy.Guard{Literal: true}, time.Minute)
+	_, _, err = upstream.Dialer{}.Dial(ctx, target, direct(policy.Guard{Literal: true}, time.Minute))
 	if !errors.Is(err, context.Canceled) || reason.Of(err) != "" {
 		t.Errorf("got %v", err)
 	}
+}
+
+func direct(guard policy.Guard, timeout time.Duration) policy.Decision {
+	return policy.Decision{Allowed: true, Guard: guard, Limits: policy.Limits{DialTimeout: timeout}}
 }
 
 func listen(t *testing.T, address string) (port int) {

@@ -35,7 +35,8 @@ type connection struct {
 	seen   *tunnel.TLS    // nil until the session is verified
 
 	// What the tunnel needs until the engine takes it over; an open one does not keep the policy of its beginning.
-	outward net.Conn       // to the target, once it is connected
+	outward net.Conn       // to the target or its relay proxy, once it is connected
+	ahead   []byte         // what was read from the target before
 	policy  *policy.Policy // the one snapshot that decides
 	choice  policy.Decision
 	session *resumption.Tunnel // what is known of the session if it is resumed
@@ -188,13 +189,13 @@ func (c *connection) dial(buf, rest []byte) (early int, err error) {
 	}()
 
 	began := time.Now()
-	target, err := c.server.Dialer.Dial(ctx, c.target, c.choice.Guard, c.choice.Limits.DialTimeout)
+	target, ahead, err := c.server.Dialer.Dial(ctx, c.target, c.choice)
 	c.dialed = time.Since(began)
 
 	_ = c.conn.SetReadDeadline(time.Now())
 	gone := <-watched
 	if err == nil {
-		c.outward = target
+		c.outward, c.ahead = target, ahead
 	}
 	switch {
 	case gone != nil && !isTimeout(gone):
@@ -258,7 +259,7 @@ func (c *connection) watch(buf []byte, early int) (heads [2][]byte, sent, receiv
 	c.session = c.server.Sessions.For(c.target.String())
 	w := newWatch(c)
 	c.entry.Attach(w)
-	heads, err = w.run(buf, early)
+	heads, err = w.run(buf, early, c.ahead)
 	sent, received = w.Counts()
 	return heads, sent, received, err
 }
@@ -291,7 +292,7 @@ func (c *connection) join(heads [2][]byte, live joined) {
 			s.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
 		},
 	}
-	c.conn, c.outward, c.policy, c.choice, c.session = nil, nil, nil, policy.Decision{}, nil
+	c.conn, c.outward, c.ahead, c.policy, c.choice, c.session = nil, nil, nil, nil, policy.Decision{}, nil
 	live.Pair = s.Engine.Join(client, target, options)
 	c.entry.Attach(live)
 }
@@ -357,6 +358,9 @@ func (e *brokenError) end() splice.End {
 
 // reset makes the close of conn a reset, as that of the other side was.
 func reset(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok { // to a relay proxy
+		conn = secured.NetConn()
+	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

@@ -26,9 +26,10 @@ import (
 	"omsgateway/internal/tunnel"
 )
 
-// Dialer opens the outward connection of a tunnel. Its errors are *reason.Error, or that of ctx.
+// Dialer opens the outward connection of a tunnel in the way that a policy has decided. Its errors are *reason.Error, or that of ctx.
 type Dialer interface {
-	Dial(ctx context.Context, target hostname.Target, guard policy.Guard, timeout time.Duration) (net.Conn, error)
+	// Dial also answers what it has read already of what the target sends, at most 16 KiB.
+	Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error)
 }
 
 // Sink takes events. Emit never blocks; Enabled tells whether events of a level are wanted, so that none is made in vain.

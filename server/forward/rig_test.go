@@ -252,8 +252,9 @@ func summary(part string) func(event.Event) bool {
 // dialer is the fake of the other seam.
 type dialer func(ctx context.Context, target hostname.Target) (net.Conn, error)
 
-func (d dialer) Dial(ctx context.Context, target hostname.Target, _ policy.Guard, _ time.Duration) (net.Conn, error) {
-	return d(ctx, target)
+func (d dialer) Dial(ctx context.Context, target hostname.Target, _ policy.Decision) (net.Conn, []byte, error) {
+	conn, err := d(ctx, target)
+	return conn, nil, err
 }
 
 // never is the dialer of tests in which nothing may be dialled.

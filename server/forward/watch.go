@@ -3,6 +3,7 @@ package forward
 import (
 	"bytes"
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -92,14 +93,14 @@ func (w *watch) Close(cause error) {
 }
 
 // run carries the handshake until there is a verdict, nil if the tunnel may go on: then rest is what was judged in each direction
-// and not written yet. The first early bytes of buf are what the client has sent already; run may use all of buf. Both connections
-// stay open, with deadlines that have passed.
-func (w *watch) run(buf []byte, early int) (rest [2][]byte, err error) {
+// and not written yet. The first early bytes of buf are what the client has sent already, and ahead is what the server has; run may
+// use all of buf. Both connections stay open, with deadlines that have passed.
+func (w *watch) run(buf []byte, early int, ahead []byte) (rest [2][]byte, err error) {
 	var server sync.WaitGroup
 	server.Go(func() {
 		buf := w.c.server.buffers.Get().(*[maxHead]byte)
 		defer w.c.server.buffers.Put(buf)
-		rest[handshake.FromServer] = w.pump(handshake.FromServer, buf[:], 0)
+		rest[handshake.FromServer] = w.pump(handshake.FromServer, buf[:], copy(buf[:], ahead))
 	})
 	rest[handshake.FromClient] = w.pump(handshake.FromClient, buf, early)
 	server.Wait()
@@ -267,7 +268,11 @@ func (w *watch) finish(cause error) {
 	client, server := w.conns[handshake.FromClient], w.conns[handshake.FromServer]
 	_ = client.SetReadDeadline(past)
 	_ = client.SetWriteDeadline(toClient)
-	_ = server.SetDeadline(past)
+	_ = server.SetReadDeadline(past)
+	if _, secured := server.(*tls.Conn); secured && cause == nil {
+		return // a relay proxy's: a write that is cut short would be the last one, so it may end within the time for the handshake
+	}
+	_ = server.SetWriteDeadline(past)
 }
 
 // caught, deferred in a pump, makes a fault of the program the end of this tunnel alone.

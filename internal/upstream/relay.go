@@ -1,0 +1,169 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+)
+
+// dialThrough connects to target through how.Relay.
+func (d Dialer) dialThrough(
+	ctx context.Context, target hostname.Target, how policy.Decision,
+) (conn net.Conn, ahead []byte, err error) {
+	if err := d.guardLocally(ctx, target, how); err != nil {
+		return nil, nil, err
+	}
+	conn, err = d.reach(ctx, how)
+	if err != nil {
+		return nil, nil, err
+	}
+	ahead, err = ask(ctx, conn, target, how)
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, ahead, nil
+}
+
+// guardLocally looks up a name that the relay proxy will look up again, if the policy wants that, and refuses one of whose addresses
+// any is refused: which of them the relay proxy takes, nobody knows.
+func (d Dialer) guardLocally(ctx context.Context, target hostname.Target, how policy.Decision) error {
+	if !how.Relay.ResolveLocally {
+		return nil
+	}
+	addrs, err := d.lookUp(ctx, target, how.Limits.DialTimeout)
+	if err != nil {
+		return err
+	}
+	for _, addr := range addrs {
+		if err := how.Guard.Check(addr, target.Port, interfaceAddrs); err != nil {
+			return named(err, target)
+		}
+	}
+	return nil
+}
+
+// lookUp is the addresses of target. Its errors are those of a dial.
+func (d Dialer) lookUp(ctx context.Context, target hostname.Target, timeout time.Duration) ([]netip.Addr, error) {
+	if target.Host.IsAddr() {
+		return []netip.Addr{target.Host.Addr()}, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	resolver := d.Resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	addrs, err := resolver.LookupNetIP(limited, "ip", target.Host.Name())
+	if err != nil {
+		return nil, explain(ctx, err, target, timeout)
+	}
+	return addrs, nil
+}
+
+// reach connects to the relay proxy itself, with TLS if it is to be spoken to in it.
+func (d Dialer) reach(ctx context.Context, how policy.Decision) (net.Conn, error) {
+	if err := how.Relay.Unusable; err != nil {
+		return nil, err
+	}
+	address, timeout := how.Relay.Address, how.Limits.DialTimeout
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := d.connect(limited, address.Target, timeout, func(addr netip.Addr, port uint16) error {
+		return how.Guard.CheckRelay(addr, port, interfaceAddrs)
+	})
+	if err == nil && address.TLS {
+		conn, err = d.secure(limited, conn, address.Target.Host)
+	}
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil:
+		return nil, reason.New(reason.RelayTimeout, "relay", address.String(), "seconds", seconds(timeout))
+	}
+	return nil, ofRelay(err, address)
+}
+
+// ofRelay is an error of connect or secure as one about the relay proxy.
+func ofRelay(err error, address hostname.RelayAddress) error {
+	e := reason.From(err)
+	if e == nil {
+		return err
+	}
+	renamed := *e
+	switch e.Reason {
+	case reason.TargetNotFound:
+		renamed.Reason = reason.RelayNotFound
+	case reason.TargetUnreachable:
+		renamed.Reason = reason.RelayUnreachable
+	case reason.TargetTimeout:
+		renamed.Reason = reason.RelayTimeout
+	}
+	return with(&renamed, "relay", address.String())
+}
+
+// secure makes a TLS connection of conn, which it closes if that fails.
+func (d Dialer) secure(ctx context.Context, conn net.Conn, host hostname.Host) (net.Conn, error) {
+	secured := tls.Client(conn, &tls.Config{ServerName: host.Name(), RootCAs: d.Roots, MinVersion: tls.VersionTLS12})
+	err := secured.HandshakeContext(ctx)
+	if err == nil {
+		return secured, nil
+	}
+	_ = conn.Close()
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return nil, reason.Wrap(err, reason.RelayNotTrusted)
+	}
+	return nil, reason.Wrap(err, reason.RelayTLSFailed)
+}
+
+// ask sends CONNECT for target to the relay proxy on conn and reads its answer, within how.Limits.RelayTimeout. ahead is what came
+// behind a good answer. conn is left without deadlines, and open.
+func ask(ctx context.Context, conn net.Conn, target hostname.Target, how policy.Decision) (ahead []byte, err error) {
+	relay, timeout := how.Relay, how.Limits.RelayTimeout
+	_ = conn.SetDeadline(time.Now().Add(timeout)) // fails on a dead connection, as the first write will
+	givenUp := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	a, err := converse(conn, connectHead(target, relay))
+	if !givenUp() {
+		return nil, ctx.Err()
+	}
+	_ = conn.SetDeadline(time.Time{})
+	address := relay.Address.String()
+	var invalid invalidAnswer
+	switch {
+	case errors.As(err, &invalid):
+		return nil, reason.New(reason.RelayAnswerInvalid, "relay", address, "problem", string(invalid))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, reason.New(reason.RelaySilent, "relay", address, "target", target.String(), "seconds", seconds(timeout))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, reason.New(reason.RelayClosed, "relay", address, "target", target.String())
+	case err != nil:
+		return nil, reason.Wrap(err, reason.RelayClosed, "relay", address, "target", target.String())
+	}
+	if why, parts := a.refusal(relay.Username != ""); why != "" {
+		return nil, reason.New(why, append(parts, "relay", address, "target", target.String())...)
+	}
+	return a.rest, nil
+}
+
+// connectHead is the request for target. The credentials go with it unasked (RFC 7617, section 2.2), so that one request is enough.
+func connectHead(target hostname.Target, relay *policy.Relay) string {
+	authority := target.String()
+	head := "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\nUser-Agent: OMS-Gateway\r\n"
+	if relay.Username != "" {
+		credentials := base64.StdEncoding.EncodeToString([]byte(relay.Username + ":" + relay.Password))
+		head += "Proxy-Authorization: Basic " + credentials + "\r\n"
+	}
+	return head + "\r\n"
+}
