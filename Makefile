@@ -121,6 +121,13 @@ test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10; wi
 	else echo '$@: the Pester tests are skipped, because there is no pwsh on PATH'; fi
 endif
 
+# What the release is made of. See packaging/msi/build.sh for signing.
+MSI = bin/release/OMSGateway-$(patsubst v%,%,$(VERSION))-x64.msi
+
+.PHONY: msi
+msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (needs wixl, msitools and mingw's gcc)
+	packaging/msi/build.sh $(VERSION) bin/windows-amd64 $(MODULE) $(MSI)
+
 clean: ## remove what make built; the state in .run/ stays
 	rm -rf bin psmodule/out
 
