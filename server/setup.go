@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"omsgateway/internal/atomicfile"
 	"omsgateway/internal/config"
 	"omsgateway/internal/event"
+	"omsgateway/internal/filelock"
 	"omsgateway/internal/installer"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
@@ -25,19 +27,30 @@ func newSetup() *cobra.Command {
 		Short: "Write what setup was told into the configuration of a gateway that is stopped",
 		Long: `setup is what the Windows package runs before the service starts. It takes over what the package has saved from an original
 OMS Gateway (` + osdefaults.SavedOriginal("") + ` in the state folder), and then the properties on standard input, lines NAME=value:
-PORTNUMBER, HASPROXY, PROXY, HASAUTH, USERNAME, PASSWORD. A property that is not given changes nothing.`,
+PORTNUMBER, HASPROXY, PROXY, HASAUTH, USERNAME, PASSWORD. A property that is not given changes nothing. The package then runs
+"setup done" if all else went well, and "setup undo" if not, which puts the configuration back.`,
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failed(setup(cmd.Context(), stateDir, cmd.InOrStdin()))
 		},
 	}
-	command.Flags().StringVar(&stateDir, "state-dir", osdefaults.StateDir(), "folder of the configuration, its lock and the log")
+	command.PersistentFlags().StringVar(&stateDir, "state-dir", osdefaults.StateDir(), "folder of the configuration, its lock and the log")
+	command.AddCommand(
+		&cobra.Command{
+			Use: "done", Short: "Keep what setup has written", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return failed(setupDone(stateDir)) },
+		},
+		&cobra.Command{
+			Use: "undo", Short: "Put the configuration back as it was before setup", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return failed(setupUndo(stateDir)) },
+		},
+	)
 	return command
 }
 
-// setup changes the configuration as setup was told: first what was saved from an original gateway, which is taken over once, then
-// the properties on in. It is one change: an error leaves everything as it was. The log tells what was done.
+// setup changes the configuration as setup was told: first what was saved from an original gateway, then the properties on in. It is
+// one change: an error leaves everything as it was. The log tells what was done.
 func setup(ctx context.Context, stateDir string, in io.Reader) error {
 	properties, err := installer.ReadProperties(in)
 	if err != nil {
@@ -56,9 +69,11 @@ func setup(ctx context.Context, stateDir string, in io.Reader) error {
 	setLogLevel(events, store.Current())
 
 	// Only once the folder is known to be the gateway's own is anything in it believed.
-	saved := osdefaults.SavedOriginal(stateDir)
-	original, err := readOriginal(saved)
+	original, err := readOriginal(osdefaults.SavedOriginal(stateDir))
 	if err != nil {
+		return err
+	}
+	if err := keepConfiguration(stateDir); err != nil {
 		return err
 	}
 	report := ""
@@ -70,15 +85,63 @@ func setup(ctx context.Context, stateDir string, in io.Reader) error {
 	}); err != nil {
 		return err
 	}
-	if original == nil {
-		return nil
-	}
-	events.Emit(event.Note(event.GatewayServer, report))
-	if err := os.Rename(saved, saved+".done"); err != nil {
-		return fmt.Errorf("putting away what was saved from the original: %w", err)
+	if original != nil {
+		events.Emit(event.Note(event.GatewayServer, report))
 	}
 	return nil
 }
+
+// keepConfiguration keeps the configuration for setupUndo; an empty file stands for none.
+func keepConfiguration(stateDir string) error {
+	path := osdefaults.ConfigFile(stateDir)
+	before, err := os.ReadFile(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = atomicfile.Write(beforeSetup(stateDir), before)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping %s: %w", path, err)
+	}
+	return nil
+}
+
+func setupDone(stateDir string) error {
+	saved := osdefaults.SavedOriginal(stateDir)
+	for _, err := range []error{os.Rename(saved, saved+".done"), os.Remove(beforeSetup(stateDir))} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("tidying up after setup: %w", err)
+		}
+	}
+	return nil
+}
+
+func setupUndo(stateDir string) (err error) {
+	before, err := os.ReadFile(beforeSetup(stateDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // setup has not come that far
+	}
+	if err != nil {
+		return fmt.Errorf("reading the configuration from before setup: %w", err)
+	}
+	lock, err := filelock.Acquire(osdefaults.LockFile(stateDir))
+	if err != nil {
+		return fmt.Errorf("taking the state folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	path := osdefaults.ConfigFile(stateDir)
+	if len(before) == 0 {
+		if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	} else {
+		err = atomicfile.Write(path, before)
+	}
+	if err != nil {
+		return fmt.Errorf("putting back the configuration from before setup: %w", err)
+	}
+	return os.Remove(beforeSetup(stateDir))
+}
+
+func beforeSetup(stateDir string) string { return osdefaults.ConfigFile(stateDir) + ".before-setup" }
 
 // readOriginal is nil if nothing was saved.
 func readOriginal(path string) (*installer.Original, error) {

@@ -226,6 +226,7 @@ func TestActions(t *testing.T) {
 		// An original is refused before anything is changed.
 		{"InstallInitialize", "RefuseOriginal", "StopServices"},
 		{"UndoFirewallRule", "AddFirewallRule"},
+		{"CollectSettings", "UndoSettings", "WriteSettings"},
 	} {
 		if !slices.IsSortedFunc(order, func(a, b string) int { return at(a) - at(b) }) {
 			t.Errorf("the order is not %s", strings.Join(order, ", "))
