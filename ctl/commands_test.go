@@ -24,7 +24,7 @@ func TestWrongUsage(t *testing.T) {
 		want string
 	}{
 		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, completion, event, " +
-			"setting, status, tunnel, version\n" +
+			"relay-proxy, setting, status, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
 		{"setting", "setting needs one of: get, list, set\nSee 'omsgwctl setting --help'."},
 		{"allowed-host ad x", "allowed-host has no command \"ad\"; did you mean add?\nSee 'omsgwctl allowed-host --help'."},
@@ -45,6 +45,12 @@ func TestWrongUsage(t *testing.T) {
 		{"event list --limit -1", "--limit cannot be negative\nSee 'omsgwctl event list --help'."},
 		{"event watch --tail -1", "--tail cannot be negative\nSee 'omsgwctl event watch --help'."},
 		{"event watch --since -1s", "--since cannot be negative\nSee 'omsgwctl event watch --help'."},
+		{"relay-proxy set", "ADDRESS is missing\nSee 'omsgwctl relay-proxy set --help'."},
+		{"relay-proxy set proxy svc hunter2", "there is more than ADDRESS; give the user with --username and the password with " +
+			"--password-stdin\nSee 'omsgwctl relay-proxy set --help'."},
+		{"relay-proxy set proxy --username svc", "--username needs --password-stdin; let standard input be empty for a user without " +
+			"a password\nSee 'omsgwctl relay-proxy set --help'."},
+		{"relay-proxy set proxy --password-stdin", "--password-stdin needs --username\nSee 'omsgwctl relay-proxy set --help'."},
 		{"completion tcsh", "there is no completion for \"tcsh\"; there is for bash, zsh, fish and powershell\n" +
 			"See 'omsgwctl completion --help'."},
 	}

@@ -39,6 +39,7 @@ type gateway struct {
 
 	address string
 	old     bool
+	relay   relayProxies
 	stop    func()
 	status  *adminv1.GetStatusResponse // nil for a running gateway's
 	watch   func(adminv1.EventService_WatchEventsServer) error
@@ -89,6 +90,7 @@ func (g *gateway) start(t *testing.T) {
 	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})))
 	adminv1.RegisterAllowedHostServiceServer(server, g)
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, g)
+	adminv1.RegisterRelayProxyServiceServer(server, &g.relay)
 	adminv1.RegisterSettingServiceServer(server, g)
 	adminv1.RegisterEventServiceServer(server, g)
 	adminv1.RegisterTunnelServiceServer(server, g)

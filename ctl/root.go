@@ -74,7 +74,7 @@ omsgwctl event watch --level error`,
 		&cobra.Group{ID: groupScript, Title: "For scripts and shells"},
 	)
 	root.AddCommand(
-		a.allowedHost(), a.allowedClientCertificate(), a.setting(),
+		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(),
 		a.status(), a.tunnel(), a.event(),
 		a.batch(), a.completion(), a.version(),
 	)

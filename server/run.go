@@ -69,9 +69,10 @@ func run(orders orders, o options) (err error) {
 	defer keep(sessions, osdefaults.SessionsFile(o.stateDir), "to remember TLS sessions", events)()
 	defer keep(used, osdefaults.UsageFile(o.stateDir), "to remember use counts and refused hosts", events)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
+	dialer := upstream.Dialer{}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
-		Dialer:   upstream.Dialer{},
+		Dialer:   dialer,
 		Engine:   engine,
 		Sessions: sessions,
 		Usage:    used,
@@ -100,6 +101,7 @@ func run(orders orders, o options) (err error) {
 		Events:   events,
 		Tunnels:  tunnels,
 		Counters: counters,
+		Dialer:   dialer,
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

@@ -30,6 +30,7 @@ const defaultWait = 10 * time.Second
 type Client struct {
 	Hosts        adminv1.AllowedHostServiceClient
 	Certificates adminv1.AllowedClientCertificateServiceClient
+	RelayProxy   adminv1.RelayProxyServiceClient
 	Settings     adminv1.SettingServiceClient
 	Events       adminv1.EventServiceClient
 	Tunnels      adminv1.TunnelServiceClient
@@ -65,6 +66,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	return &Client{
 		Certificates: adminv1.NewAllowedClientCertificateServiceClient(c),
 		Hosts:        adminv1.NewAllowedHostServiceClient(c),
+		RelayProxy:   adminv1.NewRelayProxyServiceClient(c),
 		Settings:     adminv1.NewSettingServiceClient(c),
 		Events:       adminv1.NewEventServiceClient(c),
 		Tunnels:      adminv1.NewTunnelServiceClient(c),

@@ -61,6 +61,8 @@ var notInTheAPI = []reason.Reason{
 	reason.RelayAnswerInvalid,
 	reason.RelayClosed,
 	reason.RelaySilent,
+	reason.TargetTLSFailed,
+	reason.TargetNotTrusted,
 
 	reason.TLSNotSpoken,
 	reason.TLSServerFirst,

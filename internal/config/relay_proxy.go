@@ -53,6 +53,13 @@ func NewRelayProxy(address, username, password string) (RelayProxy, error) {
 // IsSet tells whether there is a relay proxy.
 func (p RelayProxy) IsSet() bool { return p != RelayProxy{} }
 
+// Same tells whether p and q are the same proxy with the same credentials, whenever these were sealed.
+func (p RelayProxy) Same(q RelayProxy) bool {
+	a, errA := p.Password.Open()
+	b, errB := q.Password.Open()
+	return p.Address == q.Address && p.Username == q.Username && errA == nil && errB == nil && a == b
+}
+
 func (p RelayProxy) validate() error {
 	if !p.IsSet() {
 		return nil

@@ -9,6 +9,21 @@ import (
 	"omsgateway/internal/reason"
 )
 
+func TestSameRelayProxy(t *testing.T) {
+	p := relayProxy(t, "proxy", "svc", "x")
+	if again := relayProxy(t, "http://proxy:80", "svc", "x"); !p.Same(again) || p == again {
+		t.Error("a password that is sealed again is another one")
+	}
+	for _, q := range []config.RelayProxy{
+		{}, relayProxy(t, "proxy", "", ""), relayProxy(t, "proxy", "svc", ""), relayProxy(t, "proxy", "svc", "y"),
+		relayProxy(t, "proxy", "Svc", "x"), relayProxy(t, "proxy:81", "svc", "x"), relayProxy(t, "https://proxy:80", "svc", "x"),
+	} {
+		if p.Same(q) || q.Same(p) {
+			t.Errorf("%v is the same as %v", p, q)
+		}
+	}
+}
+
 func TestNewRelayProxy(t *testing.T) {
 	long := strings.Repeat("p", 1024)
 	for _, c := range []struct{ address, username, password, want string }{

@@ -91,6 +91,26 @@ func HostPolicyChanged(caller, host, old, new string) Event {
 		Fields: []Field{{"caller", caller}, {"key", "client certificate policy of " + host}, {"old", old}, {"new", new}}}
 }
 
+// RelayProxyChanged is event 100. An empty address is none; of the password only whether it was changed is told.
+func RelayProxyChanged(caller, oldAddress, oldUser, newAddress, newUser string, password bool) Event {
+	named := func(address, user string) string {
+		switch {
+		case address == "":
+			return "none"
+		case user == "":
+			return address
+		}
+		return address + " with user " + user
+	}
+	old, new := named(oldAddress, oldUser), named(newAddress, newUser)
+	text := fmt.Sprintf("Relay proxy was changed from %q to %q by %s", old, new, caller)
+	if old == new && password {
+		text = fmt.Sprintf("Password for relay proxy %q was changed by %s", new, caller)
+	}
+	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: text,
+		Fields: []Field{{"caller", caller}, {"key", "relay proxy"}, {"old", old}, {"new", new}}}
+}
+
 // ClientCertificateAdded is event 100. Subject is as it is stored.
 func ClientCertificateAdded(caller, subject string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,

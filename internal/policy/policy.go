@@ -164,6 +164,12 @@ func sameHosts(a, b hostname.Pattern) bool { return a.Host == b.Host && a.Wildca
 // Limits are those the policy was compiled with.
 func (p *Policy) Limits() Limits { return p.limits }
 
+// Guard is that of an entry for a host name.
+func (p *Policy) Guard() Guard { return p.guard }
+
+// Relay is the relay proxy, or nil if there is none.
+func (p *Policy) Relay() *Relay { return p.relay }
+
 // TLS is what a session is judged by unless the entry that allows it has a requirement of its own.
 func (p *Policy) TLS() TLS { return p.tls }
 

@@ -29,6 +29,10 @@ const (
 	RelayAnswerInvalid             Reason = "RELAY_ANSWER_INVALID"
 	RelayClosed                    Reason = "RELAY_CLOSED"
 	RelaySilent                    Reason = "RELAY_SILENT"
+
+	// Found by a test only: a tunnel itself is open by then.
+	TargetTLSFailed  Reason = "TARGET_TLS_FAILED"
+	TargetNotTrusted Reason = "TARGET_NOT_TRUSTED"
 )
 
 // No text about the setting repeats what was given: it may be a password in the wrong place.
@@ -69,6 +73,10 @@ var relayTexts = map[Reason]string{
 	RelayAnswerInvalid: `what the relay proxy {relay} answers is not HTTP: {problem}; check that there is a proxy at this address`,
 	RelayClosed: `the relay proxy {relay} closed the connection before it had answered CONNECT {target}; its log may tell why; ` +
 		`if it expects TLS at this port, set its address with https://`,
+	TargetTLSFailed: `the tunnel to {target} opens, but TLS in it fails; check that the target speaks TLS at this port, and that the ` +
+		`relay proxy lets it pass`,
+	TargetNotTrusted: `the certificate that comes through the tunnel to {target} is issued by {issuer}, which the gateway's computer ` +
+		`does not trust; if the relay proxy breaks TLS open, have the host excepted from that`,
 	RelaySilent: `the relay proxy {relay} has not answered CONNECT {target} within {seconds} seconds; ` +
 		`check that it works, and that it can reach the target`,
 }

@@ -200,6 +200,10 @@ func (s *Store) announce(caller string, before, after config.Config) {
 			s.events.Emit(event.SettingChanged(caller, row.Key, old, now))
 		}
 	}
+	if old, now := before.RelayProxy, after.RelayProxy; old != now {
+		s.events.Emit(event.RelayProxyChanged(
+			caller, old.Address.String(), old.Username, now.Address.String(), now.Username, old.Password != now.Password))
+	}
 	difference(before.AllowedHosts, after.AllowedHosts, comparePatterns, func(old, now *config.AllowedHost) {
 		switch {
 		case now == nil:

@@ -16,12 +16,32 @@ import (
 	"omsgateway/internal/reason"
 )
 
+// checkTime bounds the look-up of CheckRelay.
+const checkTime = 2 * time.Second
+
+// CheckRelay is RELAY_IS_GATEWAY if address leads to the gateway itself. A name that cannot be resolved within 2 seconds passes, since
+// every dial checks again.
+func (d Dialer) CheckRelay(ctx context.Context, address hostname.RelayAddress, guard policy.Guard) error {
+	addrs, err := d.lookUp(ctx, address.Target, checkTime)
+	if err != nil {
+		return ctx.Err()
+	}
+	for _, addr := range addrs {
+		if err := guard.CheckRelay(addr, address.Target.Port, interfaceAddrs); err != nil {
+			return ofRelay(err, address)
+		}
+	}
+	return nil
+}
+
 // dialThrough connects to target through how.Relay.
 func (d Dialer) dialThrough(
 	ctx context.Context, target hostname.Target, how policy.Decision,
 ) (conn net.Conn, ahead []byte, err error) {
-	if err := d.guardLocally(ctx, target, how); err != nil {
-		return nil, nil, err
+	if how.Relay.ResolveLocally {
+		if _, err := d.guardLocally(ctx, target, how); err != nil {
+			return nil, nil, err
+		}
 	}
 	conn, err = d.reach(ctx, how)
 	if err != nil {
@@ -35,22 +55,19 @@ func (d Dialer) dialThrough(
 	return conn, ahead, nil
 }
 
-// guardLocally looks up a name that the relay proxy will look up again, if the policy wants that, and refuses one of whose addresses
-// any is refused: which of them the relay proxy takes, nobody knows.
-func (d Dialer) guardLocally(ctx context.Context, target hostname.Target, how policy.Decision) error {
-	if !how.Relay.ResolveLocally {
-		return nil
-	}
+// guardLocally looks up a name that the relay proxy will look up again, and refuses one of whose addresses any is refused: which of
+// them the relay proxy takes, nobody knows.
+func (d Dialer) guardLocally(ctx context.Context, target hostname.Target, how policy.Decision) ([]netip.Addr, error) {
 	addrs, err := d.lookUp(ctx, target, how.Limits.DialTimeout)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, addr := range addrs {
 		if err := how.Guard.Check(addr, target.Port, interfaceAddrs); err != nil {
-			return named(err, target)
+			return nil, named(err, target)
 		}
 	}
-	return nil
+	return addrs, nil
 }
 
 // lookUp is the addresses of target. Its errors are those of a dial.
@@ -76,15 +93,23 @@ func (d Dialer) reach(ctx context.Context, how policy.Decision) (net.Conn, error
 	if err := how.Relay.Unusable; err != nil {
 		return nil, err
 	}
+	return inTime(ctx, how, func(ctx context.Context) (net.Conn, error) {
+		conn, err := d.connectRelay(ctx, how)
+		if err != nil || !how.Relay.Address.TLS {
+			return conn, err
+		}
+		return d.secure(ctx, conn, how)
+	})
+}
+
+// inTime gives a step of the way to the relay proxy how.Limits.DialTimeout, and makes its error one about the relay proxy.
+func inTime(
+	ctx context.Context, how policy.Decision, step func(context.Context) (net.Conn, error),
+) (net.Conn, error) {
 	address, timeout := how.Relay.Address, how.Limits.DialTimeout
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := d.connect(limited, address.Target, timeout, func(addr netip.Addr, port uint16) error {
-		return how.Guard.CheckRelay(addr, port, interfaceAddrs)
-	})
-	if err == nil && address.TLS {
-		conn, err = d.secure(limited, conn, address.Target.Host)
-	}
+	conn, err := step(limited)
 	switch {
 	case err == nil:
 		return conn, nil
@@ -96,7 +121,13 @@ func (d Dialer) reach(ctx context.Context, how policy.Decision) (net.Conn, error
 	return nil, ofRelay(err, address)
 }
 
-// ofRelay is an error of connect or secure as one about the relay proxy.
+func (d Dialer) connectRelay(ctx context.Context, how policy.Decision) (net.Conn, error) {
+	return d.connect(ctx, how.Relay.Address.Target, how.Limits.DialTimeout, func(addr netip.Addr, port uint16) error {
+		return how.Guard.CheckRelay(addr, port, interfaceAddrs)
+	})
+}
+
+// ofRelay is an error of a look-up, connectRelay or secure as one about the relay proxy.
 func ofRelay(err error, address hostname.RelayAddress) error {
 	e := reason.From(err)
 	if e == nil {
@@ -114,9 +145,11 @@ func ofRelay(err error, address hostname.RelayAddress) error {
 	return with(&renamed, "relay", address.String())
 }
 
-// secure makes a TLS connection of conn, which it closes if that fails.
-func (d Dialer) secure(ctx context.Context, conn net.Conn, host hostname.Host) (net.Conn, error) {
-	secured := tls.Client(conn, &tls.Config{ServerName: host.Name(), RootCAs: d.Roots, MinVersion: tls.VersionTLS12})
+// secure makes a TLS connection of one to the relay proxy, which it closes if that fails.
+func (d Dialer) secure(ctx context.Context, conn net.Conn, how policy.Decision) (net.Conn, error) {
+	secured := tls.Client(conn, &tls.Config{
+		ServerName: how.Relay.Address.Target.Host.Name(), RootCAs: d.Roots, MinVersion: tls.VersionTLS12,
+	})
 	err := secured.HandshakeContext(ctx)
 	if err == nil {
 		return secured, nil

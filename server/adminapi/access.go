@@ -26,6 +26,10 @@ var access = map[string]localsock.Role{
 	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   localsock.Read,
 	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    localsock.Change,
 	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: localsock.Change,
+	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 localsock.Read,
+	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 localsock.Change,
+	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               localsock.Change,
+	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                localsock.Change, // the gateway dials
 	adminv1.SettingService_ListSettings_FullMethodName:                                     localsock.Read,
 	adminv1.SettingService_GetSetting_FullMethodName:                                       localsock.Read,
 	adminv1.SettingService_SetSetting_FullMethodName:                                       localsock.Change,

@@ -15,6 +15,7 @@ import (
 	"omsgateway/internal/event"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
+	"omsgateway/internal/upstream"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -31,6 +32,7 @@ type Gateway struct {
 	Events   *event.Hub
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters
+	Dialer   upstream.Dialer // that of the data path, for tests of the way that a tunnel goes
 	Status   Status
 }
 
@@ -75,6 +77,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	)
 	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g})
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, &allowedClientCertificates{gateway: g})
+	adminv1.RegisterRelayProxyServiceServer(server, &relayProxyService{gateway: g})
 	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})
 	adminv1.RegisterEventServiceServer(server, &eventService{gateway: g})
 	adminv1.RegisterTunnelServiceServer(server, &tunnelService{gateway: g})
