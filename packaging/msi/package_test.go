@@ -376,3 +376,48 @@ func TestService(t *testing.T) {
 		t.Errorf("the service's program is %s", key)
 	}
 }
+
+func TestSigned(t *testing.T) {
+	for _, tool := range []string{"openssl", "osslsigncode"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("OMSGATEWAY_TEST_REQUIRE") == "all" {
+				t.Fatalf("%s is required: %v", tool, err)
+			}
+			t.Skipf("%s is not on PATH", tool)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "osslsigncode", "verify", "-in", built(t)).CombinedOutput(); err == nil {
+		t.Errorf("a package without a signature is taken for signed: %s", out)
+	}
+	dir := t.TempDir()
+	certificate, key, password := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte("geheim"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate, "-passout", "file:"+password,
+		"-subj", "/CN=OMS gateway test", "-days", "2", "-addext", "extendedKeyUsage=codeSigning")
+	t.Setenv("OMSGATEWAY_SIGN_CERT", certificate)
+	t.Setenv("OMSGATEWAY_SIGN_KEY", key)
+	t.Setenv("OMSGATEWAY_SIGN_PASSWORD_FILE", password)
+
+	// Real programs, as far as a signature is concerned: Windows ones.
+	programs := filepath.Join(dir, "programs")
+	for _, name := range []string{"omsgateway.exe", "omsgwctl.exe"} {
+		source := filepath.Join(dir, "main.go")
+		if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		compile := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(programs, name), source)
+		compile.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+		if out, err := compile.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	signed := filepath.Join(dir, "signed.msi")
+	run(t, "./build.sh", "v1.2.3", programs, filepath.Join(dir, "none"), signed)
+	run(t, "osslsigncode", "verify", "-CAfile", certificate, "-in", signed)
+	run(t, "msiextract", "-C", dir, signed)
+	for _, name := range []string{"omsgateway.exe", "omsgwctl.exe"} {
+		run(t, "osslsigncode", "verify", "-CAfile", certificate, "-in", filepath.Join(dir, "PFiles", "OMS Gateway", name))
+	}
+}
