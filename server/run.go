@@ -18,6 +18,7 @@ import (
 	"omsgateway/internal/resumption"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/splice"
+	"omsgateway/internal/statefolder"
 	"omsgateway/internal/tunnel"
 	"omsgateway/internal/upstream"
 	"omsgateway/internal/usage"
@@ -38,6 +39,9 @@ const (
 // run is the gateway, from its start to its end: all wiring, top to bottom.
 func run(orders orders, o options) (err error) {
 	ctx := orders.stop
+
+	// The folder comes before its first log line, so that it is closed to others; what is wrong with it, the store tells.
+	_ = statefolder.Make(o.stateDir)
 
 	// Events come first, so that everything else can tell what happens to it.
 	events := event.NewHub(event.Options{

@@ -32,7 +32,7 @@ var tiers = [][]string{
 	{"internal/settings", "internal/discovery", "internal/adminclient"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/installer"},
-	{"internal/config"},
+	{"internal/config", "internal/statefolder"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
 		"internal/secret", adminv1,

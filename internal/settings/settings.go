@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 
@@ -17,11 +16,12 @@ import (
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/statefolder"
 )
 
 // Options are what a Store is made from.
 type Options struct {
-	Dir       string     // the state folder; made (mode 0700) if absent
+	Dir       string     // the state folder; made by package statefolder if absent
 	Overrides []Override // settings that are fixed for the life of the Store
 	Events    event.Sink // gets an event for each change
 }
@@ -98,7 +98,7 @@ func (s *Store) Close() error {
 }
 
 func takeFolder(dir string) (*filelock.Lock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := statefolder.Make(dir); err != nil {
 		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
 	}
 	lock, err := filelock.Acquire(osdefaults.LockFile(dir))

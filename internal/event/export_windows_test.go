@@ -1,0 +1,4 @@
+package event
+
+// EscapeInserts is for tests.
+var EscapeInserts = escapeInserts
