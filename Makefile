@@ -21,7 +21,8 @@ export GOFLAGS += -buildvcs=false
 compile = go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgateway$(2) ./server && \
           go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgwctl$(2) ./ctl
 
-.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit bench bench-smoke clean
+.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
+.PHONY: bench-smoke clean
 .DEFAULT_GOAL := help
 
 help:
@@ -87,6 +88,9 @@ cover: ## run all tests and write which lines they reach to bin/cover.html
 
 check-unit: ## check the systemd unit (needs systemd-analyze)
 	packaging/systemd/check.sh
+
+windows-smoke: ## run the tests as Windows programs (needs Wine)
+	packaging/wine/smoke
 
 bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH='-only short -json FILE' does less, and keeps it
 	go run ./bench $(BENCH)

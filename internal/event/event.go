@@ -88,7 +88,7 @@ const (
 	TLSParser     Component = "TlsParser"     // watching the handshake
 )
 
-// Event is one event. The hub sets Time and Sequence.
+// Event is one event. The hub sets Sequence, and Time where it is zero.
 type Event struct {
 	Sequence   int64     // counts up from 1 since the start; 0 for an event that only logs get
 	Time       time.Time // when it happened

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,12 +143,15 @@ func TestLevelIsLive(t *testing.T) {
 func TestListFiltersAndLimits(t *testing.T) {
 	h := event.NewHub(event.Options{Level: event.Debug})
 	defer end(t, h)
-	h.Emit(event.HostForbidden(client, "a.example.com", 443))
-	h.Emit(note(1))
-	h.Emit(event.NotConnect(client, "GET / HTTP/1.1"))
-	h.Emit(event.TunnelEnded(client))
-	h.Emit(note(2))
-	all, _ := h.List(event.Filter{}, 10)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	all := []event.Event{
+		event.HostForbidden(client, "a.example.com", 443), note(1), event.NotConnect(client, "GET / HTTP/1.1"),
+		event.TunnelEnded(client), note(2),
+	}
+	for i := range all {
+		all[i].Time = start.Add(time.Duration(i)) // a clock can stand still between two events
+		h.Emit(all[i])
+	}
 	tests := []struct {
 		name    string
 		filter  event.Filter

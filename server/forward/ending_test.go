@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -50,7 +49,7 @@ func TestHandshakeEndedByOneSide(t *testing.T) {
 				r, p := ending(t, before)
 				_ = p.ends[from].SetLinger(0)
 				_ = p.ends[from].Close()
-				if _, err := io.ReadAll(p.ends[1-from]); !errors.Is(err, syscall.ECONNRESET) {
+				if _, err := io.ReadAll(p.ends[1-from]); !errors.Is(err, errReset) {
 					t.Errorf("the other side reads %v", err)
 				}
 				r.expectEnded(map[handshake.Direction]string{client: "client_reset", server: "target_reset"}[from])

@@ -1,0 +1,5 @@
+package forward_test
+
+import "syscall"
+
+const errReset = syscall.ECONNRESET
