@@ -1,6 +1,7 @@
 package splice
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,22 +55,34 @@ func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
 	if !ok1 || !ok2 {
 		return e.others.Join(client, target, o)
 	}
+	back, goesOn := o.inspectHeads()
+	if !goesOn {
+		return giveBackAtOnce(e.register, client, target, &o, back)
+	}
 	fds, err := takeOut(c, t)
-	if err != nil {
+	switch {
+	case err != nil && o.Inspection != nil:
+		return giveBackAtOnce(e.register, client, target, &o, back)
+	case err != nil:
 		if o.Fallback != nil {
 			o.Fallback(err)
 		}
 		return e.others.Join(client, target, o)
 	}
 	p := &spliced{
-		Pair:     Pair{idle: o.Idle, done: o.Done},
-		loop:     e.loops[e.joined.Add(1)%uint32(len(e.loops))],
-		fallback: o.Fallback,
-		fds:      fds,
-		flows:    [2]flow{{memory: o.ClientHead}, {memory: o.TargetHead}},
+		Pair:       Pair{idle: o.Idle, done: o.Done},
+		loop:       e.loops[e.joined.Add(1)%uint32(len(e.loops))],
+		fallback:   o.Fallback,
+		inspection: o.Inspection,
+		fds:        fds,
+		flows:      [2]flow{{memory: o.ClientHead}, {memory: o.TargetHead}},
 	}
 	p.stopper = p
-	if !e.register.enter(&p.Pair) {
+	limit := time.Duration(0)
+	if o.Inspection != nil {
+		limit = o.Inspection.Limit
+	}
+	if !e.register.enter(&p.Pair, limit) {
 		p.stop(EndClosed, net.ErrClosed)
 	}
 	p.loop.add(p)
@@ -136,7 +150,10 @@ type spliced struct {
 	flows   [2]flow // by the side they come from
 	watched [2]bool // whether room to write makes an event
 	copying bool    // splice cannot move this pair
-	over    bool    // the loop has closed it
+
+	inspection *Inspection // nil when it is over
+
+	over bool // the loop has closed it
 }
 
 // flow is one direction of a pair.
@@ -165,8 +182,21 @@ func (p *spliced) stop(end End, err error) {
 	}
 }
 
-// close closes the sockets and reports; the loop does not know the pair any more.
+// leave gives the sockets back if they are still inspected, and else closes them. The loop does not know the pair any more.
+func (p *spliced) leave(back Returned) {
+	if p.inspection == nil {
+		p.close()
+		return
+	}
+	if how := p.ending.Load(); how != nil {
+		back.End, back.Err = how.end, how.err
+	}
+	p.giveBack(back)
+}
+
+// close closes the sockets and reports.
 func (p *spliced) close() {
+	p.flows[Client].memory, p.flows[Target].memory = nil, nil
 	how := p.ending.Load()
 	for _, fd := range p.fds {
 		if how.end.abrupt() {
@@ -180,4 +210,31 @@ func (p *spliced) close() {
 		}
 		p.register.leave(&p.Pair)
 	}()
+}
+
+// giveBack makes the sockets connections of the runtime's poller again.
+func (p *spliced) giveBack(back Returned) {
+	for from := range p.flows {
+		back.Rest[from] = bytes.Clone(p.flows[from].memory) // which may be the loop's
+	}
+	giveBack := p.inspection.GiveBack
+	go func() {
+		back.Sent, back.Received = p.Counts()
+		back.Client, back.Target = connection(p.fds[Client]), connection(p.fds[Target])
+		giveBack(back)
+		p.register.leave(&p.Pair)
+	}()
+}
+
+// connection makes a socket a connection again. Where that fails, for want of descriptors mostly, the socket is closed, and so is
+// the connection that stands for it.
+func connection(fd int) net.Conn {
+	file := os.NewFile(uintptr(fd), "tcp")
+	defer func() { _ = file.Close() }()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		conn, _ = net.Pipe()
+		_ = conn.Close()
+	}
+	return conn
 }

@@ -27,6 +27,9 @@ func newGoroutineEngine(r *register) *goroutineEngine {
 }
 
 func (e *goroutineEngine) Join(client, target net.Conn, o Options) *Pair {
+	if back, _ := o.inspectHeads(); o.Inspection != nil {
+		return giveBackAtOnce(e.register, client, target, &o, back)
+	}
 	return e.join(&relay{
 		Pair:   Pair{idle: o.Idle, done: o.Done},
 		engine: e,
@@ -42,11 +45,11 @@ func (e *goroutineEngine) join(r *relay) *Pair {
 	r.stopper = r
 	r.copying.Store(2)
 	r.running.Store(2)
-	if !e.register.enter(&r.Pair) {
+	if !e.register.enter(&r.Pair, 0) {
 		r.stop(EndClosed, net.ErrClosed)
 	}
-	go r.run(client)
-	go r.run(target)
+	go r.run(Client)
+	go r.run(Target)
 	return &r.Pair
 }
 
@@ -85,7 +88,7 @@ func (r *relay) wake() {
 	}
 }
 
-func (r *relay) run(from side) {
+func (r *relay) run(from Side) {
 	end, err := r.copy(from)
 	switch {
 	case end != EndFinished:
@@ -104,7 +107,7 @@ func (r *relay) run(from side) {
 
 // copy moves bytes until the end of the stream, which it passes on, or until something fails. After stop it returns soon
 // with any result.
-func (r *relay) copy(from side) (End, error) {
+func (r *relay) copy(from Side) (End, error) {
 	to := from.other()
 	dst := r.conns[to]
 	if err := r.write(from, r.heads[from]); err != nil {
@@ -148,7 +151,7 @@ func (r *relay) copy(from side) (End, error) {
 	}
 }
 
-func (r *relay) write(from side, b []byte) error {
+func (r *relay) write(from Side, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}

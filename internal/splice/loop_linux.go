@@ -31,7 +31,7 @@ type ticket struct {
 	generation uint32
 }
 
-func (t ticket) event(s side, events uint32) *unix.EpollEvent {
+func (t ticket) event(s Side, events uint32) *unix.EpollEvent {
 	return &unix.EpollEvent{Events: events, Fd: t.slot<<1 | int32(s), Pad: int32(t.generation)}
 }
 
@@ -74,14 +74,14 @@ type slot struct {
 // edge is an event whose pair is known.
 type edge struct {
 	pair   *spliced
-	side   side
+	side   Side
 	events uint32
 }
 
 // turn is a direction that had more to move than it may at a time.
 type turn struct {
 	pair *spliced
-	from side
+	from Side
 }
 
 func newLoop(r *register) (*loop, error) {
@@ -117,7 +117,7 @@ func (l *loop) add(p *spliced) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.ending.Load() != nil {
-		p.close()
+		p.leave(Returned{})
 		return
 	}
 	if n := len(l.vacant); n > 0 {
@@ -129,7 +129,7 @@ func (l *loop) add(p *spliced) {
 	p.ticket.generation = l.slots[p.ticket.slot].generation
 	l.slots[p.ticket.slot].pair = p
 	p.attached = true
-	for _, s := range []side{client, target} {
+	for _, s := range []Side{Client, Target} {
 		events := uint32(onRead)
 		if len(p.flows[s.other()].memory) > 0 {
 			events |= onWrite // the first event comes at once and writes the head
@@ -138,7 +138,7 @@ func (l *loop) add(p *spliced) {
 		if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
 			p.ending.CompareAndSwap(nil, &ending{EndError, os.NewSyscallError("epoll_ctl", err)})
 			l.detach(p)
-			p.close()
+			p.leave(Returned{})
 			return
 		}
 	}
@@ -147,6 +147,11 @@ func (l *loop) add(p *spliced) {
 // detach gives the pair's slot back; the lock is held.
 func (l *loop) detach(p *spliced) {
 	p.attached = false
+	if p.inspection != nil { // its sockets stay open
+		for _, fd := range p.fds {
+			_ = unix.EpollCtl(l.fd, unix.EPOLL_CTL_DEL, fd, nil)
+		}
+	}
 	s := &l.slots[p.ticket.slot]
 	s.pair = nil
 	s.generation++
@@ -203,7 +208,7 @@ func (l *loop) serve() (quit bool) {
 		}
 		for _, p := range stopped {
 			if !p.over {
-				l.end(p)
+				l.end(p, Returned{})
 			}
 		}
 		for i := range edges {
@@ -233,7 +238,7 @@ func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*splic
 		}
 		s := l.slots[e.Fd>>1]
 		if s.pair != nil && s.generation == uint32(e.Pad) {
-			edges = append(edges, edge{s.pair, side(e.Fd & 1), e.Events})
+			edges = append(edges, edge{s.pair, Side(e.Fd & 1), e.Events})
 		}
 	}
 	stopped, l.stopped = l.stopped, nil
@@ -255,16 +260,19 @@ func (l *loop) handle(e *edge) {
 	}
 	l.move(p, s)
 	l.move(p, s.other())
-	if e.events&unix.EPOLLERR != 0 && !p.over {
-		if err := socketError(p.fds[s]); err != nil {
-			l.fail(p, s, "watching", err)
-		}
+	if e.events&unix.EPOLLERR == 0 || p.over {
+		return
+	}
+	if p.inspection != nil { // there may be bytes to judge before the error, but nobody to take them now
+		l.end(p, Returned{})
+	} else if err := socketError(p.fds[s]); err != nil {
+		l.fail(p, s, "watching", err)
 	}
 }
 
 // move gives a direction its turn: it moves bytes until there are none, the receiver takes no more, or it is the turn of
 // others.
-func (l *loop) move(p *spliced, from side) {
+func (l *loop) move(p *spliced, from Side) {
 	f := &p.flows[from]
 	for left := turnBytes; !p.over && !f.blocked && !f.finished; {
 		switch {
@@ -289,9 +297,9 @@ func (l *loop) move(p *spliced, from side) {
 // fill reads from a direction that holds nothing, writes what was read as far as the receiver takes it, and answers how much
 // that was. Much goes through the pipe, as much as the receiver has room for. Little is cheaper copied: a read that does not
 // fill its buffer need not be repeated to know that there is no more.
-func (l *loop) fill(p *spliced, from side) int {
+func (l *loop) fill(p *spliced, from Side) int {
 	f := &p.flows[from]
-	if f.bulk > 0 && !p.copying {
+	if f.bulk > 0 && !p.copying && p.inspection == nil {
 		if room := sendRoom(p.fds[from.other()]); room > smallRead && l.pipe.open() {
 			n, err := splice(p.fds[from], l.pipe.w, min(room, pipeSize))
 			switch {
@@ -315,6 +323,9 @@ func (l *loop) fill(p *spliced, from side) int {
 		f.readable = false
 	}
 	l.found(p, from, n)
+	if p.inspection != nil && !l.inspect(p, from, l.scratch[:n]) {
+		return n
+	}
 	f.memory = l.scratch[:n]
 	l.flush(p, from)
 	f.memory = bytes.Clone(f.memory) // the rest; mostly none
@@ -322,7 +333,7 @@ func (l *loop) fill(p *spliced, from side) int {
 }
 
 // found notes that a read found n bytes, which decides about the next reads.
-func (l *loop) found(p *spliced, from side, n int) {
+func (l *loop) found(p *spliced, from Side, n int) {
 	p.active.Store(l.now)
 	f := &p.flows[from]
 	if n >= smallRead {
@@ -333,7 +344,7 @@ func (l *loop) found(p *spliced, from side, n int) {
 }
 
 // drained notes why a read found nothing: not now, never again, or an error.
-func (l *loop) drained(p *spliced, from side, err error) {
+func (l *loop) drained(p *spliced, from Side, err error) {
 	f := &p.flows[from]
 	switch {
 	case err == nil:
@@ -346,7 +357,7 @@ func (l *loop) drained(p *spliced, from side, err error) {
 }
 
 // empty writes the n bytes in the pipe, or moves the rest to memory if the receiver takes no more: the pipe serves others.
-func (l *loop) empty(p *spliced, from side, n int) {
+func (l *loop) empty(p *spliced, from Side, n int) {
 	to := from.other()
 	for n > 0 {
 		written, err := splice(l.pipe.r, p.fds[to], n)
@@ -377,7 +388,7 @@ func (l *loop) empty(p *spliced, from side, n int) {
 }
 
 // flush writes what the direction holds in memory, as far as the receiver takes it.
-func (l *loop) flush(p *spliced, from side) {
+func (l *loop) flush(p *spliced, from Side) {
 	f, to := &p.flows[from], from.other()
 	n, err := write(p.fds[to], f.memory)
 	switch {
@@ -388,19 +399,21 @@ func (l *loop) flush(p *spliced, from side) {
 		}
 	case errors.Is(err, unix.EAGAIN):
 		l.block(p, from)
+	case p.inspection != nil:
+		l.end(p, Returned{})
 	default:
 		l.fail(p, to, "writing to", err)
 	}
 }
 
-func (l *loop) wrote(p *spliced, from side, n int) {
+func (l *loop) wrote(p *spliced, from Side, n int) {
 	p.moved[from].Add(int64(n))
 	p.active.Store(l.now)
 }
 
 // block makes a direction wait until its receiver has room. From the first time on the receiver is watched for that; the
 // kernel tells at once if room has come meanwhile.
-func (l *loop) block(p *spliced, from side) {
+func (l *loop) block(p *spliced, from Side) {
 	to := from.other()
 	p.flows[from].blocked = true
 	if p.watched[to] {
@@ -412,32 +425,49 @@ func (l *loop) block(p *spliced, from side) {
 	}
 }
 
-// finish passes the end of a stream on.
-func (l *loop) finish(p *spliced, from side) {
+// finish passes the end of a stream on, unless that is for others to judge.
+func (l *loop) finish(p *spliced, from Side) {
+	if p.inspection != nil {
+		l.end(p, Returned{})
+		return
+	}
 	to := from.other()
 	p.flows[from].finished = true
 	if err := unix.Shutdown(p.fds[to], unix.SHUT_WR); err != nil {
 		l.fail(p, to, "finishing", os.NewSyscallError("shutdown", err))
 	} else if p.flows[to].finished {
 		p.ending.CompareAndSwap(nil, &ending{end: EndFinished})
-		l.end(p)
+		l.end(p, Returned{})
 	}
 }
 
-func (l *loop) fail(p *spliced, s side, doing string, err error) {
+func (l *loop) fail(p *spliced, s Side, doing string, err error) {
 	end, err := s.failure(doing, err)
 	p.ending.CompareAndSwap(nil, &ending{end, err})
-	l.end(p)
+	l.end(p, Returned{From: s})
 }
 
-// end closes a pair whose ending is known.
-func (l *loop) end(p *spliced) {
+// end closes a pair whose ending is known, or gives it back if it is still inspected.
+func (l *loop) end(p *spliced, back Returned) {
 	p.over = true
-	p.flows[client].memory, p.flows[target].memory = nil, nil
 	l.mu.Lock()
 	l.detach(p)
 	l.mu.Unlock()
-	p.close()
+	p.leave(back)
+}
+
+// inspect has a chunk judged, and answers whether the pair goes on.
+func (l *loop) inspect(p *spliced, from Side, chunk []byte) bool {
+	switch p.inspection.Inspect(from, chunk) {
+	case PassAll:
+		p.inspection = nil
+		l.register.inspected(&p.Pair)
+	case Return:
+		l.end(p, Returned{From: from, Chunk: bytes.Clone(chunk)})
+		return false
+	case Pass:
+	}
+	return true
 }
 
 // fallBack gives up splice for a pair.

@@ -40,15 +40,18 @@ func newRegister() *register {
 func (r *register) now() int64 { return int64(time.Since(r.start)) }
 
 // enter notes a pair that is about to run. It answers false when the engine is closed: the pair counts all the same and
-// must leave, but has to be stopped at once.
-func (r *register) enter(p *Pair) bool {
+// must leave, but has to be stopped at once. The limit is that of the pair's inspection, 0 for none.
+func (r *register) enter(p *Pair, limit time.Duration) bool {
 	now := r.now()
 	p.active.Store(now)
+	if limit > 0 {
+		p.until.Store(now + int64(limit))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open++
 	p.register = r
-	if p.idle <= 0 || r.closed {
+	if p.idle <= 0 && limit <= 0 || r.closed {
 		r.put(p, unlimited)
 		return !r.closed
 	}
@@ -105,11 +108,14 @@ func (r *register) tick() {
 		for p := r.slots[r.hand%wheelSlots]; p != nil; {
 			next := p.next
 			r.take(p)
-			if p.active.Load()+int64(p.idle) <= now {
+			switch due := p.due(); {
+			case due > now:
+				r.schedule(p)
+			case due > 0:
 				r.put(p, unlimited)
 				p.stopper.stop(EndIdle, nil)
-			} else {
-				r.schedule(p)
+			default:
+				r.put(p, unlimited) // its inspection is over, and it may be idle
 			}
 			p = next
 		}
@@ -121,9 +127,32 @@ func (r *register) tick() {
 	r.timer.Reset(wheelTick)
 }
 
+// inspected notes that the inspection of a pair is over.
+func (r *register) inspected(p *Pair) {
+	limit := p.until.Swap(0)
+	if p.idle <= 0 || p.due() >= limit {
+		return // the hand will see it
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.slot != unlimited {
+		r.take(p)
+		r.schedule(p)
+	}
+}
+
+// due is when the pair is to be stopped, by what is known now; 0 is never.
+func (p *Pair) due() int64 {
+	until := p.until.Load()
+	if until == 0 && p.idle > 0 {
+		return p.active.Load() + int64(p.idle)
+	}
+	return until
+}
+
 // schedule puts a pair where the hand will come by when its limit has passed, or as far ahead as the wheel goes.
 func (r *register) schedule(p *Pair) {
-	due := (p.active.Load() + int64(p.idle)) / int64(wheelTick)
+	due := p.due() / int64(wheelTick)
 	due = min(max(due, r.hand)+1, r.hand+wheelSlots-1)
 	r.put(p, int(due%wheelSlots))
 }

@@ -37,6 +37,10 @@ type Options struct {
 	// other way. The engine keeps both until they are written, so the caller may not change them.
 	ClientHead, TargetHead []byte
 
+	// Inspection, unless nil, judges what passes at first. Only an engine that has both connections in the kernel inspects; any
+	// other gives them back at once, when it has had the heads judged.
+	Inspection *Inspection
+
 	// Done, unless nil, is called once, from a goroutine of its own, when both connections are closed.
 	Done func(Result)
 
@@ -93,6 +97,7 @@ func (e End) abrupt() bool {
 type Pair struct {
 	moved  [2]atomic.Int64 // bytes written, by the side they came from
 	active atomic.Int64    // when a byte last moved, on the register's clock
+	until  atomic.Int64    // when the inspection has to be over, on the same clock; 0 if there is none, or no limit
 
 	idle     time.Duration
 	done     func(Result)
@@ -118,7 +123,7 @@ func (p *Pair) Close(cause error) {
 
 // Counts are the bytes written so far: to the target, and to the client. They are exact once Done was called.
 func (p *Pair) Counts() (sent, received int64) {
-	return p.moved[client].Load(), p.moved[target].Load()
+	return p.moved[Client].Load(), p.moved[Target].Load()
 }
 
 // LastActive is when a byte last moved in either direction, or when the pair was joined.
@@ -128,28 +133,28 @@ func (p *Pair) LastActive() time.Time {
 
 // result is the pair's outcome; the caller has stopped moving bytes.
 func (p *Pair) result(end End, err error) Result {
-	return Result{Sent: p.moved[client].Load(), Received: p.moved[target].Load(), End: end, Err: err}
+	return Result{Sent: p.moved[Client].Load(), Received: p.moved[Target].Load(), End: end, Err: err}
 }
 
-// side names one connection of a pair, and the direction that reads from it.
-type side int
+// Side names one connection of a pair, and the direction that reads from it.
+type Side int
 
 const (
-	client side = iota
-	target
+	Client Side = iota
+	Target
 )
 
-func (s side) other() side { return 1 - s }
+func (s Side) other() Side { return 1 - s }
 
-func (s side) String() string {
-	if s == client {
+func (s Side) String() string {
+	if s == Client {
 		return "client"
 	}
 	return "target"
 }
 
 // failure is how a pair ends when reading from or writing to s failed with err.
-func (s side) failure(doing string, err error) (End, error) {
+func (s Side) failure(doing string, err error) (End, error) {
 	end := EndError
 	if isReset(err) {
 		end = EndClientReset + End(s)

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -94,7 +95,7 @@ func (c *connection) proceed(buf []byte) {
 		c.refuseTarget(err)
 		return
 	}
-	c.carry(buf, early)
+	c.carry(bytes.Clone(buf[:early])) // buf is for others then
 }
 
 func (c *connection) readRequest(buf []byte) (head, []byte, error) {
@@ -225,7 +226,7 @@ func (c *connection) open() error {
 	if s.Events.Enabled(event.Debug) {
 		s.Events.Emit(event.ConnectedToServer(c.client, c.target.String(), address))
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(c.choice.Limits.HeadTimeout))
+	// The first bytes that a connection sends find room in its buffer, so this needs no deadline.
 	if _, err := io.WriteString(c.conn, established); err != nil {
 		return errClientGone
 	}
@@ -243,28 +244,45 @@ func (c *connection) open() error {
 	return nil
 }
 
-// carry has the TLS handshake watched and hands both connections to the engine.
-func (c *connection) carry(buf []byte, early int) {
-	heads, sent, received, err := c.watch(buf, early)
-	if err != nil {
-		c.refuseSession(err, splice.Result{Sent: sent, Received: received})
-		return
-	}
-	c.join(heads, joined{sent: sent, received: received})
-}
-
-// watch carries the TLS handshake, which then gives its place back.
-func (c *connection) watch(buf []byte, early int) (heads [2][]byte, sent, received int64, err error) {
-	defer c.server.handshakes.Add(-1)
+// carry hands both connections to the engine, which has the TLS handshake watched. An engine that cannot, or that meets anything
+// but a handshake which goes well, gives the connections back: then the handshake goes on here, in goroutines.
+func (c *connection) carry(early []byte) {
 	c.session = c.server.Sessions.For(c.target.String())
 	w := newWatch(c)
-	c.entry.Attach(w)
-	heads, err = w.run(buf, early, c.ahead)
-	sent, received = w.Counts()
-	return heads, sent, received, err
+	options := c.options(0, 0)
+	options.ClientHead, options.TargetHead = early, c.ahead
+	options.Inspection = &splice.Inspection{
+		Inspect: w.inspect,
+		Limit:   c.choice.Limits.HandshakeTimeout,
+		GiveBack: func(back splice.Returned) {
+			defer c.caught()
+			w.joining.Lock() // until the pair is attached, whose place the watch takes
+			c.conn, c.outward = back.Client, back.Target
+			w.joining.Unlock()
+			heads, err := w.resume(back)
+			c.server.handshakes.Add(-1)
+			sent, received := w.Counts()
+			if err != nil {
+				c.refuseSession(err, splice.Result{Sent: sent, Received: received})
+				return
+			}
+			c.join(heads, sent, received)
+		},
+	}
+	client, target := c.conn, c.outward
+	c.conn, c.outward, c.ahead = nil, nil, nil
+	w.joining.Lock()
+	defer w.joining.Unlock()
+	c.entry.Attach(c.server.Engine.Join(client, target, options))
 }
 
-// joined is the moving part of a tunnel whose handshake was watched before the engine took over.
+// watched ends the watch of a handshake that has gone well without being given back.
+func (c *connection) watched() {
+	c.server.handshakes.Add(-1)
+	c.policy, c.choice, c.session = nil, policy.Decision{}, nil // an open tunnel does not keep them
+}
+
+// joined is the moving part of a tunnel whose handshake was given back before the engine took over.
 type joined struct {
 	*splice.Pair
 	sent, received int64 // during the handshake
@@ -275,26 +293,29 @@ func (j joined) Counts() (sent, received int64) {
 	return sent + j.sent, received + j.received
 }
 
-// join hands both connections to the engine.
-func (c *connection) join(heads [2][]byte, live joined) {
-	s, client, target := c.server, c.conn, c.outward
-	options := splice.Options{
-		Idle:       c.choice.Limits.IdleTimeout,
-		ClientHead: heads[handshake.FromClient],
-		TargetHead: heads[handshake.FromServer],
+// join hands connections to the engine whose handshake was watched here, and moved so many bytes.
+func (c *connection) join(heads [2][]byte, sent, received int64) {
+	options := c.options(sent, received)
+	options.ClientHead, options.TargetHead = heads[handshake.FromClient], heads[handshake.FromServer]
+	client, target := c.conn, c.outward
+	c.conn, c.outward, c.policy, c.choice, c.session = nil, nil, nil, policy.Decision{}, nil
+	c.entry.Attach(joined{c.server.Engine.Join(client, target, options), sent, received})
+}
+
+// options are what every tunnel is joined with; it has moved so many bytes before.
+func (c *connection) options(sent, received int64) splice.Options {
+	return splice.Options{
+		Idle: c.choice.Limits.IdleTimeout,
 		Done: func(r splice.Result) {
 			defer c.caught()
-			r.Sent, r.Received = r.Sent+live.sent, r.Received+live.received
+			r.Sent, r.Received = r.Sent+sent, r.Received+received
 			c.ended("allowed", "", r.End.String(), r)
 			c.release()
 		},
 		Fallback: func(cause error) {
-			s.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
+			c.server.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
 		},
 	}
-	c.conn, c.outward, c.ahead, c.policy, c.choice, c.session = nil, nil, nil, nil, policy.Decision{}, nil
-	live.Pair = s.Engine.Join(client, target, options)
-	c.entry.Attach(live)
 }
 
 // verified is called once, as soon as the session counts as verified.
@@ -342,6 +363,7 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 	c.ended(decision, why, end, moved)
 	if refused && s.hold(c.conn) {
 		lingerAndClose(c.conn, lingerTime)
+		s.forget(c.conn)
 	} else {
 		_ = c.conn.Close()
 	}

@@ -18,21 +18,26 @@ import (
 	"omsgateway/internal/event"
 	"omsgateway/internal/handshake"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
+	"omsgateway/internal/tunnel"
 )
 
-// watch is a tunnel from the answer 200 to the verdict on its TLS handshake. Two pumps carry the bytes, one for each direction;
-// each chunk is judged before it is forwarded. It is the moving part of the tunnel in the table until the engine takes over.
+// watch is a tunnel from the answer 200 to the verdict on its TLS handshake; each chunk is judged before it is forwarded. While the
+// handshake goes well, the engine carries it and only asks (inspect). Whatever else happens is dealt with here (resume), by two pumps
+// that read and write the connections, one for each direction: then the watch is the moving part of the tunnel in the table.
 type watch struct {
-	c      *connection
-	conns  [2]net.Conn // by the direction that is read from them
-	moved  [2]atomic.Int64
-	active atomic.Int64 // when a byte last moved, in nanoseconds since 1970
+	c       *connection
+	conns   [2]net.Conn // by the direction that is read from them; nil while the engine has them
+	moved   [2]atomic.Int64
+	active  atomic.Int64 // when a byte last moved, in nanoseconds since 1970
+	joining sync.Mutex   // held until the engine's pair is in the table
 
 	mu       sync.Mutex // guards what follows
 	watcher  *handshake.Watcher
 	state    handshake.State
-	finished bool  // both pumps are to return: the watch is over, for better or worse
-	cause    error // why, if not because the handshake is done
+	limit    time.Time // when the handshake, or what is left of it, has to be over
+	finished bool      // both pumps are to return: the watch is over, for better or worse
+	cause    error     // why, if not because the handshake is done
 }
 
 // errEnded says that the handshake was ended by one of the two sides, which is no refusal.
@@ -44,19 +49,21 @@ type brokenError struct {
 	err  error
 }
 
+// broken is why a watch ends whose connection of that side has failed. Only a server that stops closes one under its reader.
+func broken(side handshake.Direction, err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return tunnel.ErrClosed
+	}
+	return &brokenError{side, err}
+}
+
 func (e *brokenError) Error() string {
 	return fmt.Sprintf("the connection of the %s: %v", e.side, e.err)
 }
 
-// newWatch begins to watch; the time for the handshake runs from here. It is attached to the tunnel afterwards, so that no Close
-// comes before the deadlines, which would undo it.
+// newWatch begins to watch; the time for the handshake runs from here.
 func newWatch(c *connection) *watch {
-	w := &watch{c: c, conns: [2]net.Conn{handshake.FromClient: c.conn, handshake.FromServer: c.outward}}
-	now := time.Now()
-	w.active.Store(now.UnixNano())
-	for _, conn := range w.conns {
-		_ = conn.SetDeadline(now.Add(c.choice.Limits.HandshakeTimeout))
-	}
+	w := &watch{c: c, limit: time.Now().Add(c.choice.Limits.HandshakeTimeout)}
 	rule := c.choice.TLS
 	w.watcher = handshake.New(handshake.Config{
 		MinVersion:        rule.MinVersion,
@@ -87,22 +94,50 @@ func (w *watch) LastActive() time.Time { return time.Unix(0, w.active.Load()) }
 func (w *watch) Close(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.finished { // else the engine is about to take the connections over, and is told
+	if !w.finished { // else the engine is about to take the connections over again, and is told
 		w.finish(cause)
 	}
 }
 
-// run carries the handshake until there is a verdict, nil if the tunnel may go on: then rest is what was judged in each direction
-// and not written yet. The first early bytes of buf are what the client has sent already, and ahead is what the server has; run may
-// use all of buf. Both connections stay open, with deadlines that have passed.
-func (w *watch) run(buf []byte, early int, ahead []byte) (rest [2][]byte, err error) {
+// inspect judges a chunk for the engine. What becomes of one that is given back follows from the watch: it is still to be forwarded
+// unless the watch is over.
+func (w *watch) inspect(from splice.Side, chunk []byte) (verdict splice.Verdict) {
+	defer func() {
+		if w.caught(recover()) {
+			verdict = splice.Return
+		}
+	}()
+	if w.judge(handshake.Direction(from), chunk) != forward {
+		return splice.Return
+	}
+	switch w.state {
+	case handshake.Done:
+		_ = w.outcome()
+		w.c.watched()
+		return splice.PassAll
+	case handshake.Pending, handshake.Verified:
+		return splice.Pass
+	case handshake.Ended, handshake.Refused:
+	}
+	return splice.Return
+}
+
+// resume carries the handshake on, over connections that the engine gives back, until there is a verdict, nil if the tunnel may go
+// on: then rest is what was judged in each direction and not written yet. Both connections stay open, with deadlines that have
+// passed.
+func (w *watch) resume(back splice.Returned) (rest [2][]byte, err error) {
+	w.take(back)
+	w.c.entry.Attach(w)
 	var server sync.WaitGroup
-	server.Go(func() {
-		buf := w.c.server.buffers.Get().(*[maxHead]byte)
-		defer w.c.server.buffers.Put(buf)
-		rest[handshake.FromServer] = w.pump(handshake.FromServer, buf[:], copy(buf[:], ahead))
-	})
-	rest[handshake.FromClient] = w.pump(handshake.FromClient, buf, early)
+	judged := back.Rest
+	if !w.over() {
+		judged[back.From] = append(judged[back.From], back.Chunk...)
+	}
+	if len(back.Unseen) > 0 && w.judge(handshake.FromServer, back.Unseen) == forward {
+		judged[splice.Target] = back.Unseen
+	}
+	server.Go(func() { rest[handshake.FromServer] = w.pump(handshake.FromServer, judged[splice.Target]) })
+	rest[handshake.FromClient] = w.pump(handshake.FromClient, judged[splice.Client])
 	server.Wait()
 
 	err = w.outcome()
@@ -110,6 +145,39 @@ func (w *watch) run(buf []byte, early int, ahead []byte) (rest [2][]byte, err er
 		_, _ = w.conns[handshake.FromClient].Write(refusal.AlertRecord()) // the time for it was set by finish
 	}
 	return rest, err
+}
+
+// take takes the connections over from the engine, and what it says about them. The watch is attached to the tunnel afterwards, so
+// that no Close comes before the deadlines, which would undo it.
+func (w *watch) take(back splice.Returned) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = [2]net.Conn{handshake.FromClient: back.Client, handshake.FromServer: back.Target}
+	w.moved[handshake.FromClient].Store(back.Sent)
+	w.moved[handshake.FromServer].Store(back.Received)
+	w.active.Store(time.Now().UnixNano())
+	w.keepLimit()
+	switch back.End {
+	case splice.EndFinished:
+	case splice.EndIdle:
+		w.timeout()
+	case splice.EndClosed:
+		w.finish(cmp.Or(back.Err, errEnded))
+	case splice.EndClientReset, splice.EndTargetReset, splice.EndError:
+		w.finish(broken(handshake.Direction(back.From), back.Err))
+	}
+	if w.finished {
+		w.wake()
+	}
+}
+
+// keepLimit has the pumps return when the time is over; w.mu is held.
+func (w *watch) keepLimit() {
+	for _, conn := range w.conns {
+		if conn != nil {
+			_ = conn.SetDeadline(w.limit)
+		}
+	}
 }
 
 // outcome is why the watch is over, once both pumps have returned.
@@ -123,31 +191,45 @@ func (w *watch) outcome() error {
 	return w.cause
 }
 
-// pump carries one direction until the watch is over, and answers what it could not write by then. buf begins with filled bytes
-// that were read already.
-func (w *watch) pump(d handshake.Direction, buf []byte, filled int) (rest []byte) {
-	defer w.caught()
-	for chunk := buf[:filled]; ; {
+// over tells whether both pumps are to return.
+func (w *watch) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.finished
+}
+
+// pump carries one direction until the watch is over, and answers what it could not write by then. Chunk is what was judged before.
+func (w *watch) pump(d handshake.Direction, chunk []byte) (rest []byte) {
+	defer func() { w.caught(recover()) }()
+	buf := w.c.server.buffers.Get().(*[maxHead]byte)
+	rest = bytes.Clone(w.carry(d, chunk, buf[:]))
+	w.c.server.buffers.Put(buf) // not after a fault: something may still read into it
+	return rest
+}
+
+func (w *watch) carry(d handshake.Direction, chunk, buf []byte) (rest []byte) {
+	for {
 		if len(chunk) > 0 {
-			switch w.judge(d, chunk) {
-			case forward:
-				n, err := w.conns[1-d].Write(chunk)
-				w.moved[d].Add(int64(n))
-				w.active.Store(time.Now().UnixNano())
-				if err != nil && !w.unwritten(d, err) {
-					return bytes.Clone(chunk[n:])
-				}
-			case discard:
-			case leave:
-				return nil
+			n, err := w.conns[1-d].Write(chunk)
+			w.moved[d].Add(int64(n))
+			w.active.Store(time.Now().UnixNano())
+			if err != nil && !w.unwritten(d, err) {
+				return chunk[n:]
 			}
+			chunk = nil
 		}
 		n, err := w.conns[d].Read(buf)
 		if n == 0 {
 			w.unread(d, err)
 			return nil
 		}
-		chunk = buf[:n]
+		switch w.judge(d, buf[:n]) {
+		case forward:
+			chunk = buf[:n]
+		case discard:
+		case leave:
+			return nil
+		}
 	}
 }
 
@@ -195,7 +277,7 @@ func (w *watch) unread(d handshake.Direction, err error) {
 			w.stop(d)
 		}
 	default:
-		w.finish(&brokenError{d, err}) // even if the handshake is done: the system tells of a reset only once
+		w.finish(broken(d, err)) // even if the handshake is done: the system tells of a reset only once
 	}
 }
 
@@ -213,7 +295,7 @@ func (w *watch) unwritten(d handshake.Direction, err error) (goesOn bool) {
 		w.stop(d)
 		return true
 	default:
-		w.finish(&brokenError{1 - d, err})
+		w.finish(broken(1-d, err))
 	}
 	return false
 }
@@ -234,10 +316,8 @@ func (w *watch) note(state handshake.State) {
 			w.finish(nil)
 		}
 	case handshake.Ended:
-		limit := time.Now().Add(handshake.CloseLimit)
-		for _, conn := range w.conns {
-			_ = conn.SetDeadline(limit)
-		}
+		w.limit = time.Now().Add(handshake.CloseLimit)
+		w.keepLimit()
 	case handshake.Pending, handshake.Refused:
 	}
 }
@@ -254,35 +334,44 @@ func (w *watch) timeout() {
 	w.finish(cmp.Or(w.watcher.Timeout(), errEnded))
 }
 
-// finish ends both pumps; w.mu is held. Only the first cause counts, and that the handshake is done (nil) is none.
+// finish ends the watch; w.mu is held. Only the first cause counts, and that the handshake is done (nil) is none.
 func (w *watch) finish(cause error) {
 	if w.finished && (w.cause != nil || cause == nil) {
 		return
 	}
 	w.finished, w.cause = true, cause
+	if w.conns[handshake.FromClient] != nil {
+		w.wake()
+	}
+}
+
+// wake ends both pumps; w.mu is held.
+func (w *watch) wake() {
 	past := time.Unix(1, 0)
 	toClient := past // wakes a writer too: what it has not written is handed on
-	if _, refused := errors.AsType[*handshake.Refusal](cause); refused {
+	if _, refused := errors.AsType[*handshake.Refusal](w.cause); refused {
 		toClient = time.Now().Add(lingerTime) // for what was judged before, and the alert
 	}
 	client, server := w.conns[handshake.FromClient], w.conns[handshake.FromServer]
 	_ = client.SetReadDeadline(past)
 	_ = client.SetWriteDeadline(toClient)
 	_ = server.SetReadDeadline(past)
-	if _, secured := server.(*tls.Conn); secured && cause == nil {
+	if _, secured := server.(*tls.Conn); secured && w.cause == nil {
 		return // a relay proxy's: a write that is cut short would be the last one, so it may end within the time for the handshake
 	}
 	_ = server.SetWriteDeadline(past)
 }
 
-// caught, deferred in a pump, makes a fault of the program the end of this tunnel alone.
-func (w *watch) caught() {
-	if fault := recover(); fault != nil {
-		w.mu.Lock()
-		w.finish(reason.New(reason.GatewayFault))
-		w.mu.Unlock()
-		w.c.server.Events.Emit(event.Panic(fault, debug.Stack()))
+// caught makes a fault of the program, if there is one, the end of this tunnel alone.
+func (w *watch) caught(fault any) bool {
+	if fault == nil {
+		return false
 	}
+	w.mu.Lock()
+	w.finish(reason.New(reason.GatewayFault))
+	w.mu.Unlock()
+	w.c.server.Events.Emit(event.Panic(fault, debug.Stack()))
+	return true
 }
 
 // debugLine makes events of the lines that the original logged, or nothing if nobody wants them.
