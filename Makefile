@@ -10,6 +10,7 @@ TOOLS   := bin/tools
 BUF     := $(TOOLS)/buf$(EXE)
 LINTER  := $(TOOLS)/golangci-lint$(EXE)
 PLUGINS := $(TOOLS)/protoc-gen-go$(EXE) $(TOOLS)/protoc-gen-go-grpc$(EXE)
+WINRES  := $(TOOLS)/go-winres$(EXE)
 
 PLATFORMS := linux-amd64 linux-arm64 windows-amd64 windows-arm64
 VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -72,6 +73,20 @@ $(PLATFORMS): export GOARCH = $(lastword $(subst -, ,$@))
 $(PLATFORMS):
 	$(call compile,bin/$@,$(if $(filter windows-%,$@),.exe))
 
+# Icon, version and texts of the event log for Windows: go build takes the .syso files that lie beside the code.
+.PHONY: resources
+$(filter windows-%,$(PLATFORMS)): resources
+resources: export GOOS =
+resources: export GOARCH =
+resources: $(WINRES)
+	@rm -rf bin/resources
+	@go run ./packaging/windows/resources bin/resources
+	@$(call embed,omsgateway,server) && $(call embed,omsgwctl,ctl)
+
+# $(call embed,PROGRAM,FOLDER) makes the .syso files of the program whose code is in FOLDER.
+embed = $(WINRES) make --in bin/resources/$(1).json --out $(2)/rsrc --arch amd64,arm64 \
+	--file-version $(MODULE_VERSION) --product-version $(VERSION)
+
 fuzz: ## run every fuzz target, one after another, each for FUZZTIME (30s)
 	@for found in $$(grep -rEo --include='*_test.go' '^func Fuzz[[:alnum:]_]+' ctl internal server | sed 's/:func /:/'); do \
 		package=./$$(dirname $${found%:*}) target=$${found#*:}; \
@@ -133,9 +148,12 @@ msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (need
 	packaging/msi/build.sh $(VERSION) bin/windows-amd64 $(MODULE) $(MSI)
 
 clean: ## remove what make built; the state in .run/ stays
-	rm -rf bin psmodule/out
+	rm -rf bin psmodule/out server/*.syso ctl/*.syso
 
 # Each tool has a module of its own, so that their dependencies do not mix; it is built again when the module changes.
+# They run here, whatever system the target that needs them is for.
+$(TOOLS)/%$(EXE): export GOOS =
+$(TOOLS)/%$(EXE): export GOARCH =
 $(TOOLS)/%$(EXE): tools/%/go.mod tools/%/go.sum
 	go -C tools/$* build -o ../../$(TOOLS)/ tool
 	@touch $@

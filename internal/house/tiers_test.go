@@ -27,7 +27,7 @@ const (
 
 // tiers has every package of the module, the highest first. A package imports only from tiers below its own.
 var tiers = [][]string{
-	{"server", "ctl", "bench", "packaging/bom"},
+	{"server", "ctl", "bench", "packaging/bom", "packaging/windows/resources"},
 	{"server/adminapi", forward},
 	{"internal/settings", "internal/discovery", "internal/adminclient"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
