@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"image/png"
 	"os"
-	"path/filepath"
 )
 
 // definitions are in the format of go-winres; the version is filled in by its flags.
@@ -32,14 +31,19 @@ func write(folder string) error {
 	if err := os.CopyFS(folder, definitions); err != nil {
 		return err
 	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for _, size := range iconSizes {
 		var file bytes.Buffer
 		if err := png.Encode(&file, icon(size)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("icon-%d.png", size)), file.Bytes(), 0o600); err != nil {
+		if err := root.WriteFile(fmt.Sprintf("icon-%d.png", size), file.Bytes(), 0o600); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(folder, "messages.bin"), messageTable(), 0o600)
+	return root.WriteFile("messages.bin", messageTable(), 0o600)
 }
