@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -40,8 +41,8 @@ func recovery() []mgr.RecoveryAction {
 	}
 }
 
-// installService makes folder, event log and service; after an error what was made before it stays, and a second try goes on from
-// there.
+// installService makes folder, event log and service, or brings them up to date; after an error what was made before it stays, and a
+// second try goes on from there.
 func installService(out io.Writer) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -58,27 +59,77 @@ func installService(out io.Writer) error {
 	if err := registerEvents(program); err != nil {
 		return elevated("registering the event log", err)
 	}
-	s, err := manager.CreateService(osdefaults.ServiceName, program, mgr.Config{
+	s, made, err := makeService(manager, program)
+	if err != nil {
+		return err
+	}
+	defer closeService(s)
+	left, err := configure(s)
+	if err != nil {
+		if made {
+			err = errors.Join(err, s.Delete())
+		}
+		return err
+	}
+	fmt.Fprintf(out, "The service %s is installed. Start it with: Start-Service %s\n", osdefaults.ServiceName, osdefaults.ServiceName)
+	for _, what := range left {
+		fmt.Fprintf(out, "This Windows cannot set its %s, which was left out.\n", what)
+	}
+	return nil
+}
+
+// makeService makes the service, or opens one of this program that is there already: the Windows package makes the service by its own
+// tables, and then lets this program finish it.
+func makeService(manager *mgr.Mgr, program string) (s *mgr.Service, made bool, err error) {
+	s, err = manager.CreateService(osdefaults.ServiceName, program, mgr.Config{
 		StartType:        mgr.StartAutomatic,
 		ErrorControl:     mgr.ErrorNormal,
 		ServiceStartName: serviceAccount,
 		DisplayName:      osdefaults.ServiceDisplayName,
 		Description:      serviceDescription,
 	}, serviceArguments()...)
-	if errors.Is(err, windows.ERROR_SERVICE_EXISTS) {
-		return fmt.Errorf("the service %s is there already: uninstall it first", osdefaults.ServiceName)
+	switch {
+	case err == nil:
+		return s, true, nil
+	case !errors.Is(err, windows.ERROR_SERVICE_EXISTS):
+		return nil, false, elevated("making the service", err)
+	}
+	if s, err = manager.OpenService(osdefaults.ServiceName); err != nil {
+		return nil, false, elevated("opening the service", err)
+	}
+	line, err := commandLine(s)
+	if err == nil && !strings.Contains(strings.ToLower(line), strings.ToLower(program)) {
+		err = fmt.Errorf("the service %s is there already, with another program: uninstall it first", osdefaults.ServiceName)
+	}
+	if err == nil {
+		err = setProgram(s, program)
 	}
 	if err != nil {
-		return elevated("making the service", err)
+		closeService(s)
+		return nil, false, err
 	}
-	defer closeService(s)
-	left, err := configure(s)
+	return s, false, nil
+}
+
+// commandLine is what the service manager starts the service with. (Service.Config asks for more, which Wine does not know.)
+func commandLine(s *mgr.Service) (string, error) {
+	buffer := make([]byte, 8<<10) // the most that there can be (Microsoft: QueryServiceConfigW)
+	config, needed := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0])), uint32(0)
+	if err := windows.QueryServiceConfig(s.Handle, config, uint32(len(buffer)), &needed); err != nil {
+		return "", fmt.Errorf("reading how the service is configured: %w", err)
+	}
+	return windows.UTF16PtrToString(config.BinaryPathName), nil
+}
+
+// setProgram makes sure that the path is quoted: Windows would try C:\Program.exe first.
+func setProgram(s *mgr.Service, program string) error {
+	line, err := windows.UTF16PtrFromString(windows.ComposeCommandLine(append([]string{program}, serviceArguments()...)))
 	if err != nil {
-		return errors.Join(err, s.Delete())
+		return err
 	}
-	fmt.Fprintf(out, "The service %s is installed. Start it with: Start-Service %s\n", osdefaults.ServiceName, osdefaults.ServiceName)
-	for _, what := range left {
-		fmt.Fprintf(out, "This Windows cannot set its %s, which was left out.\n", what)
+	if err := windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, windows.SERVICE_NO_CHANGE, windows.SERVICE_NO_CHANGE,
+		line, nil, nil, nil, nil, nil, nil); err != nil {
+		return fmt.Errorf("setting the service's program: %w", err)
 	}
 	return nil
 }

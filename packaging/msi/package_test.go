@@ -220,7 +220,7 @@ func TestActions(t *testing.T) {
 			"FindRelatedProducts", "AppSearch", "LaunchConditions", "KeepInstallDir", "CostFinalize", "InstallInitialize",
 			"RemoveExistingProducts", "InstallFiles", "CollectSettings", "WriteSettings", "StartServices", "InstallFinalize",
 		},
-		{"InstallServices", "StartServices"},
+		{"InstallServices", "FinishService", "StartServices"},
 		{"StopServices", "DeleteServices", "RemoveFiles", "InstallFiles"},
 		{"WriteRegistryValues", "StartServices"},
 		// An original is refused before anything is changed.
