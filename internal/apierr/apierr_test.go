@@ -92,6 +92,21 @@ var notInTheAPI = []reason.Reason{
 	reason.ClientCertificateEncrypted,
 	reason.ClientCertificateEarlyData,
 	reason.ClientCertificateResumed,
+
+	reason.LearnedPlaceDenied,
+	reason.LearnedPlaceUnreadable,
+	reason.LearnedPlaceNotPlain,
+	reason.LearnedFileTooLarge,
+	reason.LearnedFileInvalid,
+	reason.LearnedChannelInvalid,
+	reason.LearnedTooManyFiles,
+	reason.LearnedTooManyHosts,
+	reason.LearnedTooManyWorkspaces,
+	reason.LearnedTooMuch,
+	reason.LearnedURLInvalid,
+	reason.LearnedHostForeign,
+	reason.LearnedWorkspaceInvalid,
+	reason.LearnedCertificate,
 }
 
 func TestEveryReasonHasACode(t *testing.T) {

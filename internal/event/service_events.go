@@ -138,3 +138,23 @@ func dropped(output string, n int64) Event {
 		Text:   fmt.Sprintf("%d events were dropped because %s could not take them", n, output),
 		Fields: []Field{{"output", output}, {"count", strconv.FormatInt(n, 10)}}}
 }
+
+// AgentMissing is event 300: no host can be learned.
+func AgentMissing() Event {
+	return Event{ID: NoAgent, Level: Warning, Component: GatewayServer,
+		Text: "There is no monitoring agent on this computer, so no host is allowed by an agent's configuration"}
+}
+
+// HostLearned is event 100: host, as it is spelled in lists, is allowed because of what place says.
+func HostLearned(host, agent, place string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Host %s was learned from %s (%s)", host, agent, place),
+		Fields: []Field{{"host", host}, {"agent", agent}, {"place", place}}}
+}
+
+// HostForgotten is event 100, the reverse of HostLearned.
+func HostForgotten(host, agent, place string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place),
+		Fields: []Field{{"host", host}, {"agent", agent}, {"place", place}}}
+}

@@ -98,7 +98,7 @@ func Of(err error) Reason {
 }
 
 // tables hold the texts, one table for each part of the program.
-var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts, tlsTexts, relayTexts}
+var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts, tlsTexts, relayTexts, discoveryTexts}
 
 func lookup(r Reason) (string, bool) {
 	for _, texts := range tables {

@@ -1,0 +1,148 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+
+	"omsgateway/internal/osdefaults"
+)
+
+// serviceAccount is what files are granted to where the gateway runs as LocalService, which other services share.
+const serviceAccount = `NT SERVICE\OMSGatewayService`
+
+// localService is the security identifier of that shared account.
+const localService = "S-1-5-19"
+
+func accountName() string {
+	account, err := user.Current()
+	if err != nil || account.Uid == localService {
+		return serviceAccount
+	}
+	return account.Username
+}
+
+func grantCommand(account, place string, _ osdefaults.AgentFiles) string {
+	return fmt.Sprintf(`icacls "%s" /grant "%s:(OI)(CI)(RX)"`, place, account)
+}
+
+func grantKeyCommand(account, key string) string {
+	return fmt.Sprintf(`$k = 'HKLM:\%s'; $a = Get-Acl $k; $a.AddAccessRule([Security.AccessControl.RegistryAccessRule]::new(`+
+		`'%s', 'ReadKey', 'ContainerInherit', 'None', 'Allow')); Set-Acl $k $a`, key, account)
+}
+
+// access is for the registry of 64-bit programs, where the agent is.
+const access = registry.WOW64_64KEY | registry.ENUMERATE_SUB_KEYS | registry.QUERY_VALUE
+
+func readConnectors(key string) ([]connector, error) {
+	connectors, err := registry.OpenKey(registry.LOCAL_MACHINE, key, access)
+	if err != nil {
+		return nil, err
+	}
+	defer connectors.Close()
+	names, err := connectors.ReadSubKeyNames(maxFiles)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	var list []connector
+	for _, name := range names {
+		c, err := readConnector(connectors, name)
+		if errors.Is(err, registry.ErrNotExist) {
+			continue // it was removed meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", shown(name), err)
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+func readConnector(connectors registry.Key, name string) (connector, error) {
+	key, err := registry.OpenKey(connectors, name, access)
+	if err != nil {
+		return connector{}, err
+	}
+	defer key.Close()
+	c := connector{name: name}
+	if c.url, err = text(key, valueURL); err != nil {
+		return connector{}, err
+	}
+	c.thumbprint, err = text(key, valueThumbprint)
+	return c, err
+}
+
+// text is a string value, "" if there is none; one of more than 4,096 bytes is an error.
+func text(key registry.Key, name string) (string, error) {
+	buf := make([]byte, 4096)
+	n, kind, err := key.GetValue(name, buf)
+	switch {
+	case errors.Is(err, registry.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", name, err)
+	case kind != registry.SZ && kind != registry.EXPAND_SZ:
+		return "", fmt.Errorf("%s: it is no string", name)
+	}
+	units := make([]uint16, n/2)
+	for i := range units {
+		units[i] = uint16(buf[2*i]) | uint16(buf[2*i+1])<<8
+	}
+	value, _, _ := strings.Cut(string(utf16.Decode(units)), "\x00")
+	return value, nil
+}
+
+func watchConnectors(ctx context.Context, key string, changed func()) {
+	stop, err := windows.CreateEvent(nil, 1, 0, nil)
+	if err != nil {
+		return
+	}
+	defer windows.CloseHandle(stop) //nolint:errcheck // nothing can be done
+	release := context.AfterFunc(ctx, func() { _ = windows.SetEvent(stop) })
+	defer release()
+	for ctx.Err() == nil {
+		if err := waitForChange(key, stop); err != nil {
+			_, _ = windows.WaitForSingleObject(stop, windows.INFINITE) // the key is read every few minutes all the same
+			return
+		}
+		if ctx.Err() == nil {
+			changed()
+		}
+	}
+}
+
+// waitForChange returns when something changes below the key, when the key comes into being, or when stop is set.
+func waitForChange(path string, stop windows.Handle) error {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.WOW64_64KEY|registry.NOTIFY)
+	subtree, filter := true, uint32(windows.REG_NOTIFY_CHANGE_NAME|windows.REG_NOTIFY_CHANGE_LAST_SET)
+	for ; errors.Is(err, registry.ErrNotExist); subtree, filter = false, windows.REG_NOTIFY_CHANGE_NAME {
+		if path = filepath.Dir(path); path == "." {
+			return err
+		}
+		key, err = registry.OpenKey(registry.LOCAL_MACHINE, path, registry.WOW64_64KEY|registry.NOTIFY)
+	}
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	change, err := windows.CreateEvent(nil, 0, 0, nil)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(change) //nolint:errcheck // nothing can be done
+	// A goroutine may go on in another thread, with which the notification would end otherwise.
+	err = windows.RegNotifyChangeKeyValue(windows.Handle(key), subtree, filter|windows.REG_NOTIFY_THREAD_AGNOSTIC, change, true)
+	if err != nil {
+		return err
+	}
+	_, err = windows.WaitForMultipleObjects([]windows.Handle{change, stop}, false, windows.INFINITE)
+	return err
+}

@@ -1,0 +1,124 @@
+// Package discovery reads what the monitoring agents on this computer are configured to reach, so that the gateway can allow it
+// without anybody typing it. It only reads: the Azure Monitor Agent, the OMS agent (Linux) and the Microsoft Monitoring Agent
+// (Windows) know nothing of it.
+//
+// Who may write an agent's configuration decides what is learned. Therefore only names that Azure's monitoring services have are
+// learned, everything is bounded, and no link is followed.
+package discovery
+
+import (
+	"slices"
+	"time"
+
+	"omsgateway/internal/clientcert"
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/policy"
+)
+
+// The agents, as they are called in lists and events.
+const (
+	AzureMonitorAgent        = "Azure Monitor Agent"
+	OMSAgent                 = "OMS agent"
+	MicrosoftMonitoringAgent = "Microsoft Monitoring Agent"
+)
+
+// Limits of one reading.
+const (
+	maxFile       = 1 << 20  // bytes of a file
+	maxTotal      = 16 << 20 // bytes of all files together
+	maxFiles      = 1000     // also elements of a folder, and folders that are searched
+	maxName       = 128      // bytes of the name of a file or folder; no agent gives a longer one
+	maxHosts      = 1000
+	maxIgnored    = 100 // that are kept of a reading; the rest is counted
+	maxIgnoredOf  = 20  // that are kept of one place
+	maxWorkspaces = 10  // of an agent
+	maxConnectors = 4   // workspaces of the Microsoft Monitoring Agent
+)
+
+// Reading is what was found at one time. It is never changed.
+type Reading struct {
+	At      time.Time
+	On      bool    // LearnHosts; if it is off, nothing was read
+	Places  []Place // everywhere that agents are looked for
+	Entries []policy.Entry
+	// ClientCertificates are what the agents of the learned workspaces show.
+	ClientCertificates []ClientCertificate
+	// Ignored has an error for each thing that was read and is not learned, with a LEARNED_ reason; IgnoredLeftOut is how many
+	// more there were.
+	Ignored        []error
+	IgnoredLeftOut int
+}
+
+// Place is a file, folder or registry key.
+type Place struct {
+	Agent string
+	Path  string
+	State State
+	Since time.Time // of a place that was read: when what it says now was read first; zero if it never was
+	Err   error     // of one that could not be read, with a LEARNED_ reason: what was learned from it before stays
+}
+
+// State is what became of a place in a reading.
+type State int
+
+// The states.
+const (
+	Missing State = iota + 1 // the agent is not there
+	Empty                    // the agent is there, without configuration
+	Read
+	Failed
+)
+
+// ClientCertificate is an entry for the list of allowed client certificates.
+type ClientCertificate struct {
+	Entry  clientcert.Entry
+	Source policy.Source
+}
+
+// AgentFound says whether there is any agent on this computer.
+func (r *Reading) AgentFound() bool {
+	return slices.ContainsFunc(r.Places, func(p Place) bool { return p.State != Missing })
+}
+
+// Reader reads again and again, and remembers what it needs when a place cannot be read. It is not safe for concurrent use.
+type Reader struct {
+	agents osdefaults.MonitoringAgents
+	now    func() time.Time
+	kept   map[string]kept          // by place
+	first  map[learnedKey]time.Time // since when something is learned
+}
+
+// kept is the last good finding of a place.
+type kept struct {
+	agent   string
+	finding *finding
+	since   time.Time
+}
+
+// NewReader makes a Reader for agents at these places.
+func NewReader(agents osdefaults.MonitoringAgents, now func() time.Time) *Reader {
+	return &Reader{agents: agents, now: now, kept: map[string]kept{}, first: map[learnedKey]time.Time{}}
+}
+
+// Read reads everything once. Problems are in the Reading.
+func (r *Reader) Read() *Reading { return r.read(func(string, string) {}) }
+
+// read calls watch for each folder before it looks into it, with the name of the one element that matters there, "" for any.
+func (r *Reader) read(watch func(folder, name string)) *Reading {
+	s := &search{reader: r, now: r.now(), watch: watch, kept: map[string]kept{}}
+	for _, files := range r.agents.Chunks {
+		s.files(AzureMonitorAgent, files, func(place, _ string, data []byte) (*finding, error) { return parseChunk(place, data) })
+	}
+	s.defaultChunks()
+	for _, files := range r.agents.Onboarding {
+		s.files(OMSAgent, files, parseOnboarding)
+	}
+	for _, files := range r.agents.Certificates {
+		s.files(OMSAgent, files, parseCertificate)
+	}
+	if r.agents.Connectors != "" {
+		s.connectors(r.agents.Connectors)
+	}
+	r.kept = s.kept
+	return r.merge(s)
+}
