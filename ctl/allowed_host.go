@@ -22,6 +22,7 @@ func (a *app) allowedHost() *cobra.Command {
 A host is a name, an IP address, or *.domain for every name below a domain (not the domain itself). Without a port it
 means port 443; write host:port for another one.`,
 		Example: `omsgwctl allowed-host list
+omsgwctl allowed-host list --effective
 omsgwctl allowed-host add a.example.com '*.example.org' b.example.com:8443
 omsgwctl allowed-host set a.example.com --client-certificate-policy Required
 omsgwctl allowed-host remove a.example.com`,
@@ -30,15 +31,23 @@ omsgwctl allowed-host remove a.example.com`,
 }
 
 func (a *app) allowedHostList() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+	var effective bool
+	cmd := a.withJSON(&cobra.Command{
 		Use:   "list",
 		Short: "List the allowed hosts",
-		Long: "List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the\n" +
-			"client certificate policy of those that have one of their own.",
-		Example: "omsgwctl allowed-host list\nomsgwctl allowed-host list --json",
+		Long: `List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the client
+certificate policy of those that have one of their own.
+
+With --effective it lists every host that clients may reach right now, wherever that comes from: configured on this gateway, or
+learned from a monitoring agent on its computer. Each has the number of requests that it has allowed, and when the last one
+was; a request counts for the one entry that decided about it, the host itself before a wildcard.`,
+		Example: "omsgwctl allowed-host list\nomsgwctl allowed-host list --effective\nomsgwctl allowed-host list --json",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				if effective {
+					return a.listEffective(ctx, c)
+				}
 				all, err := listAllowedHosts(ctx, c)
 				if err != nil {
 					return err
@@ -54,6 +63,8 @@ func (a *app) allowedHostList() *cobra.Command {
 			})
 		},
 	})
+	cmd.Flags().BoolVar(&effective, "effective", false, "list all hosts that are allowed right now, with their sources and uses")
+	return cmd
 }
 
 // listAllowedHosts answers every page as one.
@@ -85,22 +96,38 @@ func hostRows(hosts []*adminv1.AllowedHost) [][]string {
 }
 
 func (a *app) allowedHostAdd() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+	var denied bool
+	cmd := a.withJSON(&cobra.Command{
 		Use:   "add HOST...",
 		Short: "Allow hosts",
 		Long: `Allow hosts. The next CONNECT request follows the change. Either all hosts are added or, if one of them is invalid, none
 is. A host that is allowed already is no failure.
 
+With --denied each host must be in the list of refused hosts (omsgwctl denied list), so that a slip of the finger allows
+nothing. It is allowed at the port at which it was refused; if there are several, the port has to be given.
+
 ` + hostKind.help(),
 		Example: `omsgwctl allowed-host add a.example.com
 omsgwctl allowed-host add '*.example.com' 192.0.2.7:8443
-omsgwctl allowed-host add - < hosts.txt`,
-		Args:              hostKind.some,
-		ValidArgsFunction: noFiles,
+omsgwctl allowed-host add - < hosts.txt
+omsgwctl allowed-host add --denied b.example.com`,
+		Args: hostKind.some,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if denied {
+				return a.completeDenied(cmd, args, word)
+			}
+			return noFiles(cmd, args, word)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return makeChange(cmd.Context(), a, args, addingHosts)
+			change := addingHosts
+			if denied {
+				change.find = findDenied
+			}
+			return makeChange(cmd.Context(), a, args, change)
 		},
 	})
+	cmd.Flags().BoolVar(&denied, "denied", false, "take only hosts that clients were refused, with their port")
+	return cmd
 }
 
 func (a *app) allowedHostRemove() *cobra.Command {

@@ -23,8 +23,8 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, completion, event, " +
-			"relay-proxy, setting, status, tunnel, version\n" +
+		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, completion, " +
+			"denied, event, relay-proxy, setting, status, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
 		{"setting", "setting needs one of: get, list, set\nSee 'omsgwctl setting --help'."},
 		{"allowed-host ad x", "allowed-host has no command \"ad\"; did you mean add?\nSee 'omsgwctl allowed-host --help'."},
@@ -297,6 +297,9 @@ func TestCompletion(t *testing.T) {
 		{[]string{"allowed-client-certificate", "remove", ""}, []string{`CN="a b", O=c`, "agent"}},
 		{[]string{"tunnel", "close", ""}, []string{"17\t192.0.2.7:4711 to a.example.com"}},
 		{[]string{"event", "list", "--level", ""}, []string{"error", "warning", "info", "debug"}},
+		{[]string{"allowed-host", "add", "--denied", ""}, []string{"c.example.com", "d.example.com:8443"}},
+		{[]string{"denied", "clear", ""}, []string{"c.example.com", "d.example.com:8443"}},
+		{[]string{"check", ""}, []string{"a.example.com", "b.example.com", "c.example.com", "d.example.com:8443"}},
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
 		{[]string{"help", "allowed-host", ""}, []string{
 			"add\tAllow hosts", "list\tList the allowed hosts", "remove\tNo longer allow hosts",
@@ -307,6 +310,7 @@ func TestCompletion(t *testing.T) {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			g := startGateway(t)
 			g.hosts, g.subjects = []string{"a.example.com", "b.example.com"}, []string{`CN="a b", O=c`, "agent"}
+			g.denied = []*adminv1.DeniedHost{{Host: "c.example.com"}, {Host: "d.example.com:8443"}}
 			complete := append([]string{"__complete"}, test.args...)
 			complete = append(complete[:len(complete)-1], "--address", g.address, test.args[len(test.args)-1])
 			if strings.HasPrefix(test.args[len(test.args)-2], "--") { // the value must follow its flag

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // gateway answers the admin API from memory: enough of it to see what omsgwctl asks, and to let calls fail.
 type gateway struct {
 	adminv1.UnimplementedAllowedHostServiceServer
+	adminv1.UnimplementedDeniedHostServiceServer
 	adminv1.UnimplementedAllowedClientCertificateServiceServer
 	adminv1.UnimplementedSettingServiceServer
 	adminv1.UnimplementedEventServiceServer
@@ -47,6 +48,7 @@ type gateway struct {
 	mu       sync.Mutex
 	hosts    []string
 	own      map[string]adminv1.AllowedHost_ClientCertificatePolicy // by host; 0 is none
+	denied   []*adminv1.DeniedHost
 	subjects []string
 	changes  atomic.Int64 // made so far; the etag. A call that its client gave up reads it beside the next one
 	value    string
@@ -89,6 +91,7 @@ func (g *gateway) start(t *testing.T) {
 	}
 	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})))
 	adminv1.RegisterAllowedHostServiceServer(server, g)
+	adminv1.RegisterDeniedHostServiceServer(server, g)
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, g)
 	adminv1.RegisterRelayProxyServiceServer(server, &g.relay)
 	adminv1.RegisterSettingServiceServer(server, g)

@@ -36,6 +36,9 @@ type listChange[O outcome] struct {
 	word   string       // what do has done
 	row    func(O) []string
 	answer func(changed[O]) ([]byte, error) // as compact JSON
+
+	// find makes of each entry the one that it stands for, or a problem; nil if they stand for themselves.
+	find func(context.Context, *adminclient.Client, []entry) ([]entry, []entryProblem, error)
 }
 
 // outcome is what the gateway answers for one entry. It has a problem if the entry is invalid.
@@ -64,6 +67,13 @@ func makeChange[O outcome](ctx context.Context, a *app, args []string, change li
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return a.connected(ctx, func(ctx context.Context, c *adminclient.Client) error {
+		if change.find != nil {
+			found, missing, err := change.find(ctx, c, entries)
+			if err != nil {
+				return err
+			}
+			entries, invalid = found, append(invalid, missing...)
+		}
 		done, err := change.run(ctx, c, entries, invalid)
 		if err != nil {
 			return err

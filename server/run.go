@@ -106,6 +106,7 @@ func run(orders orders, o options) (err error) {
 		Tunnels:  tunnels,
 		Counters: counters,
 		Dialer:   dialer,
+		Usage:    used,
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

@@ -10,6 +10,7 @@ import (
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
+	"omsgateway/internal/usage"
 	"omsgateway/server/adminapi"
 )
 
@@ -29,11 +30,15 @@ func adminStdio(stateDir string) error {
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
 
+	used := usage.New()
+	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events)()
+
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:    store,
 		Events:   events,
 		Tunnels:  tunnel.NewTable(),
 		Counters: &tunnel.Counters{},
+		Usage:    used,
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

@@ -29,6 +29,7 @@ const defaultWait = 10 * time.Second
 // A call has the time limit of its context only. Its error is a gRPC status, or an *apierr.Error if no gateway was reached.
 type Client struct {
 	Hosts        adminv1.AllowedHostServiceClient
+	DeniedHosts  adminv1.DeniedHostServiceClient
 	Certificates adminv1.AllowedClientCertificateServiceClient
 	RelayProxy   adminv1.RelayProxyServiceClient
 	Settings     adminv1.SettingServiceClient
@@ -67,6 +68,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		Certificates: adminv1.NewAllowedClientCertificateServiceClient(c),
 		Hosts:        adminv1.NewAllowedHostServiceClient(c),
 		RelayProxy:   adminv1.NewRelayProxyServiceClient(c),
+		DeniedHosts:  adminv1.NewDeniedHostServiceClient(c),
 		Settings:     adminv1.NewSettingServiceClient(c),
 		Events:       adminv1.NewEventServiceClient(c),
 		Tunnels:      adminv1.NewTunnelServiceClient(c),

@@ -26,6 +26,10 @@ var notInTheAPI = []reason.Reason{
 	reason.CertificatesJudged,
 	reason.CertificatesNotJudged,
 
+	reason.DeniedHostNotPresent, // these three are told by omsgwctl
+	reason.DeniedHostPorts,
+	reason.DeniedHostAllowed,
+
 	reason.MethodNotAllowed,
 	reason.RequestInvalid,
 	reason.RequestTooLarge,

@@ -30,6 +30,7 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.TooManyCalls:             codes.ResourceExhausted,
 	reason.TooManyWatchers:          codes.ResourceExhausted,
 	reason.FilterInvalid:            codes.InvalidArgument,
+	reason.TooManyChecks:            codes.ResourceExhausted,
 	reason.PageTokenInvalid:         codes.InvalidArgument,
 	reason.TunnelNotFound:           codes.NotFound,
 	reason.MethodUnknown:            codes.Unimplemented,
@@ -82,6 +83,7 @@ var codeOf = map[reason.Reason]codes.Code{
 	reason.HostWildcardAll:          codes.InvalidArgument,
 	reason.HostWildcardPlace:        codes.InvalidArgument,
 	reason.HostWildcardPublicSuffix: codes.InvalidArgument,
+	reason.HostIsWildcard:           codes.InvalidArgument,
 
 	reason.RelayAddressEmpty:    codes.InvalidArgument,
 	reason.RelayAddressInvalid:  codes.InvalidArgument,

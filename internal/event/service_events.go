@@ -84,6 +84,13 @@ func HostRemoved(caller, host string) Event {
 		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", host}, {"new", ""}}}
 }
 
+// DeniedHostsCleared is event 100.
+func DeniedHostsCleared(caller string, count int) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer,
+		Text:   fmt.Sprintf("Refused hosts were cleared by %s: %d", caller, count),
+		Fields: []Field{{"caller", caller}, {"key", "refused hosts"}, {"count", strconv.Itoa(count)}}}
+}
+
 // HostPolicyChanged is event 100. Host is as it is stored; the policies are what it says itself, empty where the setting decides.
 func HostPolicyChanged(caller, host, old, new string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,

@@ -3,8 +3,10 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,6 +178,35 @@ func (p *Policy) TLS() TLS { return p.tls }
 // Entries are all entries, sorted by pattern, and those of one pattern in the order they were given in.
 func (p *Policy) Entries() []Entry { return slices.Clone(p.entries) }
 
+// After are the entries whose patterns are sorted behind pattern, in the order of Entries; behind the zero Pattern are all.
+func (p *Policy) After(pattern hostname.Pattern) iter.Seq[Entry] {
+	first, _ := slices.BinarySearchFunc(p.entries, pattern, func(e Entry, pattern hostname.Pattern) int {
+		if e.Pattern.Compare(pattern) > 0 {
+			return 1
+		}
+		return -1
+	})
+	return func(yield func(Entry) bool) {
+		for _, e := range p.entries[first:] {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Of are the entries with this pattern. The first decides.
+func (p *Policy) Of(pattern hostname.Pattern) []Entry {
+	first, _ := slices.BinarySearchFunc(p.entries, pattern, func(e Entry, pattern hostname.Pattern) int {
+		return e.Pattern.Compare(pattern)
+	})
+	end := first
+	for end < len(p.entries) && p.entries[end].Pattern == pattern {
+		end++
+	}
+	return slices.Clone(p.entries[first:end])
+}
+
 // Request is what a client asks for.
 type Request struct {
 	Method string // as it was sent: methods are case-sensitive (RFC 9110, section 9.1)
@@ -191,6 +222,12 @@ type Decision struct {
 	Limits  Limits
 	TLS     TLS    // meaningful only if allowed
 	Relay   *Relay // through which to connect, nil for directly; only if allowed; read only
+}
+
+// Refusal is the error for a target that the decision refuses, with the parts host, port and target: what allows just that.
+func (d Decision) Refusal(t hostname.Target) error {
+	return reason.New(d.Reason, "host", t.Host.Name(), "port", strconv.Itoa(int(t.Port)),
+		"target", hostname.Pattern{Host: t.Host, Port: t.Port}.String())
 }
 
 // Decide judges r. Of the entries that cover the target the one for the host itself decides, else the wildcard with the longest

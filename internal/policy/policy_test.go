@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -363,6 +364,58 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 	p.Entries()[0] = policy.Entry{}
 	if diff := cmp.Diff(want, p.Entries(), samePatterns); diff != "" {
 		t.Errorf("a caller can change the policy (-want +got):\n%s", diff)
+	}
+}
+
+func TestEntriesOfOnePatternAndBehind(t *testing.T) {
+	local, learned := policy.Source{Kind: policy.Local}, policy.Source{Kind: policy.Learned}
+	p := compile(t, policy.Input{Entries: []policy.Entry{
+		{Pattern: pattern(t, "b.example.com"), Source: local},
+		{Pattern: pattern(t, "a.example.com:8443"), Source: learned},
+		{Pattern: pattern(t, "10.1.2.3"), Source: local},
+		{Pattern: pattern(t, "a.example.com"), Source: local},
+		{Pattern: pattern(t, "a.example.com"), Source: learned},
+		{Pattern: pattern(t, "*.example.com"), Source: learned},
+	}})
+	all := p.Entries()
+	behind := map[hostname.Pattern]int{ // which of all is the first behind
+		{}:                               0,
+		pattern(t, "*.example.com"):      1,
+		pattern(t, "a.example.com:80"):   1,
+		pattern(t, "a.example.com"):      3,
+		pattern(t, "a.example.com:444"):  3,
+		pattern(t, "b.example.com"):      5,
+		pattern(t, "zzz.example.com"):    5,
+		pattern(t, "10.1.2.3"):           6,
+		pattern(t, "a.example.com:8443"): 4,
+	}
+	for after, first := range behind {
+		got := slices.Collect(p.After(after))
+		if diff := cmp.Diff(append([]policy.Entry(nil), all[first:]...), got, samePatterns); diff != "" {
+			t.Errorf("behind %q (-want +got):\n%s", after, diff)
+		}
+		for range p.After(after) {
+			break // must not panic
+		}
+	}
+	for text, want := range map[string]int{"a.example.com": 2, "*.example.com": 1, "10.1.2.3": 1, "a.example.com:444": 0, "c.example.com": 0} {
+		got := p.Of(pattern(t, text))
+		if len(got) != want || want == 2 && got[0].Source != local {
+			t.Errorf("entries of %s: %+v", text, got)
+		}
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	p := compile(t, policy.Input{Entries: entries(t, "a.example.com")})
+	for authority, want := range map[string]*reason.Error{
+		"b.example.com:443": reason.New(reason.HostNotAllowed, "host", "b.example.com", "port", "443", "target", "b.example.com"),
+		"a.example.com:22":  reason.New(reason.PortNotAllowed, "host", "a.example.com", "port", "22", "target", "a.example.com:22"),
+	} {
+		to := target(t, authority)
+		if diff := cmp.Diff(want, reason.From(p.Decide(policy.Request{Method: "CONNECT", Target: to}).Refusal(to))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", authority, diff)
+		}
 	}
 }
 

@@ -9,6 +9,9 @@ const (
 	TooManyCertificates      Reason = "TOO_MANY_CERTIFICATES"
 	ChangeRefused            Reason = "CHANGE_REFUSED"
 	AllowedHostNotPresent    Reason = "ALLOWED_HOST_NOT_PRESENT"
+	DeniedHostNotPresent     Reason = "DENIED_HOST_NOT_PRESENT"
+	DeniedHostPorts          Reason = "DENIED_HOST_PORTS"
+	DeniedHostAllowed        Reason = "DENIED_HOST_ALLOWED"
 	CertificatePolicyUnknown Reason = "CLIENT_CERTIFICATE_POLICY_UNKNOWN"
 	CertificatesJudged       Reason = "CLIENT_CERTIFICATES_JUDGED"     // a warning: the change is made
 	CertificatesNotJudged    Reason = "CLIENT_CERTIFICATES_NOT_JUDGED" // a warning: the change is made
@@ -18,6 +21,7 @@ const (
 	TooManyCalls             Reason = "TOO_MANY_CALLS"
 	TooManyWatchers          Reason = "TOO_MANY_WATCHERS"
 	FilterInvalid            Reason = "FILTER_INVALID"
+	TooManyChecks            Reason = "TOO_MANY_CHECKS"
 	PageTokenInvalid         Reason = "PAGE_TOKEN_INVALID"
 	TunnelNotFound           Reason = "TUNNEL_NOT_FOUND"
 	MethodUnknown            Reason = "METHOD_UNKNOWN"
@@ -34,6 +38,9 @@ var adminTexts = map[Reason]string{
 	TooManyHosts:             `the list would have {count} hosts; at most {limit} are possible`,
 	TooManyCertificates:      `the list would have {count} client certificates; at most {limit} are possible`,
 	AllowedHostNotPresent:    `the list of allowed hosts has no entry {host}; omsgwctl allowed-host list shows those that it has`,
+	DeniedHostNotPresent:     `no client was refused {host}, or it is allowed by now; omsgwctl denied list shows the refused hosts`,
+	DeniedHostPorts:          `clients were refused {host} at several ports; say which: {hosts}`,
+	DeniedHostAllowed:        `{host} is allowed already, but its name leads to an address that is refused; omsgwctl check {host} tells more`,
 	CertificatePolicyUnknown: `the client certificate policy of a host cannot be "{value}": it is one of {choices}`,
 	CertificatesJudged:       `the list was empty: from now on every client certificate that can be seen and is not in the list is refused (setting ClientCertificatePolicy is Automatic)`,
 	CertificatesNotJudged:    `the list is empty now: client certificates are no longer judged, except for hosts with a policy of their own (setting ClientCertificatePolicy is Automatic)`,
@@ -44,6 +51,7 @@ var adminTexts = map[Reason]string{
 	TooManyCalls:             `too many connections to the admin API: {limit} is the limit for {caller}`,
 	TooManyWatchers:          `{limit} event watches are open, which is the limit`,
 	FilterInvalid:            `the filter {field} cannot be "{value}"`,
+	TooManyChecks:            `{limit} checks of hosts are connecting at the moment, which is the limit; try again`,
 	PageTokenInvalid:         `the page token is not one that this list gave out`,
 	TunnelNotFound:           `there is no open tunnel with the id {id}`,
 	MethodUnknown:            `the gateway does not know {method}; it may be older than this program`,

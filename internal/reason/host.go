@@ -24,6 +24,7 @@ const (
 	HostWildcardAll          Reason = "HOST_WILDCARD_ALL"
 	HostWildcardPlace        Reason = "HOST_WILDCARD_PLACE"
 	HostWildcardPublicSuffix Reason = "HOST_WILDCARD_PUBLIC_SUFFIX"
+	HostIsWildcard           Reason = "HOST_IS_WILDCARD"     // where one host is asked for
 	HostWildcardShared       Reason = "HOST_WILDCARD_SHARED" // a warning: the host is accepted
 )
 
@@ -49,5 +50,6 @@ var hostTexts = map[Reason]string{
 	HostWildcardAll:          `"{host}" would allow every host; name a domain, for example *.example.com`,
 	HostWildcardPlace:        `"{host}" has a * in the wrong place; it stands alone before the first dot, as in {meant}`,
 	HostWildcardPublicSuffix: `"{host}" would allow every name below the public suffix {suffix}; name a domain below it`,
+	HostIsWildcard:           `"{host}" stands for many hosts; name one of them, for example {meant}`,
 	HostWildcardShared:       `{host} covers a suffix that many customers share ({suffix}): others can create names below it`,
 }

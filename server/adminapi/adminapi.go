@@ -16,6 +16,7 @@ import (
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
 	"omsgateway/internal/upstream"
+	"omsgateway/internal/usage"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -26,13 +27,14 @@ const (
 	handshakeTimeout = 5 * time.Second
 )
 
-// Gateway is what the API administers. All but Status.State are needed.
+// Gateway is what the API administers. All is needed.
 type Gateway struct {
 	Store    *settings.Store
 	Events   *event.Hub
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters
 	Dialer   upstream.Dialer // that of the data path, for tests of the way that a tunnel goes
+	Usage    *usage.Memory
 	Status   Status
 }
 
@@ -75,7 +77,8 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.ChainUnaryInterceptor(unaryInterceptors(g.Events, log)...),
 		grpc.ChainStreamInterceptor(streamInterceptors(g.Events, log)...),
 	)
-	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g})
+	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g, checks: make(chan struct{}, maxChecks)})
+	adminv1.RegisterDeniedHostServiceServer(server, &deniedHosts{gateway: g})
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, &allowedClientCertificates{gateway: g})
 	adminv1.RegisterRelayProxyServiceServer(server, &relayProxyService{gateway: g})
 	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})

@@ -29,6 +29,8 @@ import (
 	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
+	"omsgateway/internal/upstream"
+	"omsgateway/internal/usage"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 	"omsgateway/server/adminapi"
 )
@@ -52,6 +54,7 @@ func start(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	a.Store, a.Tunnels, a.Counters = store, tunnel.NewTable(), &tunnel.Counters{}
+	a.Usage, a.Dialer = usage.New(), upstream.Dialer{Resolver: noNameServer}
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",
 		Started:   time.Now(),
@@ -87,6 +90,11 @@ func start(t *testing.T) *api {
 	})
 	return a
 }
+
+// noNameServer knows what the computer itself knows, such as localhost.
+var noNameServer = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.New("no name server")
+}}
 
 // check fails the test unless err has this code and reason, as they come out of the wire.
 func check(t *testing.T, err error, code codes.Code, why reason.Reason) {

@@ -16,9 +16,6 @@ import (
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
-// maxPageBytes bounds a page of certificates, so that the answer stays under 1 MiB with its framing.
-const maxPageBytes = 900 << 10
-
 type allowedClientCertificates struct {
 	adminv1.UnimplementedAllowedClientCertificateServiceServer
 	gateway Gateway

@@ -18,6 +18,7 @@ import (
 type allowedHosts struct {
 	adminv1.UnimplementedAllowedHostServiceServer
 	gateway Gateway
+	checks  chan struct{} // a place for each check that connects
 }
 
 func (s *allowedHosts) ListAllowedHosts(
@@ -155,12 +156,20 @@ func hostOf(h config.AllowedHost) *adminv1.AllowedHost {
 // hostOutcome is what c tells of a host that a change was about; what became of it is still missing.
 func hostOutcome(pattern hostname.Pattern, c config.Config) *adminv1.AllowedHostOutcome {
 	outcome := &adminv1.AllowedHostOutcome{Host: pattern.String()}
+	if h, found := configured(c, pattern); found {
+		outcome.ClientCertificatePolicy = enumOf(h.ClientCertificatePolicy)
+	}
+	return outcome
+}
+
+// configured is the host of c with this pattern.
+func configured(c config.Config, pattern hostname.Pattern) (host config.AllowedHost, found bool) {
 	i, found := slices.BinarySearchFunc(c.AllowedHosts, pattern,
 		func(h config.AllowedHost, p hostname.Pattern) int { return h.Pattern.Compare(p) })
 	if found {
-		outcome.ClientCertificatePolicy = enumOf(c.AllowedHosts[i].ClientCertificatePolicy)
+		host = c.AllowedHosts[i]
 	}
-	return outcome
+	return host, found
 }
 
 func invalidHost(spelling string, err error) *adminv1.AllowedHostOutcome {

@@ -14,6 +14,9 @@ import (
 const (
 	maxItems = 1000
 	maxPage  = 1000
+
+	// maxPageBytes is for a page of items that may be large, so that the answer stays under 1 MiB with its framing.
+	maxPageBytes = 900 << 10
 )
 
 // changeFor is the part that all changes of the configuration have in common.

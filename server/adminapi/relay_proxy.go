@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/secret"
@@ -97,18 +96,6 @@ func (s *relayProxyService) TestRelayProxy(
 		resp.Steps = append(resp.Steps, shown)
 	}
 	return resp, nil
-}
-
-// parseTarget reads "host" or "host:port" as an administrator writes it, without a port for 443.
-func parseTarget(text string) (hostname.Target, error) {
-	p, err := hostname.ParsePattern(text)
-	if err != nil {
-		return hostname.Target{}, err
-	}
-	if p.Wildcard {
-		return hostname.Target{}, reason.New(reason.HostInvalid, "host", p.String())
-	}
-	return hostname.Target{Host: p.Host, Port: p.Port}, nil
 }
 
 // relayProxy is nil if there is none.

@@ -193,7 +193,7 @@ func TestTestRelayProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = relay.TestRelayProxy(ctx, &adminv1.TestRelayProxyRequest{Target: "*.example.com"})
-	check(t, err, codes.InvalidArgument, reason.HostInvalid)
+	check(t, err, codes.InvalidArgument, reason.HostIsWildcard)
 	_, err = relay.TestRelayProxy(ctx, &adminv1.TestRelayProxyRequest{Target: "https://a.example.com/"})
 	check(t, err, codes.InvalidArgument, reason.HostIsURL)
 

@@ -152,8 +152,7 @@ func (c *connection) decide(h head) error {
 	}
 	if !c.choice.Allowed {
 		c.denied(c.choice.Reason)
-		return reason.New(c.choice.Reason, "host", c.target.Host.Name(), "port", portOf(c.target),
-			"target", hostname.Pattern{Host: c.target.Host, Port: c.target.Port}.String())
+		return c.choice.Refusal(c.target)
 	}
 	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
 	return nil
@@ -491,5 +490,3 @@ func (c *connection) debug(of func(event.Client) event.Event) {
 		c.server.Events.Emit(of(c.client))
 	}
 }
-
-func portOf(t hostname.Target) string { return strconv.Itoa(int(t.Port)) }

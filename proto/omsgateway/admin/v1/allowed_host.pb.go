@@ -9,6 +9,7 @@ package adminv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -142,6 +143,116 @@ func (x AllowedHostOutcome_Outcome) Number() protoreflect.EnumNumber {
 // Deprecated: Use AllowedHostOutcome_Outcome.Descriptor instead.
 func (AllowedHostOutcome_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9, 0}
+}
+
+// Kind is the way by which the host came into the list.
+type EffectiveHost_Source_Kind int32
+
+const (
+	// Never sent.
+	EffectiveHost_Source_UNSPECIFIED EffectiveHost_Source_Kind = 0
+	// It was configured on this gateway.
+	EffectiveHost_Source_LOCAL EffectiveHost_Source_Kind = 1
+	// A monitoring agent on the gateway's computer is configured to reach it.
+	EffectiveHost_Source_LEARNED EffectiveHost_Source_Kind = 2
+)
+
+// Enum value maps for EffectiveHost_Source_Kind.
+var (
+	EffectiveHost_Source_Kind_name = map[int32]string{
+		0: "UNSPECIFIED",
+		1: "LOCAL",
+		2: "LEARNED",
+	}
+	EffectiveHost_Source_Kind_value = map[string]int32{
+		"UNSPECIFIED": 0,
+		"LOCAL":       1,
+		"LEARNED":     2,
+	}
+)
+
+func (x EffectiveHost_Source_Kind) Enum() *EffectiveHost_Source_Kind {
+	p := new(EffectiveHost_Source_Kind)
+	*p = x
+	return p
+}
+
+func (x EffectiveHost_Source_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EffectiveHost_Source_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_omsgateway_admin_v1_allowed_host_proto_enumTypes[2].Descriptor()
+}
+
+func (EffectiveHost_Source_Kind) Type() protoreflect.EnumType {
+	return &file_omsgateway_admin_v1_allowed_host_proto_enumTypes[2]
+}
+
+func (x EffectiveHost_Source_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EffectiveHost_Source_Kind.Descriptor instead.
+func (EffectiveHost_Source_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0, 0}
+}
+
+// Route is the way to the host.
+type CheckHostResponse_Route int32
+
+const (
+	// The host is not allowed, so there is none.
+	CheckHostResponse_UNSPECIFIED CheckHostResponse_Route = 0
+	// The gateway connects to the host itself.
+	CheckHostResponse_DIRECT CheckHostResponse_Route = 1
+	// The gateway has a relay proxy connect to the host.
+	CheckHostResponse_RELAY_PROXY CheckHostResponse_Route = 2
+	// The gateway connects to the host itself although a relay proxy is set: the setting RelayProxyBypass has the host.
+	CheckHostResponse_RELAY_PROXY_BYPASS CheckHostResponse_Route = 3
+)
+
+// Enum value maps for CheckHostResponse_Route.
+var (
+	CheckHostResponse_Route_name = map[int32]string{
+		0: "UNSPECIFIED",
+		1: "DIRECT",
+		2: "RELAY_PROXY",
+		3: "RELAY_PROXY_BYPASS",
+	}
+	CheckHostResponse_Route_value = map[string]int32{
+		"UNSPECIFIED":        0,
+		"DIRECT":             1,
+		"RELAY_PROXY":        2,
+		"RELAY_PROXY_BYPASS": 3,
+	}
+)
+
+func (x CheckHostResponse_Route) Enum() *CheckHostResponse_Route {
+	p := new(CheckHostResponse_Route)
+	*p = x
+	return p
+}
+
+func (x CheckHostResponse_Route) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CheckHostResponse_Route) Descriptor() protoreflect.EnumDescriptor {
+	return file_omsgateway_admin_v1_allowed_host_proto_enumTypes[3].Descriptor()
+}
+
+func (CheckHostResponse_Route) Type() protoreflect.EnumType {
+	return &file_omsgateway_admin_v1_allowed_host_proto_enumTypes[3]
+}
+
+func (x CheckHostResponse_Route) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CheckHostResponse_Route.Descriptor instead.
+func (CheckHostResponse_Route) EnumDescriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14, 0}
 }
 
 // AllowedHost is one entry of the list.
@@ -832,11 +943,571 @@ func (x *AllowedHostOutcome) GetClientCertificatePolicy() AllowedHost_ClientCert
 	return AllowedHost_UNSPECIFIED
 }
 
+// EffectiveHost is a host that is allowed.
+type EffectiveHost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host as AllowedHost has it.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// Where it comes from, at least one. The first decides what is asked of client certificates.
+	Sources []*EffectiveHost_Source `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	// What is asked of a client's certificate in the TLS handshake of a tunnel to the host, never UNSPECIFIED.
+	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,3,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
+	// How often the entry has allowed a request, as far as is remembered. A request counts for the one entry that decided about it:
+	// the host itself before a wildcard, and of these the one with the longest domain.
+	UseCount int64 `protobuf:"varint,4,opt,name=use_count,json=useCount,proto3" json:"use_count,omitempty"`
+	// When it has allowed a request for the first time; absent if it never has.
+	FirstUsedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=first_used_at,json=firstUsedAt,proto3" json:"first_used_at,omitempty"`
+	// When it has allowed a request for the last time; absent if it never has.
+	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EffectiveHost) Reset() {
+	*x = EffectiveHost{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EffectiveHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EffectiveHost) ProtoMessage() {}
+
+func (x *EffectiveHost) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EffectiveHost.ProtoReflect.Descriptor instead.
+func (*EffectiveHost) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EffectiveHost) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *EffectiveHost) GetSources() []*EffectiveHost_Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *EffectiveHost) GetClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.ClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
+func (x *EffectiveHost) GetUseCount() int64 {
+	if x != nil {
+		return x.UseCount
+	}
+	return 0
+}
+
+func (x *EffectiveHost) GetFirstUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstUsedAt
+	}
+	return nil
+}
+
+func (x *EffectiveHost) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
+	}
+	return nil
+}
+
+// ListEffectiveHostsRequest asks for one page of the allowed hosts.
+type ListEffectiveHostsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many hosts; 0 means 1,000, and above 1,000 counts as 1,000. A page may have fewer, so that it fits into 1 MiB.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEffectiveHostsRequest) Reset() {
+	*x = ListEffectiveHostsRequest{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEffectiveHostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEffectiveHostsRequest) ProtoMessage() {}
+
+func (x *ListEffectiveHostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEffectiveHostsRequest.ProtoReflect.Descriptor instead.
+func (*ListEffectiveHostsRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListEffectiveHostsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListEffectiveHostsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListEffectiveHostsResponse has one page of the allowed hosts.
+type ListEffectiveHostsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hosts, sorted.
+	Hosts []*EffectiveHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	// Hash of the local configuration that this answer shows. What is learned does not change it.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEffectiveHostsResponse) Reset() {
+	*x = ListEffectiveHostsResponse{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEffectiveHostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEffectiveHostsResponse) ProtoMessage() {}
+
+func (x *ListEffectiveHostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEffectiveHostsResponse.ProtoReflect.Descriptor instead.
+func (*ListEffectiveHostsResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListEffectiveHostsResponse) GetHosts() []*EffectiveHost {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *ListEffectiveHostsResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ListEffectiveHostsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CheckHostRequest names a host as a client would.
+type CheckHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A name or an IP address, with ":port" if the port is not 443.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// Ask the policy alone: look nothing up and connect nowhere.
+	DecideOnly    bool `protobuf:"varint,2,opt,name=decide_only,json=decideOnly,proto3" json:"decide_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckHostRequest) Reset() {
+	*x = CheckHostRequest{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckHostRequest) ProtoMessage() {}
+
+func (x *CheckHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckHostRequest.ProtoReflect.Descriptor instead.
+func (*CheckHostRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CheckHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *CheckHostRequest) GetDecideOnly() bool {
+	if x != nil {
+		return x.DecideOnly
+	}
+	return false
+}
+
+// CheckHostResponse tells what would become of a request for the host. What follows from refusal, unresolved and unreachable being
+// absent: the host is allowed; its name was looked up, or need not be; a connection was opened, unless decide_only was asked for or
+// no gateway runs.
+type CheckHostResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The canonical spelling, with ":port" if the port is not 443.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The policy allows the host at this port.
+	Allowed bool `protobuf:"varint,2,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Why the policy refuses it: HOST_NOT_ALLOWED or PORT_NOT_ALLOWED. Absent if it is allowed.
+	Refusal *Problem `protobuf:"bytes,3,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The entry that allows the host, or with PORT_NOT_ALLOWED one that allows it at another port.
+	Entry *EffectiveHost `protobuf:"bytes,4,opt,name=entry,proto3" json:"entry,omitempty"`
+	// The way that a tunnel would take.
+	Route CheckHostResponse_Route `protobuf:"varint,5,opt,name=route,proto3,enum=omsgateway.admin.v1.CheckHostResponse_Route" json:"route,omitempty"`
+	// Where the name leads, at most 50 addresses; an IP address leads to itself. Empty if nothing was looked up, as when the relay
+	// proxy alone resolves names (setting RelayProxyResolveLocally).
+	Addresses []*CheckHostResponse_Address `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Why the name could not be looked up.
+	Unresolved *Problem `protobuf:"bytes,7,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
+	// A connection was opened.
+	Connected bool `protobuf:"varint,8,opt,name=connected,proto3" json:"connected,omitempty"`
+	// Where the connection went: IP address and port of the host, or of the relay proxy.
+	ConnectedAddress string `protobuf:"bytes,9,opt,name=connected_address,json=connectedAddress,proto3" json:"connected_address,omitempty"`
+	// How long it took to open the connection, the look-up of the name included.
+	ConnectTime *durationpb.Duration `protobuf:"bytes,10,opt,name=connect_time,json=connectTime,proto3" json:"connect_time,omitempty"`
+	// Why no connection could be opened.
+	Unreachable *Problem `protobuf:"bytes,11,opt,name=unreachable,proto3" json:"unreachable,omitempty"`
+	// The address of the relay proxy that is asked. Set with RELAY_PROXY only.
+	RelayProxy    string `protobuf:"bytes,12,opt,name=relay_proxy,json=relayProxy,proto3" json:"relay_proxy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckHostResponse) Reset() {
+	*x = CheckHostResponse{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckHostResponse) ProtoMessage() {}
+
+func (x *CheckHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckHostResponse.ProtoReflect.Descriptor instead.
+func (*CheckHostResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckHostResponse) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *CheckHostResponse) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *CheckHostResponse) GetRefusal() *Problem {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetEntry() *EffectiveHost {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetRoute() CheckHostResponse_Route {
+	if x != nil {
+		return x.Route
+	}
+	return CheckHostResponse_UNSPECIFIED
+}
+
+func (x *CheckHostResponse) GetAddresses() []*CheckHostResponse_Address {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetUnresolved() *Problem {
+	if x != nil {
+		return x.Unresolved
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
+func (x *CheckHostResponse) GetConnectedAddress() string {
+	if x != nil {
+		return x.ConnectedAddress
+	}
+	return ""
+}
+
+func (x *CheckHostResponse) GetConnectTime() *durationpb.Duration {
+	if x != nil {
+		return x.ConnectTime
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetUnreachable() *Problem {
+	if x != nil {
+		return x.Unreachable
+	}
+	return nil
+}
+
+func (x *CheckHostResponse) GetRelayProxy() string {
+	if x != nil {
+		return x.RelayProxy
+	}
+	return ""
+}
+
+// Source is where the host comes from.
+type EffectiveHost_Source struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The way by which the host came into the list.
+	Kind EffectiveHost_Source_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=omsgateway.admin.v1.EffectiveHost_Source_Kind" json:"kind,omitempty"`
+	// Since when it is there; absent if that is not known.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// The caller who added it. Set with LOCAL only.
+	AddedBy string `protobuf:"bytes,3,opt,name=added_by,json=addedBy,proto3" json:"added_by,omitempty"`
+	// The agent whose configuration has it. Set with LEARNED only, as the next two.
+	Agent string `protobuf:"bytes,4,opt,name=agent,proto3" json:"agent,omitempty"`
+	// The file or registry key that it was read from.
+	Place string `protobuf:"bytes,5,opt,name=place,proto3" json:"place,omitempty"`
+	// The workspace that the agent sends to; empty if the host is for all of them.
+	Workspace     string `protobuf:"bytes,6,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EffectiveHost_Source) Reset() {
+	*x = EffectiveHost_Source{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EffectiveHost_Source) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EffectiveHost_Source) ProtoMessage() {}
+
+func (x *EffectiveHost_Source) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EffectiveHost_Source.ProtoReflect.Descriptor instead.
+func (*EffectiveHost_Source) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0}
+}
+
+func (x *EffectiveHost_Source) GetKind() EffectiveHost_Source_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return EffectiveHost_Source_UNSPECIFIED
+}
+
+func (x *EffectiveHost_Source) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *EffectiveHost_Source) GetAddedBy() string {
+	if x != nil {
+		return x.AddedBy
+	}
+	return ""
+}
+
+func (x *EffectiveHost_Source) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *EffectiveHost_Source) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *EffectiveHost_Source) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+// Address is one that the host's name leads to.
+type CheckHostResponse_Address struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The IP address.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Why the gateway would not connect to it (ADDRESS_NOT_ALLOWED); absent if it would.
+	Refusal       *Problem `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckHostResponse_Address) Reset() {
+	*x = CheckHostResponse_Address{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckHostResponse_Address) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckHostResponse_Address) ProtoMessage() {}
+
+func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckHostResponse_Address.ProtoReflect.Descriptor instead.
+func (*CheckHostResponse_Address) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14, 0}
+}
+
+func (x *CheckHostResponse_Address) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *CheckHostResponse_Address) GetRefusal() *Problem {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -894,12 +1565,71 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x0fALREADY_PRESENT\x10\x02\x12\v\n" +
 	"\aREMOVED\x10\x03\x12\x0f\n" +
 	"\vNOT_PRESENT\x10\x04\x12\v\n" +
-	"\aINVALID\x10\x052\xd5\x03\n" +
+	"\aINVALID\x10\x05\"\x90\x05\n" +
+	"\rEffectiveHost\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12C\n" +
+	"\asources\x18\x02 \x03(\v2).omsgateway.admin.v1.EffectiveHost.SourceR\asources\x12t\n" +
+	"\x19client_certificate_policy\x18\x03 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x1b\n" +
+	"\tuse_count\x18\x04 \x01(\x03R\buseCount\x12>\n" +
+	"\rfirst_used_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vfirstUsedAt\x12<\n" +
+	"\flast_used_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastUsedAt\x1a\x94\x02\n" +
+	"\x06Source\x12B\n" +
+	"\x04kind\x18\x01 \x01(\x0e2..omsgateway.admin.v1.EffectiveHost.Source.KindR\x04kind\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n" +
+	"\badded_by\x18\x03 \x01(\tR\aaddedBy\x12\x14\n" +
+	"\x05agent\x18\x04 \x01(\tR\x05agent\x12\x14\n" +
+	"\x05place\x18\x05 \x01(\tR\x05place\x12\x1c\n" +
+	"\tworkspace\x18\x06 \x01(\tR\tworkspace\"/\n" +
+	"\x04Kind\x12\x0f\n" +
+	"\vUNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05LOCAL\x10\x01\x12\v\n" +
+	"\aLEARNED\x10\x02\"W\n" +
+	"\x19ListEffectiveHostsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x92\x01\n" +
+	"\x1aListEffectiveHostsResponse\x128\n" +
+	"\x05hosts\x18\x01 \x03(\v2\".omsgateway.admin.v1.EffectiveHostR\x05hosts\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"G\n" +
+	"\x10CheckHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
+	"\vdecide_only\x18\x02 \x01(\bR\n" +
+	"decideOnly\"\x99\x06\n" +
+	"\x11CheckHostResponse\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x18\n" +
+	"\aallowed\x18\x02 \x01(\bR\aallowed\x126\n" +
+	"\arefusal\x18\x03 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\arefusal\x128\n" +
+	"\x05entry\x18\x04 \x01(\v2\".omsgateway.admin.v1.EffectiveHostR\x05entry\x12B\n" +
+	"\x05route\x18\x05 \x01(\x0e2,.omsgateway.admin.v1.CheckHostResponse.RouteR\x05route\x12L\n" +
+	"\taddresses\x18\x06 \x03(\v2..omsgateway.admin.v1.CheckHostResponse.AddressR\taddresses\x12<\n" +
+	"\n" +
+	"unresolved\x18\a \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\n" +
+	"unresolved\x12\x1c\n" +
+	"\tconnected\x18\b \x01(\bR\tconnected\x12+\n" +
+	"\x11connected_address\x18\t \x01(\tR\x10connectedAddress\x12<\n" +
+	"\fconnect_time\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\vconnectTime\x12>\n" +
+	"\vunreachable\x18\v \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\vunreachable\x12\x1f\n" +
+	"\vrelay_proxy\x18\f \x01(\tR\n" +
+	"relayProxy\x1a[\n" +
+	"\aAddress\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x126\n" +
+	"\arefusal\x18\x02 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\arefusal\"M\n" +
+	"\x05Route\x12\x0f\n" +
+	"\vUNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06DIRECT\x10\x01\x12\x0f\n" +
+	"\vRELAY_PROXY\x10\x02\x12\x16\n" +
+	"\x12RELAY_PROXY_BYPASS\x10\x032\xa8\x05\n" +
 	"\x12AllowedHostService\x12o\n" +
 	"\x10ListAllowedHosts\x12,.omsgateway.admin.v1.ListAllowedHostsRequest\x1a-.omsgateway.admin.v1.ListAllowedHostsResponse\x12l\n" +
 	"\x0fAddAllowedHosts\x12+.omsgateway.admin.v1.AddAllowedHostsRequest\x1a,.omsgateway.admin.v1.AddAllowedHostsResponse\x12u\n" +
 	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponse\x12i\n" +
-	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponse\x12u\n" +
+	"\x12ListEffectiveHosts\x12..omsgateway.admin.v1.ListEffectiveHostsRequest\x1a/.omsgateway.admin.v1.ListEffectiveHostsResponse\x12Z\n" +
+	"\tCheckHost\x12%.omsgateway.admin.v1.CheckHostRequest\x1a&.omsgateway.admin.v1.CheckHostResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_allowed_host_proto_rawDescOnce sync.Once
@@ -913,51 +1643,80 @@ func file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP() []byte {
 	return file_omsgateway_admin_v1_allowed_host_proto_rawDescData
 }
 
-var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(AllowedHost_ClientCertificatePolicy)(0), // 0: omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	(AllowedHostOutcome_Outcome)(0),          // 1: omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	(*AllowedHost)(nil),                      // 2: omsgateway.admin.v1.AllowedHost
-	(*ListAllowedHostsRequest)(nil),          // 3: omsgateway.admin.v1.ListAllowedHostsRequest
-	(*ListAllowedHostsResponse)(nil),         // 4: omsgateway.admin.v1.ListAllowedHostsResponse
-	(*AddAllowedHostsRequest)(nil),           // 5: omsgateway.admin.v1.AddAllowedHostsRequest
-	(*AddAllowedHostsResponse)(nil),          // 6: omsgateway.admin.v1.AddAllowedHostsResponse
-	(*RemoveAllowedHostsRequest)(nil),        // 7: omsgateway.admin.v1.RemoveAllowedHostsRequest
-	(*RemoveAllowedHostsResponse)(nil),       // 8: omsgateway.admin.v1.RemoveAllowedHostsResponse
-	(*SetAllowedHostRequest)(nil),            // 9: omsgateway.admin.v1.SetAllowedHostRequest
-	(*SetAllowedHostResponse)(nil),           // 10: omsgateway.admin.v1.SetAllowedHostResponse
-	(*AllowedHostOutcome)(nil),               // 11: omsgateway.admin.v1.AllowedHostOutcome
-	(*timestamppb.Timestamp)(nil),            // 12: google.protobuf.Timestamp
-	(*Problem)(nil),                          // 13: omsgateway.admin.v1.Problem
+	(EffectiveHost_Source_Kind)(0),           // 2: omsgateway.admin.v1.EffectiveHost.Source.Kind
+	(CheckHostResponse_Route)(0),             // 3: omsgateway.admin.v1.CheckHostResponse.Route
+	(*AllowedHost)(nil),                      // 4: omsgateway.admin.v1.AllowedHost
+	(*ListAllowedHostsRequest)(nil),          // 5: omsgateway.admin.v1.ListAllowedHostsRequest
+	(*ListAllowedHostsResponse)(nil),         // 6: omsgateway.admin.v1.ListAllowedHostsResponse
+	(*AddAllowedHostsRequest)(nil),           // 7: omsgateway.admin.v1.AddAllowedHostsRequest
+	(*AddAllowedHostsResponse)(nil),          // 8: omsgateway.admin.v1.AddAllowedHostsResponse
+	(*RemoveAllowedHostsRequest)(nil),        // 9: omsgateway.admin.v1.RemoveAllowedHostsRequest
+	(*RemoveAllowedHostsResponse)(nil),       // 10: omsgateway.admin.v1.RemoveAllowedHostsResponse
+	(*SetAllowedHostRequest)(nil),            // 11: omsgateway.admin.v1.SetAllowedHostRequest
+	(*SetAllowedHostResponse)(nil),           // 12: omsgateway.admin.v1.SetAllowedHostResponse
+	(*AllowedHostOutcome)(nil),               // 13: omsgateway.admin.v1.AllowedHostOutcome
+	(*EffectiveHost)(nil),                    // 14: omsgateway.admin.v1.EffectiveHost
+	(*ListEffectiveHostsRequest)(nil),        // 15: omsgateway.admin.v1.ListEffectiveHostsRequest
+	(*ListEffectiveHostsResponse)(nil),       // 16: omsgateway.admin.v1.ListEffectiveHostsResponse
+	(*CheckHostRequest)(nil),                 // 17: omsgateway.admin.v1.CheckHostRequest
+	(*CheckHostResponse)(nil),                // 18: omsgateway.admin.v1.CheckHostResponse
+	(*EffectiveHost_Source)(nil),             // 19: omsgateway.admin.v1.EffectiveHost.Source
+	(*CheckHostResponse_Address)(nil),        // 20: omsgateway.admin.v1.CheckHostResponse.Address
+	(*timestamppb.Timestamp)(nil),            // 21: google.protobuf.Timestamp
+	(*Problem)(nil),                          // 22: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),              // 23: google.protobuf.Duration
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
-	12, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
+	21, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	2,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	2,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	11, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	11, // 5: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	4,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	13, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	13, // 5: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
 	0,  // 6: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	2,  // 7: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	4,  // 7: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
 	0,  // 8: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	1,  // 9: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	13, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	13, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	22, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	22, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
 	0,  // 12: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	3,  // 13: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	5,  // 14: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	7,  // 15: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	9,  // 16: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	4,  // 17: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	6,  // 18: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	8,  // 19: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	10, // 20: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	19, // 13: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	0,  // 14: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	21, // 15: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	21, // 16: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	14, // 17: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
+	22, // 18: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	14, // 19: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 20: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	20, // 21: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	22, // 22: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	23, // 23: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	22, // 24: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 25: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	21, // 26: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	22, // 27: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 28: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 29: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 30: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 31: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	15, // 32: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	17, // 33: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 34: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 35: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 36: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 37: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	16, // 38: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	18, // 39: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -971,8 +1730,8 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_allowed_host_proto_rawDesc), len(file_omsgateway_admin_v1_allowed_host_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   10,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,8 @@ const (
 	AllowedHostService_AddAllowedHosts_FullMethodName    = "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"
 	AllowedHostService_RemoveAllowedHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/RemoveAllowedHosts"
 	AllowedHostService_SetAllowedHost_FullMethodName     = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHost"
+	AllowedHostService_ListEffectiveHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/ListEffectiveHosts"
+	AllowedHostService_CheckHost_FullMethodName          = "/omsgateway.admin.v1.AllowedHostService/CheckHost"
 )
 
 // AllowedHostServiceClient is the client API for AllowedHostService service.
@@ -50,6 +52,19 @@ type AllowedHostServiceClient interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error)
+	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
+	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+	ListEffectiveHosts(ctx context.Context, in *ListEffectiveHostsRequest, opts ...grpc.CallOption) (*ListEffectiveHostsResponse, error)
+	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
+	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
+	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time. It counts
+	// as no use of the host.
+	//
+	// Errors: INVALID_ARGUMENT (HOST_IS_WILDCARD, and the reasons of the HOST_ family for a host that cannot be understood);
+	// RESOURCE_EXHAUSTED (TOO_MANY_CHECKS).
+	CheckHost(ctx context.Context, in *CheckHostRequest, opts ...grpc.CallOption) (*CheckHostResponse, error)
 }
 
 type allowedHostServiceClient struct {
@@ -100,6 +115,26 @@ func (c *allowedHostServiceClient) SetAllowedHost(ctx context.Context, in *SetAl
 	return out, nil
 }
 
+func (c *allowedHostServiceClient) ListEffectiveHosts(ctx context.Context, in *ListEffectiveHostsRequest, opts ...grpc.CallOption) (*ListEffectiveHostsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEffectiveHostsResponse)
+	err := c.cc.Invoke(ctx, AllowedHostService_ListEffectiveHosts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *allowedHostServiceClient) CheckHost(ctx context.Context, in *CheckHostRequest, opts ...grpc.CallOption) (*CheckHostResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckHostResponse)
+	err := c.cc.Invoke(ctx, AllowedHostService_CheckHost_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AllowedHostServiceServer is the server API for AllowedHostService service.
 // All implementations must embed UnimplementedAllowedHostServiceServer
 // for forward compatibility.
@@ -125,6 +160,19 @@ type AllowedHostServiceServer interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error)
+	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
+	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+	ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error)
+	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
+	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
+	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time. It counts
+	// as no use of the host.
+	//
+	// Errors: INVALID_ARGUMENT (HOST_IS_WILDCARD, and the reasons of the HOST_ family for a host that cannot be understood);
+	// RESOURCE_EXHAUSTED (TOO_MANY_CHECKS).
+	CheckHost(context.Context, *CheckHostRequest) (*CheckHostResponse, error)
 	mustEmbedUnimplementedAllowedHostServiceServer()
 }
 
@@ -146,6 +194,12 @@ func (UnimplementedAllowedHostServiceServer) RemoveAllowedHosts(context.Context,
 }
 func (UnimplementedAllowedHostServiceServer) SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetAllowedHost not implemented")
+}
+func (UnimplementedAllowedHostServiceServer) ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEffectiveHosts not implemented")
+}
+func (UnimplementedAllowedHostServiceServer) CheckHost(context.Context, *CheckHostRequest) (*CheckHostResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckHost not implemented")
 }
 func (UnimplementedAllowedHostServiceServer) mustEmbedUnimplementedAllowedHostServiceServer() {}
 func (UnimplementedAllowedHostServiceServer) testEmbeddedByValue()                            {}
@@ -240,6 +294,42 @@ func _AllowedHostService_SetAllowedHost_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AllowedHostService_ListEffectiveHosts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEffectiveHostsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllowedHostServiceServer).ListEffectiveHosts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllowedHostService_ListEffectiveHosts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllowedHostServiceServer).ListEffectiveHosts(ctx, req.(*ListEffectiveHostsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AllowedHostService_CheckHost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckHostRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllowedHostServiceServer).CheckHost(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllowedHostService_CheckHost_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllowedHostServiceServer).CheckHost(ctx, req.(*CheckHostRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AllowedHostService_ServiceDesc is the grpc.ServiceDesc for AllowedHostService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -262,6 +352,14 @@ var AllowedHostService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetAllowedHost",
 			Handler:    _AllowedHostService_SetAllowedHost_Handler,
+		},
+		{
+			MethodName: "ListEffectiveHosts",
+			Handler:    _AllowedHostService_ListEffectiveHosts_Handler,
+		},
+		{
+			MethodName: "CheckHost",
+			Handler:    _AllowedHostService_CheckHost_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

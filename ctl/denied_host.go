@@ -1,0 +1,211 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"omsgateway/internal/adminclient"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/reason"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+func (a *app) denied() *cobra.Command {
+	return noun(&cobra.Command{
+		Use:     "denied",
+		Aliases: []string{"denied-host"},
+		Short:   "See which hosts clients were refused",
+		Long: `See which hosts clients were refused, and why. The gateway remembers up to 10,000 of them, also over a restart. To allow
+one of them, use: omsgwctl allowed-host add --denied HOST`,
+		Example: `omsgwctl denied list
+omsgwctl allowed-host add --denied a.example.com
+omsgwctl denied clear --all`,
+		GroupID: groupWatch,
+	}, a.deniedList(), a.deniedClear())
+}
+
+func (a *app) deniedList() *cobra.Command {
+	return a.withJSON(&cobra.Command{
+		Use:   "list",
+		Short: "List the refused hosts, the latest last",
+		Long: `List the hosts that clients were refused and would be refused now, the one that was refused last at the end: how often
+that was, when for the first and the last time, to which clients, the latest first, and why. A host that has been allowed since
+is left out.
+
+HOST_NOT_ALLOWED: nothing allows the host. PORT_NOT_ALLOWED: it is allowed, but at another port. ADDRESS_NOT_ALLOWED: it is
+allowed, but its name leads to an address that it may not lead to; omsgwctl check HOST tells which.`,
+		Example: `omsgwctl denied list
+omsgwctl denied list --json`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				hosts, err := listDenied(ctx, c)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(&adminv1.ListDeniedHostsResponse{Hosts: hosts})
+				}
+				if len(hosts) == 0 {
+					a.notef("no client was refused a host that is not allowed by now")
+					return nil
+				}
+				rows := [][]string{{"HOST", "REFUSED", "FIRST", "LAST", "REASON", "CLIENTS"}}
+				for _, h := range hosts {
+					rows = append(rows, []string{h.Host, fmt.Sprint(h.Count), moment(h.FirstDeniedAt), moment(h.LastDeniedAt),
+						h.Reason, clientsText(h)})
+				}
+				return a.table(rows...)
+			})
+		},
+	})
+}
+
+// listDenied reads every page, and puts the hosts in the order of their last refusal.
+func listDenied(ctx context.Context, c *adminclient.Client) ([]*adminv1.DeniedHost, error) {
+	var hosts []*adminv1.DeniedHost
+	for token := ""; ; {
+		page, err := call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, page.Hosts...)
+		if token = page.NextPageToken; token == "" {
+			break
+		}
+	}
+	slices.SortStableFunc(hosts, func(g, h *adminv1.DeniedHost) int {
+		return g.GetLastDeniedAt().AsTime().Compare(h.GetLastDeniedAt().AsTime())
+	})
+	return hosts, nil
+}
+
+// clientsText names the latest clients. The number of the others is an estimate if the gateway does not know them all.
+func clientsText(h *adminv1.DeniedHost) string {
+	const shown = 3
+	text := strings.Join(h.Clients[:min(len(h.Clients), shown)], ", ")
+	switch more := int(h.ClientCount) - shown; {
+	case more <= 0:
+		return text
+	case int(h.ClientCount) > len(h.Clients):
+		return fmt.Sprintf("%s and about %d more", text, more)
+	default:
+		return fmt.Sprintf("%s and %d more", text, more)
+	}
+}
+
+func (a *app) deniedClear() *cobra.Command {
+	var all bool
+	cmd := a.withJSON(&cobra.Command{
+		Use:   "clear {HOST... | --all}",
+		Short: "Forget refused hosts",
+		Long: `Forget refused hosts until they are refused again. It changes nothing that is allowed or refused. A host is given as the
+list has it; without a port it means port 443. One that is not in the list is no failure.`,
+		Example: `omsgwctl denied clear a.example.com b.example.com:8443
+omsgwctl denied clear --all`,
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     a.completeDenied,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && !all:
+				return usagef("which hosts? give them, or --all")
+			case len(args) > 0 && all:
+				return usagef("give either hosts or --all")
+			}
+			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				r, err := call(ctx, c.DeniedHosts.ClearDeniedHosts, &adminv1.ClearDeniedHostsRequest{Hosts: args, All: all})
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(r)
+				}
+				for _, host := range r.NotPresent {
+					a.notef("the list has no %s", printable(host))
+				}
+				return a.printf("%s forgotten\n", plural(int64(r.Cleared), "host"))
+			})
+		},
+	})
+	cmd.Flags().BoolVar(&all, "all", false, "forget all of them")
+	return cmd
+}
+
+func (a *app) completeDenied(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
+		page, err := call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{})
+		var hosts []string
+		for _, h := range page.GetHosts() {
+			hosts = append(hosts, printable(h.Host))
+		}
+		return hosts, err
+	})
+}
+
+// findDenied makes of each entry the refused host that it means.
+func findDenied(ctx context.Context, c *adminclient.Client, entries []entry) ([]entry, []entryProblem, error) {
+	hosts, err := listDenied(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found []entry
+	var missing []entryProblem
+	for _, e := range entries {
+		host, err := deniedHost(hosts, e.text)
+		if err != nil {
+			refused := reason.From(err)
+			missing = append(missing, hostKind.problem(e, &adminv1.Problem{
+				Reason: string(refused.Reason), Message: err.Error(), Metadata: refused.Parts,
+			}))
+			continue
+		}
+		e.text = host
+		found = append(found, e)
+	}
+	return found, missing, nil
+}
+
+// deniedHost is the one of hosts that text means: just that, or, if text has no port, the host at the only port where it was
+// refused. The error is a *reason.Error.
+func deniedHost(hosts []*adminv1.DeniedHost, text string) (string, error) {
+	wanted, err := hostname.ParsePattern(text)
+	if err != nil {
+		return "", err
+	}
+	var fitting []*adminv1.DeniedHost
+	for _, h := range hosts {
+		refused, err := hostname.ParsePattern(h.Host)
+		if err == nil && refused == wanted {
+			fitting = []*adminv1.DeniedHost{h}
+			break
+		}
+		if err == nil && refused.Host == wanted.Host && !wanted.Wildcard && !hasPort(text, wanted.Port) {
+			fitting = append(fitting, h)
+		}
+	}
+	switch {
+	case len(fitting) == 0:
+		return "", reason.New(reason.DeniedHostNotPresent, "host", wanted.String())
+	case len(fitting) > 1:
+		var spellings []string
+		for _, h := range fitting {
+			spellings = append(spellings, h.Host)
+		}
+		slices.SortFunc(spellings, cmp.Compare)
+		return "", reason.New(reason.DeniedHostPorts, "host", wanted.Host.Name(), "hosts", strings.Join(spellings, ", "))
+	case fitting[0].Reason == string(reason.AddressNotAllowed):
+		return "", reason.New(reason.DeniedHostAllowed, "host", fitting[0].Host)
+	}
+	return fitting[0].Host, nil
+}
+
+// hasPort tells whether the port was given.
+func hasPort(host string, port uint16) bool {
+	return strings.HasSuffix(strings.TrimSpace(host), ":"+strconv.Itoa(int(port)))
+}

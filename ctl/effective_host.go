@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"omsgateway/internal/adminclient"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+// listEffective prints all hosts that are allowed right now.
+func (a *app) listEffective(ctx context.Context, c *adminclient.Client) error {
+	all, err := allPages(func(token string) (*adminv1.ListEffectiveHostsResponse, error) {
+		return call(ctx, c.Hosts.ListEffectiveHosts, &adminv1.ListEffectiveHostsRequest{PageToken: token})
+	}, func(all, more *adminv1.ListEffectiveHostsResponse) {
+		all.Hosts, all.NextPageToken = append(all.Hosts, more.Hosts...), more.NextPageToken
+	})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	if len(all.Hosts) == 0 {
+		a.notef("no host is allowed yet; add one with: omsgwctl allowed-host add HOST")
+		return nil
+	}
+	return a.table(effectiveRows(all.Hosts)...)
+}
+
+// effectiveRows have a row for each source. What is asked of certificates has a column only where something is.
+func effectiveRows(hosts []*adminv1.EffectiveHost) [][]string {
+	rows := [][]string{{"HOST", "USED", "LAST USED", "CLIENT CERTIFICATES", "SINCE", "SOURCE"}}
+	judged := false
+	for _, h := range hosts {
+		judged = judged || h.ClientCertificatePolicy != adminv1.AllowedHost_OFF
+		cells := []string{h.Host, fmt.Sprint(h.UseCount), moment(h.LastUsedAt), policyName(h.ClientCertificatePolicy)}
+		for _, s := range h.Sources {
+			rows = append(rows, append(cells, moment(s.Since), sourceText(s)))
+			cells = []string{"", "", "", ""}
+		}
+	}
+	if !judged {
+		for i, row := range rows {
+			rows[i] = append(row[:3:3], row[4:]...)
+		}
+	}
+	return rows
+}
+
+func sourceText(s *adminv1.EffectiveHost_Source) string {
+	switch s.Kind {
+	case adminv1.EffectiveHost_Source_LOCAL:
+		if s.AddedBy == "" {
+			return "configured here"
+		}
+		return "configured here by " + s.AddedBy
+	case adminv1.EffectiveHost_Source_LEARNED:
+		text := "learned from " + s.Agent
+		if s.Workspace != "" {
+			text += ", workspace " + s.Workspace
+		}
+		return text + " (" + s.Place + ")"
+	case adminv1.EffectiveHost_Source_UNSPECIFIED:
+	}
+	return s.Kind.String() // of a newer gateway
+}
+
+func sourceSince(s *adminv1.EffectiveHost_Source) string {
+	if s.Since == nil {
+		return sourceText(s)
+	}
+	return sourceText(s) + ", since " + moment(s.Since)
+}
+
+// useText says how often something was used, and when for the last time.
+func useText(count int64, last *timestamppb.Timestamp) string {
+	if count == 0 {
+		return "never"
+	}
+	return plural(count, "time") + ", last " + moment(last)
+}

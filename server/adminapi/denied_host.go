@@ -1,0 +1,110 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/localsock"
+	"omsgateway/internal/policy"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/usage"
+	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+)
+
+type deniedHosts struct {
+	adminv1.UnimplementedDeniedHostServiceServer
+	gateway Gateway
+}
+
+func (s *deniedHosts) ListDeniedHosts(
+	_ context.Context, req *adminv1.ListDeniedHostsRequest,
+) (*adminv1.ListDeniedHostsResponse, error) {
+	now := s.gateway.Store.Current().Policy
+	still := slices.DeleteFunc(s.gateway.Usage.DeniedHosts(), func(h usage.DeniedHost) bool {
+		return h.Reason != reason.AddressNotAllowed &&
+			now.Decide(policy.Request{Method: http.MethodConnect, Target: h.Target}).Allowed
+	})
+	hosts, next, err := page(still, req.GetPageSize(), req.GetPageToken(),
+		func(h usage.DeniedHost) string { return patternOf(h.Target).String() }, deniedAfter)
+	if err != nil {
+		return nil, err
+	}
+	resp := &adminv1.ListDeniedHostsResponse{NextPageToken: next}
+	for _, h := range hosts {
+		host := &adminv1.DeniedHost{
+			Host:          patternOf(h.Target).String(),
+			Count:         h.Count,
+			FirstDeniedAt: timestamppb.New(h.First),
+			LastDeniedAt:  timestamppb.New(h.Last),
+			Reason:        string(h.Reason),
+			ClientCount:   int32(h.ClientCount),
+		}
+		for _, client := range h.Clients {
+			host.Clients = append(host.Clients, client.String())
+		}
+		resp.Hosts = append(resp.Hosts, host)
+	}
+	return resp, nil
+}
+
+func (s *deniedHosts) ClearDeniedHosts(
+	ctx context.Context, req *adminv1.ClearDeniedHostsRequest,
+) (*adminv1.ClearDeniedHostsResponse, error) {
+	given := req.GetHosts()
+	switch {
+	case req.GetAll() && len(given) > 0:
+		return nil, reason.New(reason.FilterInvalid, "field", "all", "value", "given together with hosts")
+	case !req.GetAll() && len(given) == 0:
+		return nil, reason.New(reason.NothingGiven)
+	case len(given) > maxItems:
+		return nil, reason.New(reason.TooManyItems, "count", strconv.Itoa(len(given)), "limit", strconv.Itoa(maxItems))
+	}
+	targets := make([]hostname.Target, len(given))
+	wanted := make(map[hostname.Target]bool, len(given))
+	for i, text := range given {
+		target, err := parseTarget(text)
+		if err != nil {
+			return nil, err
+		}
+		targets[i], wanted[target] = target, true
+	}
+	found := map[hostname.Target]bool{}
+	cleared := s.gateway.Usage.Forget(func(t hostname.Target) bool {
+		fits := req.GetAll() || wanted[t]
+		if fits && !req.GetAll() {
+			found[t] = true
+		}
+		return fits
+	})
+	resp := &adminv1.ClearDeniedHostsResponse{Cleared: int32(cleared)}
+	for _, target := range targets {
+		if !found[target] {
+			found[target] = true // said once
+			resp.NotPresent = append(resp.NotPresent, patternOf(target).String())
+		}
+	}
+	if cleared > 0 {
+		caller, _ := localsock.CallerFrom(ctx)
+		s.gateway.Events.Emit(event.DeniedHostsCleared(caller.Name, cleared))
+	}
+	return resp, nil
+}
+
+// deniedAfter is the offset behind the host that a page token names.
+func deniedAfter(hosts []usage.DeniedHost, token string) (int, error) {
+	pattern, err := hostname.ParsePattern(token)
+	if err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(hosts, func(h usage.DeniedHost) bool { return patternOf(h.Target).Compare(pattern) > 0 })
+	if i < 0 {
+		i = len(hosts)
+	}
+	return i, nil
+}
