@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	ctl "omsgateway/ctl"
+	"omsgateway/internal/osdefaults"
 )
 
 const hello = `{"jsonrpc":"2.0","method":"hello","params":{"protocol":1,"version":"dev"}}` + "\n"
@@ -187,7 +188,8 @@ func TestBatchLongLine(t *testing.T) {
 // Without a gateway the batch says hello, answers each request with the reason, and ends with 0.
 func TestBatchWithoutGateway(t *testing.T) {
 	const request = `{"jsonrpc":"2.0","id":1,"method":"StatusService/GetStatus"}` + "\n"
-	got := run(t.Context(), request+request, "--address", "unix:/nobody/here.sock", "batch")
+	nowhere := osdefaults.AddressIn("/nobody/here")
+	got := run(t.Context(), request+request, "--address", nowhere, "batch")
 	lines := strings.SplitAfter(got.Out, "\n")
 	if got.Code != 0 || got.Err != "" || len(lines) != 4 || lines[0] != hello || lines[1] != lines[2] {
 		t.Fatalf("got %+v", got)
@@ -206,7 +208,7 @@ func TestBatchWithoutGateway(t *testing.T) {
 	}
 	e := answer.Error
 	if e.Code != 14 || e.Data.Code != "UNAVAILABLE" || e.Data.Reason != "GATEWAY_UNREACHABLE" ||
-		e.Data.Metadata["address"] != "unix:/nobody/here.sock" {
+		e.Data.Metadata["address"] != nowhere {
 		t.Errorf("got %s", lines[1])
 	}
 }

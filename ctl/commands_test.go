@@ -14,6 +14,7 @@ import (
 
 	ctl "omsgateway/ctl"
 	"omsgateway/internal/apierr"
+	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
@@ -324,7 +325,7 @@ func TestCompletion(t *testing.T) {
 		})
 	}
 	// Without a gateway there is nothing to offer and nothing to say.
-	got := run(t.Context(), "", "__complete", "--address", "unix:/nobody/here.sock", "setting", "get", "")
+	got := run(t.Context(), "", "__complete", "--address", osdefaults.AddressIn("/nobody/here"), "setting", "get", "")
 	if got.Out != ":4\n" || strings.Contains(got.Err, "omsgwctl:") {
 		t.Errorf("got %+v", got)
 	}

@@ -23,10 +23,11 @@ import (
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/testpipe"
 	adminv1 "omsgateway/proto/omsgateway/admin/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testpipe.Poller()) }
 
 // gateway answers the admin API from memory: enough of it to see what omsgwctl asks, and to let calls fail.
 type gateway struct {
@@ -102,6 +103,9 @@ func (g *gateway) start(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
+	if err := testpipe.Prime(g.address); err != nil {
+		t.Fatal(err)
+	}
 	g.stop = sync.OnceFunc(func() {
 		server.Stop()
 		<-done

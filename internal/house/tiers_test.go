@@ -29,7 +29,7 @@ const (
 var tiers = [][]string{
 	{"server", "ctl", "bench", "packaging/bom", "packaging/windows/resources"},
 	{"server/adminapi", forward},
-	{"internal/settings", "internal/discovery", "internal/adminclient"},
+	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/installer"},
 	{"internal/config", "internal/statefolder"},

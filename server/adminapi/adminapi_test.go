@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,9 +24,11 @@ import (
 	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/localsock"
+	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
+	"omsgateway/internal/testpipe"
 	"omsgateway/internal/tunnel"
 	"omsgateway/internal/upstream"
 	"omsgateway/internal/usage"
@@ -35,7 +36,7 @@ import (
 	"omsgateway/server/adminapi"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testpipe.Poller()) }
 
 // api is a server on a real socket with a real store, and a client of it.
 type api struct {
@@ -62,13 +63,16 @@ func start(t *testing.T) *api {
 		Addresses: func() []string { return []string{"127.0.0.1:8080"} },
 	}
 	a.server = adminapi.NewServer(a.Gateway, localsock.ServerCredentials(localsock.Rules{}))
-	address := "unix:" + filepath.Join(t.TempDir(), "admin.sock")
+	address := osdefaults.AddressIn(t.TempDir())
 	listener, err := localsock.Listen(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(listener) }()
+	if err := testpipe.Prime(address); err != nil {
+		t.Fatal(err)
+	}
 	a.conn, err = grpc.NewClient("passthrough:///gateway",
 		grpc.WithTransportCredentials(localsock.ClientCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return localsock.Dial(ctx, address) }))
