@@ -11,17 +11,29 @@ import (
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
+
+	"omsgateway/internal/osdefaults"
 )
 
 // maxPath is the longest name of a pipe, \\.\pipe\ included (CreateNamedPipe).
 const maxPath = 256
 
-// serviceAccount is the account that Windows makes for the gateway's service.
-const serviceAccount = `NT SERVICE\OMSGatewayService`
-
 // pipeAccess is what a client needs: FILE_GENERIC_READ and FILE_GENERIC_WRITE without FILE_APPEND_DATA, which for a pipe is
-// FILE_CREATE_PIPE_INSTANCE: the right to serve the pipe (Microsoft: Named Pipe Security and Access Rights).
+// FILE_CREATE_PIPE_INSTANCE: the right to serve the pipe (Microsoft: Named Pipe Security and Access Rights). pipeDescriptor has it
+// as 0x12019b.
 const pipeAccess = (windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE) &^ windows.FILE_APPEND_DATA
+
+// pipeDescriptor is the security descriptor of the pipe (Microsoft: Security Descriptor String Format); %[1]s is the account that
+// serves it.
+//
+// It does not deny the NETWORK SID, since remote PowerShell sessions on the gateway carry it; other machines are refused by
+// FILE_PIPE_REJECT_REMOTE_CLIENTS, which winio sets. What a caller may do is decided by its token, not here.
+const pipeDescriptor = "O:%[1]s" + // the owner, by which clients recognise the gateway
+	"D:P" + // protected: nothing is inherited
+	"(A;;FA;;;SY)" + // SYSTEM: all
+	"(A;;FA;;;BA)" + // Administrators: all
+	"(A;;FA;;;%[1]s)" + // the gateway: all, so that it can serve further instances
+	"(A;;0x12019b;;;BU)" // Users: connect, but not serve
 
 func systemPath(kind, name string) (string, error) {
 	path := `\\.\pipe\` + name
@@ -37,12 +49,12 @@ func systemPath(kind, name string) (string, error) {
 }
 
 func listen(path string) (net.Listener, error) {
-	descriptor, err := pipeDescriptor()
+	account, err := servingAccount()
 	if err != nil {
 		return nil, fmt.Errorf("finding out who may use the admin pipe: %w", err)
 	}
 	l, err := winio.ListenPipe(path, &winio.PipeConfig{
-		SecurityDescriptor: descriptor,
+		SecurityDescriptor: fmt.Sprintf(pipeDescriptor, account),
 		InputBufferSize:    64 << 10,
 		OutputBufferSize:   64 << 10,
 	})
@@ -55,35 +67,16 @@ func listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// pipeDescriptor is the security descriptor of the pipe, in SDDL (Microsoft: Security Descriptor String Format).
-//
-// It does not deny the NETWORK SID, since remote PowerShell sessions on the gateway carry it; other machines are refused by
-// FILE_PIPE_REJECT_REMOTE_CLIENTS, which winio sets. What a caller may do is decided by its token, not here.
-func pipeDescriptor() (string, error) {
-	account, err := servingAccount()
-	if err != nil {
-		return "", err
-	}
-	return "O:" + account.String() + // the owner, by which clients recognise the gateway
-		"D:P" + // protected: nothing is inherited
-		"(A;;FA;;;SY)" + // SYSTEM: all
-		"(A;;FA;;;BA)" + // Administrators: all
-		"(A;;FA;;;" + account.String() + ")" + // the gateway: all, so that it can serve further instances
-		fmt.Sprintf("(A;;0x%x;;;BU)", uint32(pipeAccess)), nil // Users: connect, but not serve
-}
-
 // servingAccount is the SID of the gateway's service if this process is that service, else that of its user.
 func servingAccount() (*windows.SID, error) {
 	token := windows.GetCurrentProcessToken()
-	if service, _, _, err := windows.LookupSID("", serviceAccount); err == nil {
-		groups, err := token.GetTokenGroups()
-		if err != nil {
-			return nil, fmt.Errorf("reading the groups of this process: %w", err)
-		}
-		for _, group := range groups.AllGroups() {
-			if group.Sid.Equals(service) && group.Attributes&windows.SE_GROUP_OWNER != 0 {
-				return service, nil
-			}
+	groups, err := token.GetTokenGroups()
+	if err != nil {
+		return nil, fmt.Errorf("reading the groups of this process: %w", err)
+	}
+	for _, group := range groups.AllGroups() {
+		if isService(group.Sid) && group.Attributes&windows.SE_GROUP_OWNER != 0 {
+			return group.Sid.Copy()
 		}
 	}
 	own, err := token.GetTokenUser()
@@ -92,6 +85,8 @@ func servingAccount() (*windows.SID, error) {
 	}
 	return own.User.Sid, nil
 }
+
+func isService(sid *windows.SID) bool { return sid.String() == osdefaults.ServiceSID }
 
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	// At Identification the gateway can see who is calling, but not act as the caller.
@@ -126,10 +121,7 @@ func checkOwner(conn net.Conn) error {
 	if owner == nil {
 		return errors.New("the pipe has no owner")
 	}
-	if owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
-		return nil
-	}
-	if service, _, _, err := windows.LookupSID("", serviceAccount); err == nil && owner.Equals(service) {
+	if owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) || isService(owner) {
 		return nil
 	}
 	if own, err := windows.GetCurrentProcessToken().GetTokenUser(); err == nil && owner.Equals(own.User.Sid) {
