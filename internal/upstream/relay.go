@@ -52,6 +52,9 @@ func (d Dialer) dialThrough(
 		_ = conn.Close()
 		return nil, nil, err
 	}
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = newSecured(secured)
+	}
 	return conn, ahead, nil
 }
 

@@ -34,6 +34,9 @@ type Dialer struct {
 // Through a relay proxy DialTimeout is for the connection to it, with its TLS, and RelayTimeout for its answer. Errors are those of the
 // RELAY_ family, and with ResolveLocally those of a direct dial for the name, which is then looked up within DialTimeout too.
 //
+// The connection can be half-closed, and its deadlines cut nothing short for good: what a Write has not taken by then may be written
+// later. It is a *net.TCPConn, or has one under NetConn, where the relay proxy is spoken to in TLS.
+//
 // A context that is cancelled is answered with its own error.
 func (d Dialer) Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error) {
 	if how.Relay != nil {

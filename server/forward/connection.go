@@ -379,7 +379,7 @@ func (e *brokenError) end() splice.End {
 
 // reset makes the close of conn a reset, as that of the other side was.
 func reset(conn net.Conn) {
-	if secured, ok := conn.(*tls.Conn); ok { // to a relay proxy
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS to a relay proxy
 		conn = secured.NetConn()
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {

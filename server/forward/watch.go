@@ -3,7 +3,6 @@ package forward
 import (
 	"bytes"
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -355,11 +354,7 @@ func (w *watch) wake() {
 	client, server := w.conns[handshake.FromClient], w.conns[handshake.FromServer]
 	_ = client.SetReadDeadline(past)
 	_ = client.SetWriteDeadline(toClient)
-	_ = server.SetReadDeadline(past)
-	if _, secured := server.(*tls.Conn); secured && w.cause == nil {
-		return // a relay proxy's: a write that is cut short would be the last one, so it may end within the time for the handshake
-	}
-	_ = server.SetWriteDeadline(past)
+	_ = server.SetDeadline(past)
 }
 
 // caught makes a fault of the program, if there is one, the end of this tunnel alone.
