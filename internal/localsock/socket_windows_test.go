@@ -61,7 +61,9 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-func isWine() bool { return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil }
+func isWine() bool {
+	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+}
 
 func TestPipeName(t *testing.T) {
 	for address, want := range map[string]string{
