@@ -19,6 +19,10 @@ const (
 	queueLength = 8_192           // events that wait for an output
 	batchLength = 256             // events in one Write
 	retryAfter  = 1 * time.Second // between two tries of a Write that failed
+
+	// gatherFor is how long the first event of a batch waits for others: to wake up and to write for each line would cost a busy
+	// gateway more than the lines.
+	gatherFor = 20 * time.Millisecond
 )
 
 // queue is one output with the events that wait for it.
@@ -62,6 +66,10 @@ func (q *queue) wait(ctx context.Context) error {
 func (q *queue) run() {
 	batch := make([]*Event, 0, batchLength)
 	for e := range q.events {
+		select {
+		case <-time.After(gatherFor):
+		case <-q.hub.stop:
+		}
 		batch = q.fill(append(batch[:0], e))
 		q.write(batch)
 		if len(q.events) < queueLength/2 {

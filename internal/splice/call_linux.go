@@ -38,12 +38,18 @@ func read(fd int, b []byte) (int, error) {
 	}
 }
 
-// write writes as much of b as there is room for; b is not empty.
-func write(fd int, b []byte) (int, error) {
+// write writes as much of b to a socket as there is room for; b is not empty. If more follows at once, the kernel may keep the bytes
+// back for up to 200 ms, to send all together (send(2), MSG_MORE).
+func write(socket int, b []byte, more bool) (int, error) {
+	flags := unix.MSG_NOSIGNAL
+	if more {
+		flags |= unix.MSG_MORE
+	}
 	for {
-		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(socket), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			uintptr(flags), 0, 0)
 		if errno != unix.EINTR {
-			return answer("write", n, errno)
+			return answer("send", n, errno)
 		}
 	}
 }

@@ -204,12 +204,10 @@ func (p *spliced) close() {
 		}
 		_ = unix.Close(fd)
 	}
-	go func() { // Done may take its time
-		if p.done != nil {
-			p.done(p.result(how.end, how.err))
-		}
-		p.register.leave(&p.Pair)
-	}()
+	if p.done != nil {
+		p.done(p.result(how.end, how.err))
+	}
+	p.register.leave(&p.Pair)
 }
 
 // giveBack makes the sockets connections of the runtime's poller again.

@@ -111,14 +111,20 @@ func newLoop(r *register) (*loop, error) {
 	return l, nil
 }
 
-// add attaches a pair. The lock is held until both sockets are watched: the loop finds the pair of an event under it, and
-// so does not serve one that is half there.
+// add attaches a pair, or ends it.
 func (l *loop) add(p *spliced) {
+	if !l.attach(p) {
+		p.leave(Returned{})
+	}
+}
+
+// attach answers false for a pair whose ending is known. The lock is held until both sockets are watched: the loop finds the pair of
+// an event under it, and so does not serve one that is half there.
+func (l *loop) attach(p *spliced) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.ending.Load() != nil {
-		p.leave(Returned{})
-		return
+		return false
 	}
 	if n := len(l.vacant); n > 0 {
 		p.ticket.slot, l.vacant = l.vacant[n-1], l.vacant[:n-1]
@@ -138,10 +144,10 @@ func (l *loop) add(p *spliced) {
 		if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
 			p.ending.CompareAndSwap(nil, &ending{EndError, os.NewSyscallError("epoll_ctl", err)})
 			l.detach(p)
-			p.leave(Returned{})
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // detach gives the pair's slot back; the lock is held.
@@ -390,7 +396,8 @@ func (l *loop) empty(p *spliced, from Side, n int) {
 // flush writes what the direction holds in memory, as far as the receiver takes it.
 func (l *loop) flush(p *spliced, from Side) {
 	f, to := &p.flows[from], from.other()
-	n, err := write(p.fds[to], f.memory)
+	// What is left of a sender that has finished travels with the end of the stream, in one packet.
+	n, err := write(p.fds[to], f.memory, f.closing && p.inspection == nil)
 	switch {
 	case n > 0:
 		l.wrote(p, from, n)

@@ -41,7 +41,8 @@ type Options struct {
 	// other gives them back at once, when it has had the heads judged.
 	Inspection *Inspection
 
-	// Done, unless nil, is called once, from a goroutine of its own, when both connections are closed.
+	// Done, unless nil, is called once, when both connections are closed. It must not wait for anything: other pairs wait until it
+	// returns.
 	Done func(Result)
 
 	// Fallback, unless nil, is called at most once, before Done, with the cause why this pair cannot be moved within the
