@@ -19,8 +19,8 @@ VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 export GOFLAGS += -buildvcs=false
 
 # $(call compile,FOLDER,SUFFIX) builds both programs into FOLDER.
-compile = go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgateway$(2) ./server && \
-          go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(1)/omsgwctl$(2) ./ctl
+compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgateway$(2) ./server && \
+          go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgwctl$(2) ./ctl
 
 .PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
 .PHONY: bench-smoke clean
@@ -67,6 +67,8 @@ breaking: $(BUF) ## compare the .proto files with branch main: does a client of 
 
 build: $(PLATFORMS) ## build both programs for Linux and Windows, amd64 and arm64, into bin/OS-ARCH/
 
+# Without what only debuggers read; stack traces and go version -m stay.
+$(PLATFORMS): STRIP = -s -w
 $(PLATFORMS): export CGO_ENABLED = 0
 $(PLATFORMS): export GOOS = $(firstword $(subst -, ,$@))
 $(PLATFORMS): export GOARCH = $(lastword $(subst -, ,$@))
@@ -140,12 +142,29 @@ test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10; wi
 	else echo '$@: the Pester tests are skipped, because there is no pwsh on PATH'; fi
 endif
 
-# What the release is made of. See packaging/msi/build.sh for signing.
-MSI = bin/release/OMSGateway-$(patsubst v%,%,$(VERSION))-x64.msi
+# What the release is made of. Its files have the time of the commit, so that the same tree and tools make the same bytes.
+RELEASE           := bin/release
+MSI                = $(RELEASE)/OMSGateway-$(patsubst v%,%,$(VERSION))-x64.msi
+PACKAGE_VERSION    = $(shell packaging/version.sh $(VERSION))
+MAINTAINER        ?= maintainers@omsgateway.invalid
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 
-.PHONY: msi
+.PHONY: msi pieces packages test-packages
+pieces packages test-packages: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
+packages test-packages: export MAINTAINER := $(MAINTAINER)
+
+# See packaging/msi/build.sh for signing.
 msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (needs wixl, msitools and mingw's gcc)
 	packaging/msi/build.sh $(VERSION) bin/windows-amd64 $(MODULE) $(MSI)
+
+pieces: build
+	@packaging/pieces.sh bin/pieces
+
+packages: pieces $(TOOLS)/nfpm$(EXE) ## build the .deb and .rpm packages into bin/release/, with the PowerShell module if it was built
+	@packaging/linux/build.sh $(PACKAGE_VERSION) $(RELEASE)
+
+test-packages: packages ## test the .deb and .rpm packages in roots that are thrown away (needs root or sudo)
+	@VERSION=$(VERSION) PACKAGE_VERSION=$(PACKAGE_VERSION) packaging/linux/test.sh $(RELEASE)
 
 clean: ## remove what make built; the state in .run/ stays
 	rm -rf bin psmodule/out server/*.syso ctl/*.syso
