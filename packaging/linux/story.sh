@@ -151,7 +151,6 @@ expect "the account" getent passwd omsgateway
 says /nologin
 expect "the groups" getent group omsgateway-admin omsgateway-read
 expect "the service is enabled" test -L $enabled
-expect "a man page" man --where omsgwctl-allowed-host-add
 expect "completions" bash -n /usr/share/bash-completion/completions/omsgwctl
 files_of_package >/run/files-before
 

@@ -10,7 +10,7 @@ skip() {
 	test -z "${OMSGATEWAY_TEST_REQUIRE:-}"
 	exit
 }
-for program in curl dpkg ip lintian man openssl rpm setfacl systemd-nspawn systemd-sysusers unshare; do
+for program in curl dpkg ip lintian openssl rpm setfacl systemd-nspawn systemd-sysusers unshare; do
 	command -v $program >/dev/null || skip "there is no $program on PATH"
 done
 as_root=
