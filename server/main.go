@@ -12,6 +12,7 @@ import (
 
 	"omsgateway/internal/config"
 	"omsgateway/internal/event"
+	"omsgateway/internal/original"
 	"omsgateway/internal/osdefaults"
 )
 
@@ -123,9 +124,11 @@ path. It holds the lock of the state folder, so that no gateway starts meanwhile
 	return command
 }
 
-// options are the flags of the gateway itself, and where its events go besides the log file.
+// options are the flags of the gateway itself, and what depends on who runs it.
 type options struct {
-	log      event.Output
+	log      event.Output                    // where events go besides the log file
+	registry func() (original.Values, error) // of the original gateway; nil if it means nothing
+
 	stateDir string
 	address  string
 	listen   string

@@ -12,6 +12,7 @@ import (
 	"omsgateway/internal/config"
 	"omsgateway/internal/event"
 	"omsgateway/internal/localsock"
+	"omsgateway/internal/original"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
@@ -91,6 +92,12 @@ func run(orders orders, o options) (err error) {
 	})
 	store.AddEffect(door)
 	store.AddEffect(logLevel{events})
+	if o.registry != nil {
+		original.TakeOver(ctx, o.registry, store, original.Files{
+			Config: osdefaults.ConfigFile(o.stateDir),
+			Record: osdefaults.RegistryRecord(o.stateDir),
+		}, events)
+	}
 
 	// The admin API. Its socket opens before the proxy port, since whoever sees the port open may administer at once.
 	socket, err := localsock.Listen(o.address)

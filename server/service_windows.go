@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/windows/svc"
 
 	"omsgateway/internal/event"
+	"omsgateway/internal/original"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/statefolder"
 )
@@ -92,7 +93,7 @@ type service struct{}
 // Execute implements svc.Handler. The arguments that a start can be given mean nothing.
 func (service) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
 	status <- svc.Status{State: svc.StartPending, WaitHint: milliseconds(startTime)}
-	o := options{log: event.NewWindowsLog()}
+	o := options{log: event.NewWindowsLog(), registry: original.Registry}
 	if err := o.complete(); err != nil {
 		return true, exitFailed
 	}

@@ -28,7 +28,7 @@ const (
 // tiers has every package of the module, the highest first. A package imports only from tiers below its own.
 var tiers = [][]string{
 	{"server", "ctl", "bench", "packaging/bom", "packaging/windows/resources"},
-	{"server/adminapi", forward},
+	{"server/adminapi", forward, "internal/original"},
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
 	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/installer"},

@@ -51,6 +51,9 @@ func SessionsFile(dir string) string { return filepath.Join(dir, "tls-sessions")
 // SavedOriginal is the file in the state folder dir in which Windows setup has saved the settings of an original OMS gateway.
 func SavedOriginal(dir string) string { return filepath.Join(dir, "saved-from-original.json") }
 
+// RegistryRecord is the file in the state folder dir that remembers what the original's registry had at the last start.
+func RegistryRecord(dir string) string { return filepath.Join(dir, "original-log-level") }
+
 // UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
 func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 
