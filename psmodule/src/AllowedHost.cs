@@ -28,17 +28,28 @@ public sealed class AllowedHost
 }
 
 /// <summary>Get-OMSGatewayAllowedHost.</summary>
-[Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedHost")]
-[OutputType(typeof(string), typeof(AllowedHost))]
+[Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedHost", DefaultParameterSetName = "Configured")]
+[OutputType(typeof(string), typeof(AllowedHost), typeof(EffectiveHost))]
 public sealed class GetOMSGatewayAllowedHostCommand : GatewayCmdlet
 {
     /// <summary>Objects instead of strings.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "Configured")]
     public SwitchParameter Detailed { get; set; }
+
+    /// <summary>All hosts that are allowed right now, as objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = "Effective")]
+    public SwitchParameter Effective { get; set; }
 
     /// <summary>Reads the list whole before the first host goes on, since the next cmdlet may change it.</summary>
     protected override void EndProcessing()
     {
+        if (Effective)
+        {
+            var effective = ReadAll<EffectiveHostPage, EffectiveHostMessage>("AllowedHostService/ListEffectiveHosts");
+            base.EndProcessing();
+            WriteObject(effective.Select(h => new EffectiveHost(h)), true);
+            return;
+        }
         var hosts = ReadAll<HostPage, HostMessage>("AllowedHostService/ListAllowedHosts");
         base.EndProcessing();
         if (Detailed)

@@ -55,6 +55,67 @@ internal sealed class HostPage : IPage<HostMessage>
 }
 
 [DataContract]
+internal sealed class EffectiveHostMessage
+{
+    [DataMember(Name = "host")]
+    public string? Host { get; set; }
+
+    [DataMember(Name = "sources")]
+    public HostSourceMessage[]? Sources { get; set; }
+
+    [DataMember(Name = "clientCertificatePolicy")]
+    public string? ClientCertificatePolicy { get; set; }
+
+    [DataMember(Name = "useCount")]
+    public string? UseCount { get; set; }
+
+    [DataMember(Name = "firstUsedAt")]
+    public string? FirstUsedAt { get; set; }
+
+    [DataMember(Name = "lastUsedAt")]
+    public string? LastUsedAt { get; set; }
+}
+
+[DataContract]
+internal sealed class HostSourceMessage
+{
+    [DataMember(Name = "kind")]
+    public string? Kind { get; set; }
+
+    [DataMember(Name = "since")]
+    public string? Since { get; set; }
+
+    [DataMember(Name = "addedBy")]
+    public string? AddedBy { get; set; }
+
+    [DataMember(Name = "agent")]
+    public string? Agent { get; set; }
+
+    [DataMember(Name = "place")]
+    public string? Place { get; set; }
+
+    [DataMember(Name = "workspace")]
+    public string? Workspace { get; set; }
+}
+
+[DataContract]
+internal sealed class EffectiveHostPage : IPage<EffectiveHostMessage>
+{
+    [DataMember(Name = "hosts")]
+    private EffectiveHostMessage[]? Hosts { get; set; }
+
+    [DataMember(Name = "etag")]
+    private string? EtagOrNull { get; set; }
+
+    [DataMember(Name = "nextPageToken")]
+    private string? NextOrNull { get; set; }
+
+    public EffectiveHostMessage[] Items => Hosts ?? [];
+    public string Etag => EtagOrNull ?? "";
+    public string NextPageToken => NextOrNull ?? "";
+}
+
+[DataContract]
 internal sealed class AddHostsRequest
 {
     [DataMember(Name = "hosts")]

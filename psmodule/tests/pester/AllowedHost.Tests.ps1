@@ -71,6 +71,50 @@ Describe 'Allowed hosts' {
         Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
     }
 
+    It 'are shown with all that is allowed, where it comes from and how often it was used' {
+        Add-OMSGatewayAllowedHost unreachable.invalid, '*.example.com'
+        Invoke-Connect $gateway 'unreachable.invalid:443' | Should -Match ' 502 '
+        $all = Get-OMSGatewayAllowedHost -Effective
+        $all | Should -HaveCount 2
+        $used = $all | Where-Object Host -EQ 'unreachable.invalid'
+        $used.UseCount | Should -BeGreaterThan 0
+        [math]::Abs(((Get-Date) - $used.LastUsed).TotalMinutes) | Should -BeLessThan 5
+        $used.FirstUsed | Should -BeLessOrEqual $used.LastUsed
+        $unused = $all | Where-Object Host -EQ '*.example.com'
+        $unused.UseCount | Should -Be 0
+        $unused.LastUsed | Should -BeNullOrEmpty
+        $unused.ClientCertificatePolicy | Should -BeExactly 'Off'
+        $unused.Sources | Should -HaveCount 1
+        $unused.Sources[0].Kind | Should -BeExactly 'Local'
+        $unused.Sources[0].AddedBy | Should -Not -BeNullOrEmpty
+        [math]::Abs(((Get-Date) - $unused.Sources[0].Since).TotalMinutes) | Should -BeLessThan 5
+        "$unused" | Should -BeExactly '*.example.com'
+        $all | Out-String -Width 120 | Should -Match 'Host\s+UseCount\s+LastUsed\s+Sources'
+        { Get-OMSGatewayAllowedHost -Effective -Detailed } | Should -Throw -ErrorId 'AmbiguousParameterSet*'
+    }
+
+    It 'are shown with what was learned, which the plain list leaves out' {
+        $learned = '{"hosts":[{"host":"a.example.com","useCount":"9007199254740993","clientCertificatePolicy":"IF_SHOWN",' +
+            '"firstUsedAt":"2026-03-01T10:00:00Z","lastUsedAt":"2026-03-02T10:00:00Z","sources":[' +
+            '{"kind":"LOCAL","since":null,"addedBy":"alice","agent":"","place":"","workspace":""},' +
+            '{"kind":"LEARNED","since":"2026-03-01T10:00:00Z","agent":"OMS agent","place":"/etc/x.conf","workspace":"w"}]},' +
+            '{"host":"b.example.com"}],"etag":"e","nextPageToken":""}'
+        $log = Use-FakeControl -Mode answer -Result $learned
+        try {
+            $all = Get-OMSGatewayAllowedHost -Effective
+            (Get-Request $log).method | Should -Be 'AllowedHostService/ListEffectiveHosts'
+        }
+        finally { Restore-Control $log }
+        $all[0].UseCount | Should -BeExactly 9007199254740993
+        $all[0].ClientCertificatePolicy | Should -BeExactly 'IfShown'
+        $all[0].LastUsed | Should -Be ([datetime] '2026-03-02T10:00:00Z').ToLocalTime()
+        $all[0].Sources[0].Since | Should -BeNullOrEmpty
+        "$($all[0].Sources[1])" | Should -BeExactly 'Learned OMS agent w'
+        $all[0].Sources[1].Place | Should -BeExactly '/etc/x.conf'
+        $all[1].Sources | Should -HaveCount 0
+        $all[1].UseCount | Should -Be 0
+    }
+
     It 'are refused one by one, and the others are added' {
         $given = 'a.example.com', 'https://b.example.com/path', 'c.example.com'
         Add-OMSGatewayAllowedHost -Host $given -ErrorVariable failed -ErrorAction SilentlyContinue
