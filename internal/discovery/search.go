@@ -62,7 +62,7 @@ func (s *search) files(agent string, pattern osdefaults.AgentFiles, parse parser
 		d.fail(pattern.Base, err)
 		d.present = true
 	default:
-		defer root.Close() //nolint:errcheck // nothing can be done
+		defer root.Close()
 		d.root = root
 		d.folder(".", strings.Split(pattern.Path, "/"), "")
 	}

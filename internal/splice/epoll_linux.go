@@ -236,3 +236,17 @@ func connection(fd int) net.Conn {
 	}
 	return conn
 }
+
+// inspected notes that the inspection of a pair is over.
+func (r *register) inspected(p *Pair) {
+	limit := p.until.Swap(0)
+	if p.idle <= 0 || p.due() >= limit {
+		return // the hand will see it
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.slot != unlimited {
+		r.take(p)
+		r.schedule(p)
+	}
+}

@@ -127,20 +127,6 @@ func (r *register) tick() {
 	r.timer.Reset(wheelTick)
 }
 
-// inspected notes that the inspection of a pair is over.
-func (r *register) inspected(p *Pair) {
-	limit := p.until.Swap(0)
-	if p.idle <= 0 || p.due() >= limit {
-		return // the hand will see it
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.slot != unlimited {
-		r.take(p)
-		r.schedule(p)
-	}
-}
-
 // due is when the pair is to be stopped, by what is known now; 0 is never.
 func (p *Pair) due() int64 {
 	until := p.until.Load()
