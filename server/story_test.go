@@ -75,8 +75,12 @@ func exe() string {
 //	                         certificate and its key, that is shown in TLS 1.2
 //	echo NAME TEXT           send a text through that tunnel; it must come back
 //	ended NAME               the tunnel must have been closed from the other side
+//	squid [-tls] NAME [USER PASSWORD] start a Squid, which may want credentials or TLS; sets SQUID (host:port), and writes squid-ca.pem.
+//	                         It forbids .forbidden.test
+//	unplug NAME              end it at once
 //
-// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv] and [root] are conditions.
+// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid] and [root] are conditions. Gateways trust
+// the roots of $SSL_CERT_FILE if that is set.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "story"),
@@ -84,7 +88,9 @@ func TestStories(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			env.Values[storyKey{}] = &story{gateways: map[string]*gateway{}, tunnels: map[string]*heldTunnel{}}
+			env.Values[storyKey{}] = &story{
+				gateways: map[string]*gateway{}, tunnels: map[string]*heldTunnel{}, squids: map[string]*squid{},
+			}
 			env.Defer(func() { env.Values[storyKey{}].(*story).end() })
 			// A folder that other accounts can reach too.
 			shared, err := os.MkdirTemp("", "omsgateway-story") //nolint:usetesting // other accounts cannot reach T's folder
@@ -99,8 +105,11 @@ func TestStories(t *testing.T) {
 			switch name {
 			case "root":
 				return os.Geteuid() == 0, nil
-			case "curl", "openssl", "setpriv":
+			case "curl", "openssl", "setpriv", "squid":
 				_, err := exec.LookPath(name)
+				if name == "squid" {
+					err = lookForSquid()
+				}
 				if err != nil && os.Getenv("OMSGATEWAY_TEST_REQUIRE") == "all" {
 					return false, fmt.Errorf("%s is required: %w", name, err)
 				}
@@ -119,6 +128,8 @@ func TestStories(t *testing.T) {
 			"hold":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).hold(ts, args) },
 			"echo":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).echo(ts, args) },
 			"ended":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).ended(ts, args) },
+			"squid":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).squid(ts, args) },
+			"unplug":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).unplug(ts, args) },
 		},
 	})
 }
@@ -131,6 +142,7 @@ type story struct {
 	gateways map[string]*gateway // the last one of each name
 	started  []*gateway
 	tunnels  map[string]*heldTunnel
+	squids   map[string]*squid
 	closers  []io.Closer
 }
 
@@ -175,7 +187,7 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		flags = append(flags, "--listen", "127.0.0.1:0")
 	}
-	g, err := startGateway(flags...)
+	g, err := startGatewayWith(trusted(ts), flags...)
 	ts.Check(err)
 	s.gateways[args[0]] = g
 	s.started = append(s.started, g)
@@ -193,8 +205,12 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("OMSGATEWAY_ADDRESS", "unix:"+filepath.Join(dir, "admin.sock"))
 }
 
-func startGateway(flags ...string) (*gateway, error) {
+func startGateway(flags ...string) (*gateway, error) { return startGatewayWith(nil, flags...) }
+
+// startGatewayWith adds variables to the environment.
+func startGatewayWith(env []string, flags ...string) (*gateway, error) {
 	cmd := exec.Command(filepath.Join(binaries, "omsgateway"+exe()), flags...)
+	cmd.Env = append(os.Environ(), env...)
 	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	cmd.Stderr = g.log
 	if err := cmd.Start(); err != nil {
