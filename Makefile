@@ -1,9 +1,10 @@
 # The one entry for people and for CI. A target describes itself by the text after its ##, which `make` alone prints.
 # It needs Go, git, and the usual Unix commands; lint and generate build their own tools from tools/ when first used.
 
-# Where make run listens, and for how long make fuzz runs each target.
+# Where make run listens, for how long make fuzz runs each target, and for how long make soak runs.
 LISTEN   ?= 127.0.0.1:8080
 FUZZTIME ?= 30s
+SOAK     ?= 10m
 
 EXE     := $(if $(filter Windows_NT,$(OS)),.exe)
 TOOLS   := bin/tools
@@ -114,6 +115,9 @@ bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH=
 
 bench-smoke: ## see in some seconds that the benchmark works, without judging times
 	go run ./bench -smoke
+
+soak: ## torture the data path for SOAK (10m), half of it with each engine: every byte hashed, nothing left over
+	OMSGATEWAY_SOAK=$(SOAK) go test -count=1 -timeout 0 -v -run '^TestTorture$$' ./server/forward
 
 MODULE         := psmodule/out/OMSGateway
 MODULE_BUILD   := psmodule/out/build/bin

@@ -51,6 +51,15 @@ type rig struct {
 
 func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
 	t.Helper()
+	engine, err := splice.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startWith(t, engine, dialer, change)
+}
+
+func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change func(*policy.Input)) *rig {
+	t.Helper()
 	in := policy.Input{Limits: policy.Limits{
 		MaxConnections:   100,
 		MaxRequestHeads:  80,
@@ -63,10 +72,6 @@ func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
 	}}
 	in.Entries = []policy.Entry{entry(t, "a.example.com"), entry(t, "b.example.com:8443")}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := splice.New()
 	if err != nil {
 		t.Fatal(err)
 	}
