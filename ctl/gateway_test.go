@@ -42,6 +42,7 @@ type gateway struct {
 	address string
 	old     bool
 	relay   relayProxies
+	learned discoveries
 	stop    func()
 	status  *adminv1.GetStatusResponse // nil for a running gateway's
 	watch   func(adminv1.EventService_WatchEventsServer) error
@@ -95,6 +96,7 @@ func (g *gateway) start(t *testing.T) {
 	adminv1.RegisterDeniedHostServiceServer(server, g)
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, g)
 	adminv1.RegisterRelayProxyServiceServer(server, &g.relay)
+	adminv1.RegisterDiscoveryServiceServer(server, &g.learned)
 	adminv1.RegisterSettingServiceServer(server, g)
 	adminv1.RegisterEventServiceServer(server, g)
 	adminv1.RegisterTunnelServiceServer(server, g)

@@ -75,7 +75,7 @@ omsgwctl event watch --level error`,
 	)
 	root.AddCommand(
 		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(),
-		a.status(), a.check(), a.denied(), a.tunnel(), a.event(),
+		a.status(), a.check(), a.denied(), a.discovery(), a.tunnel(), a.event(),
 		a.batch(), a.completion(), a.version(),
 	)
 	return root

@@ -47,7 +47,7 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	}
 	rows = append(rows,
 		[]string{"Configuration:", s.ConfigFile},
-		[]string{"Allowed hosts:", number(int64(s.AllowedHosts))},
+		[]string{"Allowed hosts:", number(int64(s.AllowedHosts)) + learnedText(s.LearnedHosts)},
 		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + plural(s.ConnectedClients, "client")},
 		[]string{"Open tunnels:", number(s.OpenTunnels) + " (" + number(s.TunnelsOpened) + " since the start)"},
 		[]string{"Sent to targets:", size(s.BytesSent)},
@@ -69,6 +69,13 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 		rows = append(rows, []string{label, number(s.RefusalsByReason[r]) + " " + r})
 	}
 	return rows
+}
+
+func learnedText(hosts int32) string {
+	if hosts == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d learned from monitoring agents", hosts)
 }
 
 func stateText(s adminv1.GetStatusResponse_State) string {

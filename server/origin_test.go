@@ -35,17 +35,22 @@ func newOrigin() (*origin, error) { return newOriginWith(func(*tls.Config) {}) }
 
 // newOriginWith makes an origin whose TLS differs from the usual by adjust.
 func newOriginWith(adjust func(*tls.Config)) (*origin, error) {
+	return newOriginAt("127.0.0.1:0", adjust, "localhost", "127.0.0.1")
+}
+
+// newOriginAt makes one that listens at address and has a certificate for names.
+func newOriginAt(address string, adjust func(*tls.Config), names ...string) (*origin, error) {
 	authority, err := testca.New()
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := authority.Server("localhost", "127.0.0.1")
+	certificate, err := authority.Server(names...)
 	if err != nil {
 		return nil, err
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	adjust(config)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	listener, err := tls.Listen("tcp", address, config)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ func run(orders orders, o options) (err error) {
 	}
 	defer closeStore(store, events)
 	setLogLevel(events, store.Current())
+	agents := learn(ctx, osdefaults.Agents(), store, events)
+	defer agents.Stop()
 
 	// The data path.
 	engine, err := splice.New()
@@ -108,12 +110,13 @@ func run(orders orders, o options) (err error) {
 	var state atomic.Int32
 	state.Store(int32(adminapi.Running))
 	admin := adminapi.NewServer(adminapi.Gateway{
-		Store:    store,
-		Events:   events,
-		Tunnels:  tunnels,
-		Counters: counters,
-		Dialer:   dialer,
-		Usage:    used,
+		Store:     store,
+		Events:    events,
+		Tunnels:   tunnels,
+		Counters:  counters,
+		Dialer:    dialer,
+		Usage:     used,
+		Discovery: agents.Current,
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

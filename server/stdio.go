@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"time"
 
+	"omsgateway/internal/discovery"
 	"omsgateway/internal/event"
 	"omsgateway/internal/localsock"
 	"omsgateway/internal/osdefaults"
@@ -29,16 +31,25 @@ func adminStdio(stateDir string) error {
 	defer closeStore(store, events)
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
+	// The agents are read once, since this process lives for one command. The gateway itself tells of problems.
+	reading := &discovery.Reading{At: time.Now()}
+	if store.Current().Settings.LearnHosts {
+		reading = discovery.NewReader(osdefaults.Agents(), time.Now).Read()
+	}
+	if err := store.Learn(context.Background(), learned(reading)); err != nil {
+		return err
+	}
 
 	used := usage.New()
 	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events)()
 
 	admin := adminapi.NewServer(adminapi.Gateway{
-		Store:    store,
-		Events:   events,
-		Tunnels:  tunnel.NewTable(),
-		Counters: &tunnel.Counters{},
-		Usage:    used,
+		Store:     store,
+		Events:    events,
+		Tunnels:   tunnel.NewTable(),
+		Counters:  &tunnel.Counters{},
+		Usage:     used,
+		Discovery: func() *discovery.Reading { return reading },
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

@@ -69,6 +69,8 @@ func exe() string {
 //	log NAME REGEXP          wait until a line of its log matches; groups with a name become variables
 //	origin [-asks] [NAME]    start a TLS server, which may ask for client certificates; sets ORIGIN (localhost:port), ORIGIN_IP,
 //	                         and CA for curl --cacert
+//	agents NAME              let gateways that start from now on see $WORK/etc-opt as /etc/opt, where monitoring agents have their
+//	                         configuration, and find a TLS server under NAME at port 443; sets CA for curl --cacert
 //	exits CODE PROGRAM...    run a program that must end with this exit code
 //	send FILE                send a file to PROXY as it is, print what comes back until the end
 //	hold NAME HOST:PORT [CERT] open a tunnel through PROXY to the echo server behind it and keep it open; with the file of a client
@@ -79,8 +81,8 @@ func exe() string {
 //	                         It forbids .forbidden.test
 //	unplug NAME              end it at once
 //
-// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid] and [root] are conditions. Gateways trust
-// the roots of $SSL_CERT_FILE if that is set.
+// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid], [root] and [agents] are conditions.
+// Gateways trust the roots of $SSL_CERT_FILE if that is set.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "story"),
@@ -105,6 +107,8 @@ func TestStories(t *testing.T) {
 			switch name {
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "agents":
+				return agentsPossible(), nil
 			case "curl", "openssl", "setpriv", "squid":
 				_, err := exec.LookPath(name)
 				if name == "squid" {
@@ -119,6 +123,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gateway": func(ts *testscript.TestScript, neg bool, args []string) { of(ts, false).gateway(ts, neg, args) },
+			"agents":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).agents(ts, args) },
 			"exits":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).exits(ts, args) },
 			"halt":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).halt(ts, args) },
 			"crash":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).crash(ts, args) },
@@ -144,6 +149,7 @@ type story struct {
 	tunnels  map[string]*heldTunnel
 	squids   map[string]*squid
 	closers  []io.Closer
+	mounts   []string // PATH and what gateways see there, in turn
 }
 
 // storyKey is where a script keeps its story.
@@ -187,7 +193,7 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		flags = append(flags, "--listen", "127.0.0.1:0")
 	}
-	g, err := startGatewayWith(trusted(ts), flags...)
+	g, err := startGatewayWith(trusted(ts), s.mounts, flags...)
 	ts.Check(err)
 	s.gateways[args[0]] = g
 	s.started = append(s.started, g)
@@ -205,11 +211,13 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("OMSGATEWAY_ADDRESS", "unix:"+filepath.Join(dir, "admin.sock"))
 }
 
-func startGateway(flags ...string) (*gateway, error) { return startGatewayWith(nil, flags...) }
+func startGateway(flags ...string) (*gateway, error) { return startGatewayWith(nil, nil, flags...) }
 
-// startGatewayWith adds variables to the environment.
-func startGatewayWith(env []string, flags ...string) (*gateway, error) {
-	cmd := exec.Command(filepath.Join(binaries, "omsgateway"+exe()), flags...)
+// startGatewayWith adds variables to the environment, and lets the gateway see other files than the rest of the computer (see
+// inOwnMounts).
+func startGatewayWith(env, mounts []string, flags ...string) (*gateway, error) {
+	line := inOwnMounts(mounts, append([]string{filepath.Join(binaries, "omsgateway"+exe())}, flags...))
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	cmd.Stderr = g.log

@@ -35,6 +35,7 @@ type Client struct {
 	Settings     adminv1.SettingServiceClient
 	Events       adminv1.EventServiceClient
 	Tunnels      adminv1.TunnelServiceClient
+	Discovery    adminv1.DiscoveryServiceClient
 	Status       adminv1.StatusServiceClient
 
 	Conn grpc.ClientConnInterface // what they all use, for calls by name
@@ -72,6 +73,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		Settings:     adminv1.NewSettingServiceClient(c),
 		Events:       adminv1.NewEventServiceClient(c),
 		Tunnels:      adminv1.NewTunnelServiceClient(c),
+		Discovery:    adminv1.NewDiscoveryServiceClient(c),
 		Status:       adminv1.NewStatusServiceClient(c),
 		Conn:         c,
 		connection:   c,

@@ -17,7 +17,7 @@ import (
 )
 
 // serviceAccount is what files are granted to where the gateway runs as LocalService, which other services share.
-const serviceAccount = `NT SERVICE\OMSGatewayService`
+const serviceAccount = `NT SERVICE\` + osdefaults.ServiceName
 
 // localService is the security identifier of that shared account.
 const localService = "S-1-5-19"

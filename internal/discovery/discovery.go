@@ -38,9 +38,9 @@ const (
 // Reading is what was found at one time. It is never changed.
 type Reading struct {
 	At      time.Time
-	On      bool    // LearnHosts; if it is off, nothing was read
-	Places  []Place // everywhere that agents are looked for
-	Entries []policy.Entry
+	On      bool           // LearnHosts; if it is off, nothing was read
+	Places  []Place        // everywhere that agents are looked for
+	Entries []policy.Entry // sorted by pattern; one host may be there for several agents and workspaces
 	// ClientCertificates are what the agents of the learned workspaces show.
 	ClientCertificates []ClientCertificate
 	// Ignored has an error for each thing that was read and is not learned, with a LEARNED_ reason; IgnoredLeftOut is how many
@@ -51,11 +51,11 @@ type Reading struct {
 
 // Place is a file, folder or registry key.
 type Place struct {
-	Agent string
-	Path  string
-	State State
-	Since time.Time // of a place that was read: when what it says now was read first; zero if it never was
-	Err   error     // of one that could not be read, with a LEARNED_ reason: what was learned from it before stays
+	Agent  string
+	Path   string
+	State  State
+	ReadAt time.Time // when it was read last; zero if it never was
+	Err    error     // of one that could not be read, with a LEARNED_ reason: what was learned from it before stays
 }
 
 // State is what became of a place in a reading.
@@ -80,6 +80,17 @@ func (r *Reading) AgentFound() bool {
 	return slices.ContainsFunc(r.Places, func(p Place) bool { return p.State != Missing })
 }
 
+// Hosts is the number of different hosts.
+func (r *Reading) Hosts() int {
+	n := 0
+	for i, e := range r.Entries { // sorted
+		if i == 0 || e.Pattern != r.Entries[i-1].Pattern {
+			n++
+		}
+	}
+	return n
+}
+
 // Reader reads again and again, and remembers what it needs when a place cannot be read. It is not safe for concurrent use.
 type Reader struct {
 	agents osdefaults.MonitoringAgents
@@ -92,7 +103,7 @@ type Reader struct {
 type kept struct {
 	agent   string
 	finding *finding
-	since   time.Time
+	readAt  time.Time
 }
 
 // NewReader makes a Reader for agents at these places.

@@ -154,9 +154,11 @@ func TestSince(t *testing.T) {
 	if diff := cmp.Diff(want, since); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	f.write(chunks+"1.json", "{")
 	for _, p := range f.Read().Places {
-		if p.State == discovery.Read && (filepath.Base(p.Path) == "1.json") != (p.Since.Unix() == 1) {
-			t.Errorf("%s was read first at %d", p.Path, p.Since.Unix())
+		want := map[string]int64{"0.json": 3, "1.json": 2, "2.json": 3}[filepath.Base(p.Path)]
+		if p.State != discovery.Missing && p.ReadAt.Unix() != want {
+			t.Errorf("%s was read last at %d, want %d", p.Path, p.ReadAt.Unix(), want)
 		}
 	}
 	f.remove(chunks + "2.json")

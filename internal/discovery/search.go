@@ -218,7 +218,7 @@ func (d *descent) file(name, workspace string) {
 		return
 	}
 	d.keep(d.agent, f)
-	d.add(Place{Agent: d.agent, Path: place, State: Read, Since: d.kept[place].since})
+	d.add(Place{Agent: d.agent, Path: place, State: Read, ReadAt: d.now})
 }
 
 // content is what a plain file has.
@@ -286,11 +286,7 @@ func (s *search) ignore(err error) { s.ignored = append(s.ignored, err) }
 
 // keep puts a good finding in the place of the one before.
 func (s *search) keep(agent string, f *finding) {
-	since := s.now
-	if before, ok := s.reader.kept[f.place]; ok && before.agent == agent {
-		since = before.since
-	}
-	s.kept[f.place] = kept{agent: agent, finding: f, since: since}
+	s.kept[f.place] = kept{agent: agent, finding: f, readAt: s.now}
 }
 
 // fail notes a place that could not be read. What was found in it or below it before stays.
@@ -301,16 +297,12 @@ func (d *descent) fail(place string, err error) {
 	case reason.Of(err) == "":
 		err = reason.Wrap(err, reason.LearnedPlaceUnreadable, "place", place)
 	}
-	var since time.Time
 	for path, k := range d.reader.kept {
 		if k.agent == d.agent && (path == place || strings.HasPrefix(path, place+string(filepath.Separator))) {
 			d.kept[path] = k
 		}
 	}
-	if k, ok := d.kept[place]; ok {
-		since = k.since
-	}
-	d.add(Place{Agent: d.agent, Path: place, State: Failed, Since: since, Err: err})
+	d.add(Place{Agent: d.agent, Path: place, State: Failed, ReadAt: d.kept[place].readAt, Err: err})
 }
 
 func (d *descent) denied(place string) error {
@@ -358,6 +350,6 @@ func (s *search) learnConnectors(place string, list []connector) {
 	for _, c := range list {
 		f := parseConnector(fmt.Sprintf(`%s\%s`, place, shown(c.name)), c)
 		s.keep(MicrosoftMonitoringAgent, f)
-		s.add(Place{Agent: MicrosoftMonitoringAgent, Path: f.place, State: Read, Since: s.kept[f.place].since})
+		s.add(Place{Agent: MicrosoftMonitoringAgent, Path: f.place, State: Read, ReadAt: s.now})
 	}
 }

@@ -41,6 +41,7 @@ var access = map[string]localsock.Role{
 	adminv1.EventService_WatchEvents_FullMethodName:                                        localsock.Read,
 	adminv1.TunnelService_ListTunnels_FullMethodName:                                       localsock.Read,
 	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      localsock.Change,
+	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   localsock.Read,
 	adminv1.StatusService_GetStatus_FullMethodName:                                         localsock.Read,
 }
 

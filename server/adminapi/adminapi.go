@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"omsgateway/internal/discovery"
 	"omsgateway/internal/event"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/tunnel"
@@ -22,7 +23,7 @@ import (
 
 // Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by package localsock, where the user is known.
 const (
-	maxMessage       = 1 << 20 // bytes of a request
+	maxMessage       = 1 << 20 // bytes of a request, and of an answer
 	maxStreams       = 100     // calls at a time on one connection
 	handshakeTimeout = 5 * time.Second
 )
@@ -36,6 +37,8 @@ type Gateway struct {
 	Dialer   upstream.Dialer // that of the data path, for tests of the way that a tunnel goes
 	Usage    *usage.Memory
 	Status   Status
+
+	Discovery func() *discovery.Reading // the last one, never nil
 }
 
 // Status is what GetStatus cannot ask anybody else.
@@ -84,6 +87,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})
 	adminv1.RegisterEventServiceServer(server, &eventService{gateway: g})
 	adminv1.RegisterTunnelServiceServer(server, &tunnelService{gateway: g})
+	adminv1.RegisterDiscoveryServiceServer(server, &discoveryService{gateway: g})
 	adminv1.RegisterStatusServiceServer(server, &statusService{gateway: g})
 	return &Server{grpc: server, log: log}
 }

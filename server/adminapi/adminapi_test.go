@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"omsgateway/internal/apierr"
+	"omsgateway/internal/discovery"
 	"omsgateway/internal/event"
 	"omsgateway/internal/handshake"
 	"omsgateway/internal/hostname"
@@ -44,6 +45,7 @@ type api struct {
 	server *adminapi.Server
 	conn   *grpc.ClientConn
 	state  func() adminapi.State
+	agents discovery.Reading
 }
 
 func start(t *testing.T) *api {
@@ -56,6 +58,7 @@ func start(t *testing.T) *api {
 	}
 	a.Store, a.Tunnels, a.Counters = store, tunnel.NewTable(), &tunnel.Counters{}
 	a.Usage, a.Dialer = usage.New(), upstream.Dialer{Resolver: noNameServer}
+	a.Discovery = func() *discovery.Reading { return &a.agents }
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",
 		Started:   time.Now(),

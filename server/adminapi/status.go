@@ -33,6 +33,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		RefusalsByReason:        make(map[string]int64, len(counts.Refused)),
 		EventsDropped:           g.Events.Dropped(),
 		AllowedHosts:            int32(len(now.Config.AllowedHosts)),
+		LearnedHosts:            int32(g.Discovery().Hosts()),
 		ConfigFile:              g.Status.ConfigFile,
 
 		ClientCertificatesNotVisible: counts.NotVisible,

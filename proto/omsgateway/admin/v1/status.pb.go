@@ -162,8 +162,10 @@ type GetStatusResponse struct {
 	ConfigFile string `protobuf:"bytes,18,opt,name=config_file,json=configFile,proto3" json:"config_file,omitempty"`
 	// TLS sessions since the start that passed although no client certificate could be seen in them, at hosts whose policy is IfShown.
 	ClientCertificatesNotVisible int64 `protobuf:"varint,19,opt,name=client_certificates_not_visible,json=clientCertificatesNotVisible,proto3" json:"client_certificates_not_visible,omitempty"`
-	unknownFields                protoimpl.UnknownFields
-	sizeCache                    protoimpl.SizeCache
+	// Number of hosts that are allowed because monitoring agents on this computer are configured to reach them (DiscoveryService).
+	LearnedHosts  int32 `protobuf:"varint,20,opt,name=learned_hosts,json=learnedHosts,proto3" json:"learned_hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -329,12 +331,19 @@ func (x *GetStatusResponse) GetClientCertificatesNotVisible() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetLearnedHosts() int32 {
+	if x != nil {
+		return x.LearnedHosts
+	}
+	return 0
+}
+
 var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\x82\b\n" +
+	"\x10GetStatusRequest\"\xa7\b\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -360,7 +369,8 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\rallowed_hosts\x18\x11 \x01(\x05R\fallowedHosts\x12\x1f\n" +
 	"\vconfig_file\x18\x12 \x01(\tR\n" +
 	"configFile\x12E\n" +
-	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x1aC\n" +
+	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x12#\n" +
+	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
