@@ -189,7 +189,7 @@ func uninstallService(ctx context.Context, out io.Writer) error {
 	if err := stopService(ctx, s); err != nil {
 		return err
 	}
-	if err := s.Delete(); err != nil {
+	if err := s.Delete(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
 		return fmt.Errorf("removing the service: %w", err)
 	}
 	if err := unregisterEvents(); err != nil {
