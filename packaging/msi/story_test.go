@@ -77,7 +77,7 @@ func dosPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `
 // freePort is one outside the range from which systems hand out ports, so that nobody gets it by chance.
 func freePort() (string, error) {
 	for range 100 {
-		port := strconv.Itoa(20_000 + rand.IntN(10_000)) //nolint:gosec // nobody is to be kept from guessing it
+		port := strconv.Itoa(20_000 + rand.IntN(10_000))
 		l, err := net.Listen("tcp", ":"+port)
 		if err == nil {
 			return port, l.Close()
