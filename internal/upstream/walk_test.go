@@ -47,11 +47,14 @@ func TestWalk(t *testing.T) {
 		want   []string // step, reason, and a part of the detail
 	}{
 		"all goes well": {nil, behind(good), nil,
-			[]string{"1  127.0.0.1 is an address", "2  connected to 127.0.0.1:", "4  the tunnel is open", "5  TLS 1.3, certificate of CN=a.example.com"}},
+			[]string{"1  127.0.0.1 is an address", "2  connected to 127.0.0.1:", "4  the tunnel is open",
+				"5  TLS 1.3, certificate of CN=a.example.com"}},
 		"all goes well, with TLS and a user": {certificate(ca, "127.0.0.1"), behind(good), func(d *policy.Decision) { d.Relay.Username = "svc" },
-			[]string{"1  ", "2  ", "3  TLS 1.3, certificate of CN=127.0.0.1", "4  the tunnel is open, with the user name svc", "5  TLS 1.3"}},
+			[]string{"1  ", "2  ", "3  TLS 1.3, certificate of CN=127.0.0.1", "4  the tunnel is open, with the user name svc",
+				"5  TLS 1.3"}},
 		"names are resolved here too": {nil, behind(good), resolveLocally,
-			[]string{"1  127.0.0.1 is an address; a.example.com is 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 1 more", "2  ", "4  ", "5  "}},
+			[]string{"1  127.0.0.1 is an address; a.example.com is 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 1 more", "2  ",
+				"4  ", "5  "}},
 		"the relay proxy is not trusted": {certificate(stranger, "127.0.0.1"), behind(good), nil, []string{"1  ", "2  ", "3 RELAY_NOT_TRUSTED "}},
 		"the relay proxy refuses":        {nil, says("HTTP/1.1 403 no\r\n\r\n"), nil, []string{"1  ", "2  ", "4 RELAY_FORBIDDEN "}},
 		"the password is lost": {nil, behind(good), func(d *policy.Decision) { d.Relay.Unusable = lost },
