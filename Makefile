@@ -149,14 +149,14 @@ endif
 
 # What the release is made of. Its files have the time of the commit, so that the same tree and tools make the same bytes.
 RELEASE           := bin/release
-MSI                = $(RELEASE)/OMSGateway-$(patsubst v%,%,$(VERSION))-x64.msi
+MSI                = $(RELEASE)/OMSGateway-$(PACKAGE_VERSION)-x64.msi
 PACKAGE_VERSION    = $(shell packaging/version.sh $(VERSION))
 MAINTAINER        ?= maintainers@omsgateway.invalid
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 
-.PHONY: msi pieces packages test-packages
-pieces packages test-packages: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
-packages test-packages: export MAINTAINER := $(MAINTAINER)
+.PHONY: msi pieces packages test-packages release
+pieces packages test-packages release: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
+packages test-packages release: export MAINTAINER := $(MAINTAINER)
 
 # See packaging/msi/build.sh for signing.
 msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (needs wixl, msitools and mingw's gcc)
@@ -170,6 +170,14 @@ packages: pieces $(TOOLS)/nfpm$(EXE) ## build the .deb and .rpm packages into bi
 
 test-packages: packages ## test the .deb and .rpm packages in roots that are thrown away (needs root or sudo)
 	@VERSION=$(VERSION) PACKAGE_VERSION=$(PACKAGE_VERSION) packaging/linux/test.sh $(RELEASE)
+
+release: ## build all that is published into bin/release/: packages, archives, bill of materials, sums (needs zip)
+	@rm -rf $(RELEASE) $(MODULE)
+	@$(MAKE) --no-print-directory psmodule packages
+	@if command -v wixl >/dev/null; then $(MAKE) --no-print-directory msi; else echo 'no .msi, because there is no wixl on PATH'; fi
+	@packaging/archives.sh $(PACKAGE_VERSION) $(RELEASE)
+	@go run ./packaging/bom -version $(PACKAGE_VERSION) -sbom $(RELEASE)/omsgateway-$(PACKAGE_VERSION).cdx.json $(PLATFORMS:%=bin/%/omsg*)
+	@cd $(RELEASE) && sha256sum * >SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what make built; the state in .run/ stays
 	rm -rf bin psmodule/out server/*.syso ctl/*.syso
