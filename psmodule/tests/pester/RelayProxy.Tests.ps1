@@ -113,3 +113,61 @@ Describe 'A program that is too old' {
         finally { Restore-Control $log }
     }
 }
+
+Describe 'The relay proxy of a gateway' {
+    AfterEach { Set-OMSGatewayRelayProxy -Address '' }
+
+    It 'is none at first, and after it was cleared' {
+        Get-OMSGatewayRelayProxy | Should -BeNullOrEmpty
+        Set-OMSGatewayRelayProxy proxy.example.com
+        Set-OMSGatewayRelayProxy ''
+        Get-OMSGatewayRelayProxy | Should -BeNullOrEmpty
+        Set-OMSGatewayRelayProxy '' -Force -Confirm:$false
+    }
+
+    It 'is <want> for <address>' -ForEach @(
+        @{ address = 'http://proxy.example.com:3128'; want = 'http://proxy.example.com:3128' }
+        @{ address = ' Proxy.Example.com.:3128/ '; want = 'http://proxy.example.com:3128' }
+        @{ address = 'https://proxy.example.com'; want = 'https://proxy.example.com:443' }
+        @{ address = '192.0.2.7'; want = 'http://192.0.2.7:80' }
+    ) {
+        Set-OMSGatewayRelayProxy -Address $address
+        Get-OMSGatewayRelayProxy | Should -BeExactly $want
+        Get-OMSGatewayRelayProxy | Should -BeOfType [string]
+    }
+
+    It 'takes user and password, and shows neither' {
+        Set-OMSGatewayRelayProxy proxy.example.com:3128 -Credential $credential
+        Get-OMSGatewayRelayProxy | Should -BeExactly 'http://proxy.example.com:3128'
+        (& $Control relay-proxy get --json | Out-String | ConvertFrom-Json).relayProxy.username | Should -BeExactly 'svc'
+        (& $Control relay-proxy get --json | Out-String | ConvertFrom-Json).relayProxy.passwordSet | Should -BeTrue
+        Get-Content -LiteralPath $gateway.Log | Should -Not -Match 'p%:ss'
+    }
+
+    It 'loses user and password with an address alone' {
+        Set-OMSGatewayRelayProxy proxy.example.com:3128 -Credential $credential
+        Set-OMSGatewayRelayProxy proxy.example.com:3128
+        (& $Control relay-proxy get --json | Out-String | ConvertFrom-Json).relayProxy.passwordSet | Should -BeFalse
+    }
+
+    It 'is not changed by <what>' -ForEach @(
+        @{ what = 'a user in the address'; address = 'http://svc:hunter2@other:3128'; id = 'RelayAddressHasUser' }
+        @{ what = 'another scheme'; address = 'socks5://other:1080'; id = 'RelayAddressInvalid' }
+        @{ what = 'a password in place of the port'; address = 'other:hunter2'; id = 'RelayAddressInvalid' }
+    ) {
+        Set-OMSGatewayRelayProxy proxy.example.com:3128
+        $failed = { Set-OMSGatewayRelayProxy $address -ErrorAction Stop } | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayRelayProxyCommand"
+        "$($failed | Format-List -Property * -Force | Out-String)" | Should -Not -Match 'hunter2'
+        Get-OMSGatewayRelayProxy | Should -BeExactly 'http://proxy.example.com:3128'
+    }
+
+    It 'is gone through by the next tunnel' {
+        Add-OMSGatewayAllowedHost a.example.com
+        Set-OMSGatewayRelayProxy 127.0.0.1:1
+        Invoke-Connect $gateway a.example.com:443 | Should -Match '^HTTP/1.1 502 '
+        Get-Content -LiteralPath $gateway.Log | Select-String -SimpleMatch 'cannot connect to the relay proxy http://127.0.0.1:1' |
+            Should -Not -BeNullOrEmpty
+        Remove-OMSGatewayAllowedHost a.example.com
+    }
+}
