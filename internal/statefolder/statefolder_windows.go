@@ -19,7 +19,8 @@ const administrators = "O:BA"
 const access = "D:P" + // protected: nothing is inherited from above
 	"(A;OICI;FA;;;SY)" + // SYSTEM: all, here and below
 	"(A;OICI;FA;;;BA)" + // Administrators: all
-	"(A;OICI;FA;;;" + osdefaults.ServiceSID + ")" // the gateway's service: all
+	"(A;OICI;FA;;;" + osdefaults.ServiceSID + ")" + // the gateway's service: all
+	"(A;OICI;RC;;;S-1-3-4)" // owners: no more than to read this, since LocalService, as which other services run too, owns files here
 
 // Protect is Make, and gives the folder its owner and descriptor also if it is there already; for an installation, which has to be
 // elevated.
@@ -39,13 +40,19 @@ func Protect(path string) error {
 	if err != nil {
 		return err
 	}
-	err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+	own, _, err := ownDescriptor()
+	if err != nil {
+		return err
+	}
+	folder, err := open(path, own, windows.WRITE_DAC|windows.WRITE_OWNER)
+	if err != nil {
+		return err
+	}
+	defer closeHandle(folder)
+	err = windows.SetSecurityInfo(folder, windows.SE_FILE_OBJECT,
 		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION,
 		owner, nil, dacl, nil)
-	if err != nil {
-		return &os.PathError{Op: "protect", Path: path, Err: err}
-	}
-	return nil
+	return pathError("protect", path, err)
 }
 
 func makeFolder(path string) error {
@@ -62,36 +69,58 @@ func makeFolder(path string) error {
 	}
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return &os.PathError{Op: "mkdir", Path: path, Err: err}
+		return pathError("mkdir", path, err)
 	}
 	attributes := windows.SecurityAttributes{SecurityDescriptor: sd}
 	attributes.Length = uint32(unsafe.Sizeof(attributes))
 	err = windows.CreateDirectory(name, &attributes)
-	switch {
-	case errors.Is(err, windows.ERROR_ALREADY_EXISTS):
-		return checkOwner(path, own)
-	case err != nil:
-		return &os.PathError{Op: "mkdir", Path: path, Err: err}
+	if !errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+		return pathError("mkdir", path, err)
 	}
-	return nil
+	folder, err := open(path, own, 0)
+	if err == nil {
+		closeHandle(folder)
+	}
+	return err
 }
 
-// checkOwner refuses what is no folder, and a folder of somebody who may not decide what the gateway does.
-func checkOwner(path string, own *windows.SID) error {
-	info, err := os.Lstat(path)
+// open opens a folder that is there already, with more rights than those to look at it. It refuses what is no folder, a link to
+// one, and a folder of somebody who may not decide what the gateway does. What is judged is what is opened: the path may lead
+// elsewhere a moment later.
+func open(path string, own *windows.SID, rights uint32) (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return err
+		return 0, pathError("open", path, err)
 	}
-	if !info.IsDir() {
-		return &os.PathError{Op: "mkdir", Path: path, Err: windows.ERROR_DIRECTORY}
-	}
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	folder, err := windows.CreateFile(name, windows.READ_CONTROL|windows.FILE_READ_ATTRIBUTES|rights,
+		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
 	if err != nil {
-		return &os.PathError{Op: "read the owner of", Path: path, Err: err}
+		return 0, pathError("open", path, err)
+	}
+	if err := judge(folder, path, own); err != nil {
+		closeHandle(folder)
+		return 0, err
+	}
+	return folder, nil
+}
+
+func judge(folder windows.Handle, path string, own *windows.SID) error {
+	var info windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(folder, &info); err != nil {
+		return pathError("look at", path, err)
+	}
+	const kind = windows.FILE_ATTRIBUTE_DIRECTORY | windows.FILE_ATTRIBUTE_REPARSE_POINT
+	if info.FileAttributes&kind != windows.FILE_ATTRIBUTE_DIRECTORY {
+		return pathError("open", path, windows.ERROR_DIRECTORY)
+	}
+	sd, err := windows.GetSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return pathError("read the owner of", path, err)
 	}
 	owner, _, err := sd.Owner()
 	if err != nil || owner == nil {
-		return &os.PathError{Op: "read the owner of", Path: path, Err: errors.Join(err, windows.ERROR_INVALID_OWNER)}
+		return pathError("read the owner of", path, errors.Join(err, windows.ERROR_INVALID_OWNER))
 	}
 	if owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
 		owner.String() == osdefaults.ServiceSID || owner.Equals(own) {
@@ -117,3 +146,13 @@ func ownDescriptor() (own *windows.SID, sddl string, err error) {
 	}
 	return own, access + "(A;OICI;FA;;;" + own.String() + ")", nil
 }
+
+// pathError is nil if err is.
+func pathError(doing, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &os.PathError{Op: doing, Path: path, Err: err}
+}
+
+func closeHandle(h windows.Handle) { _ = windows.CloseHandle(h) }

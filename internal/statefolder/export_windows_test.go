@@ -1,0 +1,4 @@
+package statefolder
+
+// Descriptor is what an elevated process gives a folder.
+const Descriptor = administrators + access
