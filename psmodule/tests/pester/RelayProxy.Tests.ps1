@@ -158,7 +158,7 @@ Describe 'The relay proxy of a gateway' {
         Set-OMSGatewayRelayProxy proxy.example.com:3128
         $failed = { Set-OMSGatewayRelayProxy $address -ErrorAction Stop } | Should -Throw -PassThru
         $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayRelayProxyCommand"
-        "$($failed | Format-List -Property * -Force | Out-String)" | Should -Not -Match 'hunter2'
+        $failed.Exception.Message | Should -Not -Match 'hunter2'
         Get-OMSGatewayRelayProxy | Should -BeExactly 'http://proxy.example.com:3128'
     }
 
