@@ -107,8 +107,8 @@ cover: ## run all tests and write which lines they reach to bin/cover.html
 check-unit: ## check the systemd unit (needs systemd-analyze)
 	packaging/systemd/check.sh
 
-windows-smoke: windows-amd64 ## run the tests as Windows programs, and install the Windows package (needs Wine)
-	packaging/wine/smoke
+windows-smoke: windows-amd64 ## try the Windows programs, and install their package (needs Wine)
+	packaging/wine/smoke $(CURDIR)/bin/windows-amd64
 	packaging/msi/smoke $(CURDIR)/bin/windows-amd64
 
 bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH='-only short -json FILE' does less, and keeps it

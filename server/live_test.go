@@ -16,9 +16,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/testpipe"
 )
 
 // running is a gateway for a Go test.
@@ -47,12 +49,16 @@ func runGatewayIn(t *testing.T, dir string, flags ...string) *running {
 	if err != nil {
 		t.Fatalf("the gateway does not start: %v\n%s", err, g.log)
 	}
-	return &running{gateway: g, proxy: line[1], address: "unix:" + filepath.Join(dir, "admin.sock")}
+	address := osdefaults.AddressIn(dir)
+	if err := testpipe.Prime(address); err != nil {
+		t.Fatal(err)
+	}
+	return &running{gateway: g, proxy: line[1], address: address}
 }
 
 func (r *running) stop(t *testing.T) {
 	t.Helper()
-	if err := r.process.Signal(syscall.SIGTERM); err != nil {
+	if err := askToStop(r.process); err != nil {
 		t.Fatal(err)
 	}
 	select {

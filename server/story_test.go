@@ -15,18 +15,24 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/testpipe"
 )
 
-// binaries is the folder with the two programs as they ship, built once for all tests of this package.
+// binaries is the folder with the two programs as they ship: OMSGATEWAY_TEST_PROGRAMS, else they are built once for all tests of this
+// package.
 var binaries string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if binaries = os.Getenv("OMSGATEWAY_TEST_PROGRAMS"); binaries != "" {
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "omsgateway-test")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -81,7 +87,7 @@ func exe() string {
 //	                         It forbids .forbidden.test
 //	unplug NAME              end it at once
 //
-// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid], [root] and [agents] are conditions.
+// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid], [root], [agents] and [wine] are conditions.
 // Gateways trust the roots of $SSL_CERT_FILE if that is set.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -109,6 +115,8 @@ func TestStories(t *testing.T) {
 				return os.Geteuid() == 0, nil
 			case "agents":
 				return agentsPossible(), nil
+			case "wine":
+				return onWine(), nil
 			case "curl", "openssl", "setpriv", "squid":
 				_, err := exec.LookPath(name)
 				if name == "squid" {
@@ -208,7 +216,9 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the gateway does not start: %v\n%s", err, g.log)
 	}
 	ts.Setenv("PROXY", line[1])
-	ts.Setenv("OMSGATEWAY_ADDRESS", "unix:"+filepath.Join(dir, "admin.sock"))
+	address := osdefaults.AddressIn(dir)
+	ts.Check(testpipe.Prime(address))
+	ts.Setenv("OMSGATEWAY_ADDRESS", address)
 }
 
 func startGateway(flags ...string) (*gateway, error) { return startGatewayWith(nil, nil, flags...) }
@@ -221,6 +231,7 @@ func startGatewayWith(env, mounts []string, flags ...string) (*gateway, error) {
 	cmd.Env = append(os.Environ(), env...)
 	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	cmd.Stderr = g.log
+	stoppable(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -245,7 +256,7 @@ func (s *story) of(ts *testscript.TestScript, args []string, n int, usage string
 
 func (s *story) halt(ts *testscript.TestScript, args []string) {
 	g := s.of(ts, args, 1, "halt NAME")
-	ts.Check(g.process.Signal(syscall.SIGTERM))
+	ts.Check(askToStop(g.process))
 	select {
 	case <-g.ended:
 	case <-time.After(patience):
