@@ -289,3 +289,16 @@ func TestSessionRefused(t *testing.T) {
 		}
 	}
 }
+
+// The list of hosts that go past the relay proxy may be long.
+func TestLongValuesOfSettingsAreCut(t *testing.T) {
+	long := strings.Repeat("a.example.com,", 10_000)
+	e := event.SettingChanged("root", "RelayProxyBypass", long, "b"+long)
+	size := len(e.Text)
+	for _, f := range e.Fields {
+		size += len(f.Value)
+	}
+	if size > 8<<10 || !strings.Contains(e.Text, `..." to "ba.example.com,`) {
+		t.Errorf("the event has %d bytes: %.100s", size, e.Text)
+	}
+}

@@ -63,8 +63,12 @@ func ConfigurationWrong(err error) Event {
 		Text: fmt.Sprintf("Wrong configuration: %s", err)}
 }
 
-// SettingChanged is event 100. The values are as the setting is written; never hand it a secret.
+// maxValue is how many bytes of a setting's value an event shows.
+const maxValue = 1 << 10
+
+// SettingChanged is event 100. The values are as the setting is written, cut at 1 KiB; never hand it a secret.
 func SettingChanged(caller, key, old, new string) Event {
+	old, new = cut(old, maxValue), cut(new, maxValue)
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
 		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, caller),
 		Fields: []Field{{"caller", caller}, {"key", key}, {"old", old}, {"new", new}}}
