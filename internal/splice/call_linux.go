@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls that a loop makes for each portion of bytes. None of them waits, so the scheduler is not told (RawSyscall): it
+// The calls that a loop makes for each portion of bytes, and at the end of a pair. None of them waits, so the scheduler is not told (RawSyscall): it
 // would start its monitor thread at the first call after each rest, which is a sixth of the CPU time of a gateway that is
 // neither idle nor busy. loop.serve sees to it that the monitor runs when a loop is busy.
 
@@ -63,6 +63,30 @@ func splice(from, to, n int) (int, error) {
 			return answer("splice", moved, errno)
 		}
 	}
+}
+
+// shutdown finishes sending on a socket.
+func shutdown(socket int) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(socket), unix.SHUT_WR, 0)
+	return asError("shutdown", errno)
+}
+
+// closeSocket closes a socket that has no time to linger, and so does not wait.
+func closeSocket(socket int) {
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(socket), 0, 0)
+}
+
+// watchSocket is epoll_ctl(2).
+func watchSocket(epoll, op, socket int, event *unix.EpollEvent) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), uintptr(op), uintptr(socket), uintptr(unsafe.Pointer(event)), 0, 0)
+	return asError("epoll_ctl", errno)
+}
+
+func asError(call string, errno unix.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return os.NewSyscallError(call, errno)
 }
 
 // sendRoom is about how many bytes a TCP socket has room for before it takes no more. The kernel counts its overhead as

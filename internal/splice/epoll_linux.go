@@ -202,7 +202,7 @@ func (p *spliced) close() {
 		if how.end.abrupt() {
 			_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 		}
-		_ = unix.Close(fd)
+		closeSocket(fd)
 	}
 	if p.done != nil {
 		p.done(p.result(how.end, how.err))

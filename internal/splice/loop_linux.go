@@ -102,7 +102,7 @@ func newLoop(r *register) (*loop, error) {
 	}
 	if err == nil {
 		wake := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeFd}
-		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, l.event, &wake))
+		err = watchSocket(l.fd, unix.EPOLL_CTL_ADD, l.event, &wake)
 	}
 	if err != nil {
 		l.free()
@@ -141,8 +141,8 @@ func (l *loop) attach(p *spliced) bool {
 			events |= onWrite // the first event comes at once and writes the head
 			p.watched[s] = true
 		}
-		if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
-			p.ending.CompareAndSwap(nil, &ending{EndError, os.NewSyscallError("epoll_ctl", err)})
+		if err := watchSocket(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
+			p.ending.CompareAndSwap(nil, &ending{EndError, err})
 			l.detach(p)
 			return false
 		}
@@ -155,7 +155,7 @@ func (l *loop) detach(p *spliced) {
 	p.attached = false
 	if p.inspection != nil { // its sockets stay open
 		for _, fd := range p.fds {
-			_ = unix.EpollCtl(l.fd, unix.EPOLL_CTL_DEL, fd, nil)
+			_ = watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
 	}
 	s := &l.slots[p.ticket.slot]
@@ -427,8 +427,8 @@ func (l *loop) block(p *spliced, from Side) {
 		return
 	}
 	p.watched[to] = true
-	if err := unix.EpollCtl(l.fd, unix.EPOLL_CTL_MOD, p.fds[to], p.ticket.event(to, onRead|onWrite)); err != nil {
-		l.fail(p, to, "watching", os.NewSyscallError("epoll_ctl", err))
+	if err := watchSocket(l.fd, unix.EPOLL_CTL_MOD, p.fds[to], p.ticket.event(to, onRead|onWrite)); err != nil {
+		l.fail(p, to, "watching", err)
 	}
 }
 
@@ -440,8 +440,8 @@ func (l *loop) finish(p *spliced, from Side) {
 	}
 	to := from.other()
 	p.flows[from].finished = true
-	if err := unix.Shutdown(p.fds[to], unix.SHUT_WR); err != nil {
-		l.fail(p, to, "finishing", os.NewSyscallError("shutdown", err))
+	if err := shutdown(p.fds[to]); err != nil {
+		l.fail(p, to, "finishing", err)
 	} else if p.flows[to].finished {
 		p.ending.CompareAndSwap(nil, &ending{end: EndFinished})
 		l.end(p, Returned{})
