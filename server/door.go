@@ -131,7 +131,9 @@ func (d *door) use(l net.Listener) {
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}).Listen(ctx, "tcp", address)
+	config := listenConfig()
+	config.SetMultipathTCP(false) // its connections cannot be spliced
+	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, reason.Wrap(err, reason.ListenNotPossible, "address", address)
 	}

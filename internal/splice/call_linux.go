@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls that a loop makes for each portion of bytes, and at the end of a pair. None of them waits, so the scheduler is not told (RawSyscall): it
-// would start its monitor thread at the first call after each rest, which is a sixth of the CPU time of a gateway that is
-// neither idle nor busy. loop.serve sees to it that the monitor runs when a loop is busy.
+// The calls that a loop makes for each portion of bytes, and at the end of a pair. None of them waits, so the scheduler is not told
+// (RawSyscall): it would start its monitor thread at the first call after each rest, which is a sixth of the CPU time of a gateway
+// that is neither idle nor busy. loop.serve sees to it that the monitor runs when a loop is busy.
 
 // pollNow takes up to len(events) events, 0 if there are none.
 func pollNow(epoll int, events []unix.EpollEvent) (int, error) {

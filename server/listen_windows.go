@@ -1,0 +1,7 @@
+package main
+
+import "net"
+
+func listenConfig() net.ListenConfig {
+	return net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
+}
