@@ -228,7 +228,7 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 
 // registerEvents makes the event log; program has the table of its messages.
 func registerEvents(program string) error {
-	log, _, err := registry.CreateKey(registry.LOCAL_MACHINE, osdefaults.EventLogKey, registry.SET_VALUE)
+	log, _, err := registry.CreateKey(registry.LOCAL_MACHINE, osdefaults.EventLogKey, registry.QUERY_VALUE|registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
@@ -238,9 +238,12 @@ func registerEvents(program string) error {
 		return err
 	}
 	defer source.Close()
+	if _, _, err := log.GetIntegerValue("MaxSize"); errors.Is(err, registry.ErrNotExist) { // else it is as somebody wants it
+		if err := errors.Join(log.SetDWordValue("MaxSize", eventLogSize), log.SetDWordValue("Retention", 0)); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
-		log.SetDWordValue("MaxSize", eventLogSize),
-		log.SetDWordValue("Retention", 0),
 		source.SetExpandStringValue("EventMessageFile", program),
 		source.SetDWordValue("TypesSupported", eventlog.Error|eventlog.Warning|eventlog.Info),
 	)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+
+	"omsgateway/internal/event"
 )
 
 // stopMargin is how much longer than the drain time a stop may take before the service manager ends the process.
@@ -15,6 +17,9 @@ const stopMargin = 15 * time.Second
 
 // serviceCommands has none: systemd runs the gateway as anybody would.
 func serviceCommands() []*cobra.Command { return nil }
+
+// systemLogs has none: the service manager keeps what the gateway writes.
+func systemLogs() []event.Output { return nil }
 
 // notifyRunning tells the service manager that clients and administrators are served; see sd_notify(3).
 func notifyRunning() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) }

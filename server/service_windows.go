@@ -87,6 +87,9 @@ func runService() error {
 	return err
 }
 
+// systemLogs is where a program that is no service tells what it has done to the gateway, besides the log file.
+func systemLogs() []event.Output { return []event.Output{event.NewWindowsLog()} }
+
 // service is the conversation with the service manager.
 type service struct{}
 

@@ -58,7 +58,7 @@ func setup(ctx context.Context, stateDir string, in io.Reader) error {
 	}
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
-		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
+		Outputs: append(systemLogs(), event.NewFile(osdefaults.LogFile(stateDir))),
 	})
 	defer closeEvents(events)
 	store, err := openStore(ctx, settings.Options{Dir: stateDir, Events: events})
@@ -87,6 +87,22 @@ func setup(ctx context.Context, stateDir string, in io.Reader) error {
 	}
 	if original != nil {
 		events.Emit(event.Note(event.GatewayServer, report))
+	}
+	if properties.Given() {
+		return decide(osdefaults.ConfigFile(stateDir), store.Current().Config)
+	}
+	return nil
+}
+
+// decide writes a configuration that has none but defaults: they were asked for, so that the first start must not look for others in
+// the registry of an original.
+func decide(path string, c config.Config) error {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = atomicfile.Write(path, c.Encode())
+	}
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	return nil
 }

@@ -226,6 +226,8 @@ func TestActions(t *testing.T) {
 		// An original is refused before anything is changed.
 		{"InstallInitialize", "RefuseOriginal", "StopServices"},
 		{"UndoFirewallRule", "AddFirewallRule"},
+		// Nobody can put a file into the folder before it is locked.
+		{"CreateFolders", "InstallFiles"},
 		{"CollectSettings", "UndoSettings", "WriteSettings"},
 	} {
 		if !slices.IsSortedFunc(order, func(a, b string) int { return at(a) - at(b) }) {
@@ -260,10 +262,10 @@ func TestEveryActionIsDefinedAndUsed(t *testing.T) {
 	}
 	// Those of Windows Installer that we use, and what each needs to have an effect.
 	standard := []string{
-		"AppSearch", "CostFinalize", "CostInitialize", "DeleteServices", "ExecuteAction", "FileCost", "FindRelatedProducts", "InstallFiles",
+		"AppSearch", "CostFinalize", "CostInitialize", "CreateFolders", "DeleteServices", "ExecuteAction", "FileCost", "FindRelatedProducts", "InstallFiles",
 		"InstallFinalize", "InstallInitialize", "InstallServices", "InstallValidate", "LaunchConditions", "MigrateFeatureStates",
 		"ProcessComponents", "PublishFeatures", "PublishProduct", "RegisterProduct", "RegisterUser", "RemoveExistingProducts",
-		"RemoveFiles", "RemoveRegistryValues", "StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteRegistryValues",
+		"RemoveFiles", "RemoveFolders", "RemoveRegistryValues", "StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteRegistryValues",
 	}
 	for name := range used {
 		if actions[name] == nil && dialogs[name] == nil && !slices.Contains(standard, name) {
@@ -419,5 +421,31 @@ func TestSigned(t *testing.T) {
 	run(t, "msiextract", "-C", dir, signed)
 	for _, name := range []string{"omsgateway.exe", "omsgwctl.exe"} {
 		run(t, "osslsigncode", "verify", "-CAfile", certificate, "-in", filepath.Join(dir, "PFiles", "OMS Gateway", name))
+	}
+}
+
+func TestFolderIsClosedToUsers(t *testing.T) {
+	pkg := built(t)
+	want := []row{{
+		"MsiLockPermissionsEx": "InstallFolder", "LockObject": "INSTALLDIR", "Table": "CreateFolder",
+		// Users read and run what is there; they inherit the right to write from most folders but Program Files.
+		"SDDLText":  "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)",
+		"Condition": "NOT (INSTALLDIR ~<< ProgramFiles64Folder)",
+	}}
+	if diff := cmp.Diff(want, table(t, pkg, "MsiLockPermissionsEx")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]row{{"Directory_": "INSTALLDIR", "Component_": "Gateway"}}, table(t, pkg, "CreateFolder")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNobodyIsInterrupted(t *testing.T) {
+	properties := by(t, table(t, built(t), "Property"), "Property")
+	if properties["REBOOT"]["Value"] != "ReallySuppress" {
+		t.Error("a silent setup may restart the computer")
+	}
+	if properties["MSIRESTARTMANAGERCONTROL"]["Value"] != "Disable" {
+		t.Error("a silent setup may end programs of others")
 	}
 }
