@@ -134,6 +134,9 @@ stop_gateway() {
 	wait "$gateway" || fail "the gateway ended badly: $(cat /run/gateway.log)"
 }
 
+# effective HOST: the gateway allows it.
+effective() { omsgwctl allowed-host list --effective | grep -qF "$1"; }
+
 enabled=/etc/systemd/system/multi-user.target.wants/omsgateway.service
 if [ -e /usr/bin/omsgateway ] || [ -e $state ]; then fail "a gateway is installed on this machine"; fi
 init=nothing
@@ -181,7 +184,7 @@ fi
 azure=/etc/opt/microsoft/azuremonitoragent/config-cache/configchunks
 oms=/etc/opt/microsoft/omsagent/11111111-2222-3333-4444-555555555555
 mkdir -p $azure $oms/conf $oms/certs
-echo '{}' >$azure/1.json
+echo '{"channels":[{"protocol":"me","endpoint":"https://first.monitoring.azure.com/x"}]}' >$azure/1.json
 echo WORKSPACE_ID=1 >$oms/conf/omsadmin.conf
 echo certificate >$oms/certs/oms.crt
 echo key >$oms/certs/oms.key
@@ -196,9 +199,10 @@ ln -s /run/elsewhere $oms-of-another/conf
 if [ $init = systemd ]; then
 	until_there "what systemd does about a new agent" as omsgateway cat $oms/certs/oms.crt
 	expect "granting once more" systemctl start omsgateway-agent-access.service
-	echo '{}' >$azure/3.json
-	chmod 0600 $azure/3.json
-	until_there "what systemd does about a new file" as omsgateway cat $azure/3.json
+	until_there "what the gateway learns from it" effective first.monitoring.azure.com
+	sed s/first/second/ $azure/1.json >/run/3.json
+	install -m 0600 /run/3.json $azure/3.json
+	until_there "what the gateway learns from a new file" effective second.monitoring.azure.com
 else
 	refuse "reading before it is granted" as omsgateway cat $azure/1.json
 	expect "granting" /usr/libexec/omsgateway/agent-access
