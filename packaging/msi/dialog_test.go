@@ -64,7 +64,7 @@ func TestEveryDialogIsReachedAndLeft(t *testing.T) {
 	pkg := built(t)
 	dialogs := by(t, table(t, pkg, "Dialog"), "Dialog")
 	// Windows Installer shows these by itself.
-	reached := map[string]bool{"ErrorDialog": true, "FilesInUseDialog": true}
+	reached := map[string]bool{"ErrorDialog": true, "FilesInUse": true}
 	if got := by(t, table(t, pkg, "Property"), "Property")["ErrorDialog"]["Value"]; got != "ErrorDialog" {
 		t.Errorf("the dialog for errors is %q", got)
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"omsgateway/internal/installer"
 )
 
 // row is a row of a table, by column.
@@ -437,6 +439,54 @@ func TestFolderIsClosedToUsers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]row{{"Directory_": "INSTALLDIR", "Component_": "Gateway"}}, table(t, pkg, "CreateFolder")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The script that setup runs where there is an original, and its reader, in one: on other systems than Windows with what it finds made up.
+func TestOriginalIsSaved(t *testing.T) {
+	if _, err := exec.LookPath("pwsh"); err != nil {
+		t.Skip("pwsh is not on PATH")
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(t *testing.T, dir, owner string) string {
+		t.Helper()
+		t.Setenv("OWNER", owner)
+		return run(t, "pwsh", "-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", "original.ps1"), dir,
+			filepath.Join(here, "save-original.ps1"))
+	}
+	dir := t.TempDir()
+	said := save(t, dir, "S-1-5-32-544")
+	for _, words := range []string{"port 8081, 2 allowed hosts", "password of its relay proxy", "run this setup again: msiexec /x {0B1C}"} {
+		if !strings.Contains(said, words) {
+			t.Errorf("it does not say %q: %s", words, said)
+		}
+	}
+	file, err := os.ReadFile(filepath.Join(dir, "saved-from-original.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := installer.ReadOriginal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := installer.Original{
+		Version: 1, ListenPort: "8081", LogLevel: "Info", RelayProxy: "http://10.0.0.5:3128",
+		AllowedHosts: []string{"a.example.com", "ü.example.com"}, AllowedClientCertificates: []string{"CN=agent"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+
+	dir = t.TempDir()
+	said = save(t, dir, "S-1-5-21-1-2-3-1001")
+	if !strings.Contains(said, "could not be saved") || !strings.Contains(said, "belongs to somebody else (S-1-5-21-1-2-3-1001)") {
+		t.Errorf("it takes a folder that somebody else has made: %s", said)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
 	}
 }
 
