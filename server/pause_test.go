@@ -9,6 +9,7 @@ import (
 
 	"omsgateway/internal/config"
 	"omsgateway/internal/event"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
 )
@@ -20,7 +21,7 @@ func TestPause(t *testing.T) {
 	target := "localhost:" + o.port
 	first, second := freePort(t), freePort(t)
 	dir := t.TempDir()
-	presetPort(t, dir, first)
+	preset(t, dir, map[string]string{"ListenPort": first})
 	stop, stopNow := context.WithCancel(t.Context())
 	defer stopNow()
 	pause, states := make(chan bool), make(chan string)
@@ -113,8 +114,8 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// presetPort makes the configuration in dir of a gateway that was told its port before.
-func presetPort(t *testing.T, dir, port string) {
+// preset makes the configuration in dir of a gateway that was told these settings and allowed hosts before.
+func preset(t *testing.T, dir string, values map[string]string, hosts ...string) {
 	t.Helper()
 	events := event.NewHub(event.Options{})
 	defer closeEvents(events)
@@ -124,7 +125,19 @@ func presetPort(t *testing.T, dir, port string) {
 	}
 	defer closeStore(store, events)
 	_, _, err = store.Update(t.Context(), settings.Request{Caller: "test"}, func(c *config.Config) error {
-		return c.Settings.Set("ListenPort", port)
+		for key, value := range values {
+			if err := c.Settings.Set(key, value); err != nil {
+				return err
+			}
+		}
+		for _, host := range hosts {
+			pattern, err := hostname.ParsePattern(host)
+			if err != nil {
+				return err
+			}
+			c.AddHosts(config.AllowedHost{Pattern: pattern, AddedAt: time.Now(), AddedBy: "test"})
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -21,12 +22,8 @@ import (
 )
 
 // TestServiceLife installs the service where setup would, starts, pauses and stops it as the service manager does, and uninstalls it.
-// It changes the computer, so on a real one it has to be asked for with OMSGATEWAY_TEST_SERVICE=1, elevated.
 func TestServiceLife(t *testing.T) {
-	isWine := windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
-	if !isWine && os.Getenv("OMSGATEWAY_TEST_SERVICE") == "" {
-		t.Skip("changes the computer: set OMSGATEWAY_TEST_SERVICE=1 where that does no harm")
-	}
+	changesTheComputer(t)
 	gateway := installPrograms(t)
 	control := filepath.Join(filepath.Dir(gateway), "omsgwctl.exe")
 	manager, err := mgr.Connect()
@@ -39,10 +36,6 @@ func TestServiceLife(t *testing.T) {
 		t.Fatal("the service is installed on this computer")
 	}
 
-	if _, err := os.Lstat(osdefaults.StateDir()); err == nil {
-		t.Fatal("a gateway has left its configuration on this computer")
-	}
-	t.Cleanup(func() { os.RemoveAll(osdefaults.StateDir()) })
 	must(t, "", gateway, "service", "install")
 	t.Cleanup(func() { execute(t, "", gateway, "service", "uninstall") })
 	must(t, "", gateway, "service", "install") // brings it up to date
@@ -133,6 +126,24 @@ func TestServiceLife(t *testing.T) {
 	}
 }
 
+// changesTheComputer leaves a test out on a real computer, unless it is asked for with OMSGATEWAY_TEST_SERVICE=1; it needs an
+// elevated process then. The state of the service is gone when the test ends.
+func changesTheComputer(t *testing.T) {
+	t.Helper()
+	isWine := windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+	if !isWine && os.Getenv("OMSGATEWAY_TEST_SERVICE") == "" {
+		t.Skip("changes the computer: set OMSGATEWAY_TEST_SERVICE=1 where that does no harm")
+	}
+	if _, err := os.Lstat(osdefaults.StateDir()); err == nil {
+		t.Fatal("a gateway has left its configuration on this computer")
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(osdefaults.StateDir()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // installPrograms copies both programs to where setup puts them; an account of a service has to be able to run them.
 func installPrograms(t *testing.T) (gateway string) {
 	t.Helper()
@@ -210,4 +221,70 @@ func dialService(t *testing.T, port string) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// TestShutdown is the conversation with a service manager that shuts the computer down while a tunnel is busy: the gateway ends,
+// however long DrainSeconds is.
+func TestShutdown(t *testing.T) {
+	changesTheComputer(t)
+	t.Cleanup(func() { debug.SetCrashOutput(nil, debug.CrashOptions{}) }) // gives the service's file in the folder back
+	o := newTestOrigin(t)
+	port, target := freePort(t), "localhost:"+o.port
+	preset(t, osdefaults.StateDir(), map[string]string{
+		"ListenPort": port, "ListenAddress": "127.0.0.1", "DrainSeconds": "3600", "AllowLoopbackTargets": "On",
+	}, target)
+
+	requests, states := make(chan svc.ChangeRequest), make(chan svc.Status)
+	ended := make(chan uint32, 1)
+	go func() {
+		_, code := service{}.Execute([]string{osdefaults.ServiceName}, requests, states)
+		ended <- code
+	}()
+	expect := func(want svc.State) svc.Status {
+		t.Helper()
+		select {
+		case s := <-states:
+			if s.State != want {
+				t.Fatalf("the state is %d, want %d", s.State, want)
+			}
+			return s
+		case code := <-ended:
+			t.Fatalf("the service ended with %d", code)
+		case <-time.After(patience):
+			t.Fatalf("the state is not %d", want)
+		}
+		return svc.Status{}
+	}
+	expect(svc.StartPending)
+	const orders = svc.AcceptStop | svc.AcceptPauseAndContinue | svc.AcceptPreShutdown | svc.AcceptShutdown
+	if s := expect(svc.Running); s.Accepts != orders {
+		t.Errorf("the service accepts %#x, want %#x", s.Accepts, orders)
+	}
+	tunnel, err := openTunnel("127.0.0.1:"+port, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tunnel.conn.Close()
+	cut := make(chan error, 1)
+	go func() {
+		for {
+			if err := tunnel.echo("busy"); err != nil {
+				cut <- err
+				return
+			}
+		}
+	}()
+	requests <- svc.ChangeRequest{Cmd: svc.PreShutdown}
+	if s := expect(svc.StopPending); s.WaitHint < 3600_000 || s.Accepts != 0 {
+		t.Errorf("the stop may take %d ms, and accepts %#x", s.WaitHint, s.Accepts)
+	}
+	select {
+	case code := <-ended:
+		if code != 0 {
+			t.Errorf("the service ended with %d", code)
+		}
+	case <-time.After(patience):
+		t.Fatal("the service waits for the tunnel")
+	}
+	<-cut
 }
