@@ -46,18 +46,28 @@ type api struct {
 	conn   *grpc.ClientConn
 	state  func() adminapi.State
 	agents discovery.Reading
+	lookUp func() // called before a name server is asked
 }
 
 func start(t *testing.T) *api {
 	t.Helper()
-	a := &api{state: func() adminapi.State { return adminapi.Running }}
+	a := &api{
+		state:  func() adminapi.State { return adminapi.Running },
+		lookUp: func() {},
+	}
 	a.Events = event.NewHub(event.Options{Level: event.Debug})
 	store, err := settings.Open(settings.Options{Dir: t.TempDir(), Events: a.Events})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Store, a.Tunnels, a.Counters = store, tunnel.NewTable(), &tunnel.Counters{}
-	a.Usage, a.Dialer = usage.New(), upstream.Dialer{Resolver: localNames}
+	a.Usage, a.Dialer = usage.New(), upstream.Dialer{Resolver: &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			a.lookUp()
+			return localNames.Dial(ctx, network, address)
+		},
+	}}
 	a.Discovery = func() *discovery.Reading { return &a.agents }
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",

@@ -3,6 +3,7 @@ package adminapi_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,13 +123,16 @@ func TestClearDeniedHostsRefusals(t *testing.T) {
 	}
 }
 
-// A full list goes through pages while hosts come and go.
+// A long list goes through pages while hosts come and go; the largest page fits into a message.
 func TestPagesOfDeniedHosts(t *testing.T) {
+	const count = 2500
 	a := start(t)
 	denied := adminv1.NewDeniedHostServiceClient(a.conn)
-	for i := range usage.MaxDenied {
+	long := strings.Repeat(strings.Repeat("a", 60)+".", 3)
+	for i := range count {
 		for c := range usage.MaxClients {
-			a.deny(t, fmt.Sprintf("h%d.example.com:65535", i), fmt.Sprintf("2001:db8:1234:%x:1234:1234:1234:1234", i+c), reason.AddressNotAllowed, second(1))
+			client := fmt.Sprintf("2001:db8:1234:%x:1234:1234:1234:1234", i+c)
+			a.deny(t, fmt.Sprintf("%sh%d.example.com:65535", long, i), client, reason.AddressNotAllowed, second(1))
 		}
 	}
 	seen := map[string]bool{}
@@ -150,8 +154,8 @@ func TestPagesOfDeniedHosts(t *testing.T) {
 		a.Usage.Forget(func(h hostname.Target) bool { return h == parseTarget(t, req.GetPageToken()) })
 		a.deny(t, "aaa.example.com:443", "192.0.2.1", reason.HostNotAllowed, second(1))
 	}
-	if len(seen) != usage.MaxDenied {
-		t.Errorf("%d hosts, want %d", len(seen), usage.MaxDenied)
+	if len(seen) != count {
+		t.Errorf("%d hosts, want %d", len(seen), count)
 	}
 	_, err := denied.ListDeniedHosts(t.Context(), &adminv1.ListDeniedHostsRequest{PageToken: "*"})
 	check(t, err, codes.InvalidArgument, reason.PageTokenInvalid)

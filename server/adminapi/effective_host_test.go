@@ -267,3 +267,40 @@ func TestCheckHost(t *testing.T) {
 		t.Errorf("past the relay proxy: %v", got)
 	}
 }
+
+// Checks that wait for a name server are bounded; those that only decide are not.
+func TestTooManyChecks(t *testing.T) {
+	const most, asked = 16, 64
+	a := start(t)
+	add(t, a, "a.example.com")
+	answered := make(chan struct{})
+	a.lookUp = func() { <-answered }
+	hosts := adminv1.NewAllowedHostServiceClient(a.conn)
+	ask := func(decideOnly bool) error {
+		_, err := hosts.CheckHost(t.Context(), &adminv1.CheckHostRequest{Host: "a.example.com", DecideOnly: decideOnly})
+		return err
+	}
+	results := make(chan error, asked)
+	for range asked {
+		go func() { results <- ask(false) }()
+	}
+	check(t, <-results, codes.ResourceExhausted, reason.TooManyChecks)
+	if err := ask(true); err != nil {
+		t.Error(err)
+	}
+	close(answered)
+	done := 0
+	for range asked - 1 {
+		if err := <-results; err == nil {
+			done++
+		} else {
+			check(t, err, codes.ResourceExhausted, reason.TooManyChecks)
+		}
+	}
+	if done < most {
+		t.Errorf("%d checks were made, want at least %d", done, most)
+	}
+	if err := ask(false); err != nil {
+		t.Errorf("when the others have ended: %v", err)
+	}
+}
