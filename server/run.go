@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"strings"
@@ -76,7 +77,7 @@ func run(orders orders, o options) (err error) {
 	defer keep(sessions, osdefaults.SessionsFile(o.stateDir), "to remember TLS sessions", events)()
 	defer keep(used, osdefaults.UsageFile(o.stateDir), "to remember use counts and refused hosts", events)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
-	dialer := upstream.Dialer{}
+	dialer := upstream.Dialer{Name: "oms-gateway-" + rand.Text()}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   dialer,

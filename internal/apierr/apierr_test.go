@@ -50,6 +50,7 @@ var notInTheAPI = []reason.Reason{
 	reason.ResourcesExhausted,
 	reason.GatewayFault,
 
+	reason.RelayLoop,
 	reason.RelayPasswordLost,
 	reason.RelayNotFound,
 	reason.RelayUnreachable,

@@ -222,6 +222,7 @@ type Decision struct {
 	Limits  Limits
 	TLS     TLS    // meaningful only if allowed
 	Relay   *Relay // through which to connect, nil for directly; only if allowed; read only
+	Via     string // by which proxies the request came, in its own words; for Relay, and left to whoever has the request
 }
 
 // Refusal is the error for a target that the decision refuses, with the parts host, port and target: what allows just that.

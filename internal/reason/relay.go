@@ -12,6 +12,7 @@ const (
 
 	// It is not reached.
 	RelayIsGateway    Reason = "RELAY_IS_GATEWAY"
+	RelayLoop         Reason = "RELAY_LOOP"
 	RelayPasswordLost Reason = "RELAY_PASSWORD_LOST"
 	RelayNotFound     Reason = "RELAY_NOT_FOUND"
 	RelayUnreachable  Reason = "RELAY_UNREACHABLE"
@@ -49,6 +50,8 @@ var relayTexts = map[Reason]string{
 
 	RelayIsGateway: `the relay proxy {relay} is this gateway itself (at {address}), which would ask itself again and again; ` +
 		`set the address of another proxy`,
+	RelayLoop: `the request has come through this gateway before: the relay proxy {relay} leads back to it; ` +
+		`set the address of another proxy, or correct the way on from there`,
 	RelayPasswordLost: `the password for the relay proxy {relay} cannot be opened on this computer; ` +
 		`set the relay proxy again, with its password`,
 	RelayNotFound:    `the name of the relay proxy {relay} cannot be resolved; check its spelling, and the DNS of the gateway's computer`,

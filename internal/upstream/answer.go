@@ -152,12 +152,14 @@ func (a answer) shown() string {
 func visible(s string) string {
 	const most = 100
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
+		if notPrintable(r) {
 			return '?'
 		}
 		return r
 	}, s[:min(len(s), most)])
 }
+
+func notPrintable(r rune) bool { return r < ' ' || r > '~' }
 
 // values are those of the fields with this name, which ignores case.
 func (a answer) values(name string) (values []string) {

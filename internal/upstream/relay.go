@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"omsgateway/internal/hostname"
@@ -38,6 +40,9 @@ func (d Dialer) CheckRelay(ctx context.Context, address hostname.RelayAddress, g
 func (d Dialer) dialThrough(
 	ctx context.Context, target hostname.Target, how policy.Decision,
 ) (conn net.Conn, ahead []byte, err error) {
+	if d.had(how.Via) {
+		return nil, nil, reason.New(reason.RelayLoop, "relay", how.Relay.Address.String())
+	}
 	if how.Relay.ResolveLocally {
 		if _, err := d.guardLocally(ctx, target, how); err != nil {
 			return nil, nil, err
@@ -47,7 +52,7 @@ func (d Dialer) dialThrough(
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead, err = ask(ctx, conn, target, how)
+	ahead, err = d.ask(ctx, conn, target, how)
 	if err != nil {
 		_ = conn.Close()
 		return nil, nil, err
@@ -56,6 +61,32 @@ func (d Dialer) dialThrough(
 		conn = newSecured(secured)
 	}
 	return conn, ahead, nil
+}
+
+// maxVia bounds what is passed on of a request's Via, in bytes. Nobody has so many proxies one behind the other.
+const maxVia = 1 << 10
+
+// had tells whether a request with this Via (RFC 9110, section 7.6.3) has come through this gateway before, or through so many proxies
+// that it must be in a loop.
+func (d Dialer) had(via string) bool {
+	if d.Name == "" {
+		return false
+	}
+	return len(via) > maxVia || slices.ContainsFunc(strings.Split(via, ","), func(hop string) bool {
+		words := strings.Fields(hop) // protocol, name, perhaps a comment
+		return len(words) > 1 && words[1] == d.Name
+	})
+}
+
+// via is what the relay proxy is told. What a client has written there is passed on only if it can be a part of a header.
+func (d Dialer) via(before string) string {
+	switch {
+	case d.Name == "":
+		return ""
+	case before == "" || strings.ContainsFunc(before, notPrintable):
+		return "1.1 " + d.Name
+	}
+	return before + ", 1.1 " + d.Name
 }
 
 // guardLocally looks up a name that the relay proxy will look up again, and refuses one of whose addresses any is refused: which of
@@ -166,11 +197,11 @@ func (d Dialer) secure(ctx context.Context, conn net.Conn, how policy.Decision) 
 
 // ask sends CONNECT for target to the relay proxy on conn and reads its answer, within how.Limits.RelayTimeout. ahead is what came
 // behind a good answer. conn is left without deadlines, and open.
-func ask(ctx context.Context, conn net.Conn, target hostname.Target, how policy.Decision) (ahead []byte, err error) {
+func (d Dialer) ask(ctx context.Context, conn net.Conn, target hostname.Target, how policy.Decision) (ahead []byte, err error) {
 	relay, timeout := how.Relay, how.Limits.RelayTimeout
 	_ = conn.SetDeadline(time.Now().Add(timeout)) // fails on a dead connection, as the first write will
 	givenUp := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	a, err := converse(conn, connectHead(target, relay))
+	a, err := converse(conn, d.connectHead(target, how))
 	if !givenUp() {
 		return nil, ctx.Err()
 	}
@@ -194,9 +225,12 @@ func ask(ctx context.Context, conn net.Conn, target hostname.Target, how policy.
 }
 
 // connectHead is the request for target. The credentials go with it unasked (RFC 7617, section 2.2), so that one request is enough.
-func connectHead(target hostname.Target, relay *policy.Relay) string {
-	authority := target.String()
+func (d Dialer) connectHead(target hostname.Target, how policy.Decision) string {
+	relay, authority := how.Relay, target.String()
 	head := "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\nUser-Agent: OMS-Gateway\r\n"
+	if via := d.via(how.Via); via != "" {
+		head += "Via: " + via + "\r\n"
+	}
 	if relay.Username != "" {
 		credentials := base64.StdEncoding.EncodeToString([]byte(relay.Username + ":" + relay.Password))
 		head += "Proxy-Authorization: Basic " + credentials + "\r\n"

@@ -60,6 +60,39 @@ func TestWhatARelayProxyIsAsked(t *testing.T) {
 	}
 }
 
+// Via tells the relay proxy by whom the request came, so that a gateway knows one that comes back.
+func TestViaOfWhatARelayProxyIsAsked(t *testing.T) {
+	for name, c := range map[string]struct{ name, via, want string }{
+		"first":                    {"gateway-1", "", "1.1 gateway-1"},
+		"behind others":            {"gateway-1", "1.0 fred, 1.1 gateway-2 (\"x, y)", "1.0 fred, 1.1 gateway-2 (\"x, y), 1.1 gateway-1"},
+		"behind one like it":       {"gateway-1", "1.1 gateway-11, HTTP/1.1 agateway-1", "1.1 gateway-11, HTTP/1.1 agateway-1, 1.1 gateway-1"},
+		"what cannot be passed on": {"gateway-1", "1.1 a\tb\x80", "1.1 gateway-1"},
+		"without a name":           {"", "1.0 fred", ""},
+		"again":                    {"gateway-1", "1.0 fred, 1.1 gateway-1 (x), 1.1 other", "RELAY_LOOP"},
+		"again, behind a quote":    {"gateway-1", "1.0 \"fred,1.1  gateway-1", "RELAY_LOOP"},
+		"too many":                 {"gateway-1", strings.Repeat("1.1 a, ", 200), "RELAY_LOOP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRelay(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n") })
+			how := r.way()
+			how.Via = c.via
+			conn, _, err := upstream.Dialer{Name: c.name}.Dial(t.Context(), target(t, "a.example.com:443"), how)
+			if err != nil {
+				if string(reason.Of(err)) != c.want {
+					t.Errorf("got %v", err)
+				}
+				wantWhole(t, err)
+				return
+			}
+			_ = conn.Close()
+			_, got, _ := strings.Cut(<-r.requests, "\r\nVia: ")
+			if got, _, _ = strings.Cut(got, "\r\n"); got != c.want {
+				t.Errorf("Via is %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // TestTunnelThroughARelayProxy carries bytes both ways behind each form of a good answer.
 func TestTunnelThroughARelayProxy(t *testing.T) {
 	for name, c := range map[string]struct {

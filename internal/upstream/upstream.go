@@ -21,6 +21,7 @@ import (
 type Dialer struct {
 	Resolver *net.Resolver  // nil is the system's
 	Roots    *x509.CertPool // by which the certificate of a relay proxy is verified; nil is the system's
+	Name     string         // by which this gateway knows its own requests when they come back, a token; empty for none
 }
 
 // Dial connects to target in the way that the policy has decided: directly, or through a relay proxy. ahead are bytes from the target

@@ -132,7 +132,7 @@ func (w *walk) ask(ctx context.Context) (string, error) {
 	if err := w.how.Relay.Unusable; err != nil {
 		return "", err
 	}
-	ahead, err := ask(ctx, w.conn, w.target, w.how)
+	ahead, err := w.dialer.ask(ctx, w.conn, w.target, w.how)
 	if err != nil {
 		return "", err
 	}

@@ -37,6 +37,7 @@ var statuses = map[reason.Reason]int{
 	reason.TargetUnreachable:              http.StatusBadGateway,
 	reason.TargetTimeout:                  http.StatusGatewayTimeout,
 	reason.RelayIsGateway:                 http.StatusBadGateway,
+	reason.RelayLoop:                      http.StatusBadGateway,
 	reason.RelayPasswordLost:              http.StatusBadGateway,
 	reason.RelayNotFound:                  http.StatusBadGateway,
 	reason.RelayUnreachable:               http.StatusBadGateway,

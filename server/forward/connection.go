@@ -164,6 +164,9 @@ func (c *connection) decide(h head) error {
 		c.denied(c.choice.Reason)
 		return c.choice.Refusal(c.target)
 	}
+	if c.choice.Relay != nil {
+		c.choice.Via = h.values("Via")
+	}
 	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
 	return nil
 }

@@ -23,6 +23,17 @@ type head struct {
 	hasBody bool
 }
 
+// values are those of all headers with this name, as one list.
+func (h head) values(name string) string {
+	var values []string
+	for _, field := range h.headers {
+		if strings.EqualFold(field.Name, name) {
+			values = append(values, field.Value)
+		}
+	}
+	return strings.Join(values, ", ")
+}
+
 // errNoByte says that the connection ended, or its time ran out, before it sent anything, as the probes of load balancers do.
 var errNoByte = errors.New("no byte was sent")
 
