@@ -178,6 +178,7 @@ func runBulk(busy, idle int) func(context.Context, *trial) (figures, error) {
 
 // runIdle measures what tunnels cost that move nothing.
 func runIdle(ctx context.Context, t *trial) (figures, error) {
+	time.Sleep(t.scale.settle) // the proxy may not have opened yet what it keeps for itself
 	before, err := t.usage()
 	if err != nil {
 		return nil, err

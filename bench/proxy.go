@@ -140,7 +140,7 @@ func (p *programs) startProxy(ctx context.Context, way, origin string) (*process
 	case relayName:
 		return start(ctx, user, regexp.MustCompile(`^(\S+)`), p.self, "relay")
 	case squidName:
-		return startOnFreePort(ctx, user, dir, squidConfig, p.squid, "-N", "-f")
+		return startOnFreePort(ctx, user, dir, squidConfig, p.squid, "-N", "-n", "bench"+strconv.Itoa(os.Getpid()), "-f")
 	case threeName:
 		return startOnFreePort(ctx, user, dir, threeConfig, p.three)
 	}
