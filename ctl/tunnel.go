@@ -59,6 +59,9 @@ omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 					"TLS", "SERVER NAME", "CLIENT CERTIFICATE"}}
 				for _, t := range all.Tunnels {
 					target := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
+					if t.RelayProxy != "" {
+						target += " via " + t.RelayProxy
+					}
 					rows = append(rows, []string{fmt.Sprint(t.Id), t.Client, target, t.AllowedHost, moment(t.OpenedAt),
 						size(t.BytesSent), size(t.BytesReceived), period(t.Idle),
 						strings.TrimPrefix(t.TlsVersion, "TLS "), t.ServerName, t.ClientCertificate})

@@ -69,6 +69,8 @@ func TestEvents(t *testing.T) {
 				"has *.example.com). Add it with: omsgwctl allowed-host add a.example.com:8443"},
 		{event.AddressForbidden(client, "a.example.com", addressed), 105, reason.AddressNotAllowed,
 			"[47] ERROR GatewayLogic - Target host (a.example.com) is forbidden. " + addressed.Error()},
+		{event.ConnectedToRelayProxy(client, "http://proxy:3128", netip.MustParseAddrPort("192.0.2.1:3128")), 200, "",
+			"[47] DEBUG TcpConnection - Connected to relay proxy http://proxy:3128"},
 		{event.ConnectedToServer(client, "a.example.com:443", netip.MustParseAddrPort("192.0.2.1:443")), 200, "",
 			"[47] DEBUG TcpConnection - Connected to server a.example.com:443"},
 		{event.TunnelStarted(client), 200, "", "[47] DEBUG TcpConnection - Start tunneling data ..."},

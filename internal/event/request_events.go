@@ -87,7 +87,13 @@ func DialFailed(c Client, target string, err error) Event {
 		Fields: []Field{{"target", target}}})
 }
 
-// ConnectedToServer is event 200. Target is the canonical host:port.
+// ConnectedToRelayProxy is event 200, before ConnectedToServer.
+func ConnectedToRelayProxy(c Client, relay string, address netip.AddrPort) Event {
+	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to relay proxy " + relay,
+		Fields: []Field{{"relay", relay}, {"address", address.String()}}})
+}
+
+// ConnectedToServer is event 200. Target is the canonical host:port; the address is that of the relay proxy if there is one.
 func ConnectedToServer(c Client, target string, address netip.AddrPort) Event {
 	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
 		Fields: []Field{{"target", target}, {"address", address.String()}}})

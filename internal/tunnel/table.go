@@ -17,7 +17,8 @@ type Info struct {
 	ID            int64 // number of the client connection, unique since the start
 	Client        netip.AddrPort
 	Target        hostname.Target // as the client asked for it
-	TargetAddress netip.AddrPort  // that was dialled
+	TargetAddress netip.AddrPort  // that was dialled, of the relay proxy if there is one
+	RelayProxy    string          // address of the relay proxy that it goes through; empty if it goes directly
 	Entry         string          // the allowed host that let it through
 	Opened        time.Time       // when its request was accepted
 }

@@ -40,6 +40,7 @@ func (s *tunnelService) ListTunnels(_ context.Context, req *adminv1.ListTunnelsR
 			Host:          t.Target.Host.Name(),
 			Port:          int32(t.Target.Port),
 			TargetAddress: t.TargetAddress.String(),
+			RelayProxy:    t.RelayProxy,
 			AllowedHost:   t.Entry,
 			OpenedAt:      timestamppb.New(t.Opened),
 			BytesSent:     t.Sent,

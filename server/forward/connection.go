@@ -32,6 +32,7 @@ type connection struct {
 	dialed time.Duration
 	target hostname.Target
 	via    string         // the entry that allows the target, or has its host at another port
+	relay  string         // the relay proxy that it goes through; "" if it goes directly
 	entry  *tunnel.Tunnel // in the table, once it is open
 	seen   *tunnel.TLS    // nil until the session is verified
 
@@ -164,8 +165,8 @@ func (c *connection) decide(h head) error {
 		c.denied(c.choice.Reason)
 		return c.choice.Refusal(c.target)
 	}
-	if c.choice.Relay != nil {
-		c.choice.Via = h.values("Via")
+	if relay := c.choice.Relay; relay != nil {
+		c.relay, c.choice.Via = relay.Address.String(), h.values("Via")
 	}
 	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
 	return nil
@@ -242,6 +243,9 @@ func (c *connection) open() error {
 	}
 	address := addrPort(c.outward.RemoteAddr())
 	if s.Events.Enabled(event.Debug) {
+		if c.relay != "" {
+			s.Events.Emit(event.ConnectedToRelayProxy(c.client, c.relay, address))
+		}
 		s.Events.Emit(event.ConnectedToServer(c.client, c.target.String(), address))
 	}
 	// The first bytes that a connection sends find room in its buffer, so this needs no deadline.
@@ -254,6 +258,7 @@ func (c *connection) open() error {
 		Client:        c.client.Addr,
 		Target:        c.target,
 		TargetAddress: address,
+		RelayProxy:    c.relay,
 		Entry:         c.via,
 		Opened:        c.start,
 	})

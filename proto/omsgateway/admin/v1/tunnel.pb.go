@@ -34,7 +34,7 @@ type Tunnel struct {
 	Host string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
 	// Port of the CONNECT request.
 	Port int32 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
-	// Address that was dialled, "ip:port".
+	// Address that was dialled, "ip:port"; that of the relay proxy if there is one.
 	TargetAddress string `protobuf:"bytes,5,opt,name=target_address,json=targetAddress,proto3" json:"target_address,omitempty"`
 	// The allowed host that let it through.
 	AllowedHost string `protobuf:"bytes,6,opt,name=allowed_host,json=allowedHost,proto3" json:"allowed_host,omitempty"`
@@ -52,8 +52,10 @@ type Tunnel struct {
 	ServerName string `protobuf:"bytes,12,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
 	// Subject of the client's certificate, in the spelling that an allowed client certificate takes. Empty if it could not be seen.
 	ClientCertificate string `protobuf:"bytes,13,opt,name=client_certificate,json=clientCertificate,proto3" json:"client_certificate,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Address of the relay proxy that it goes through, "http://host:port" or "https://host:port". Empty if it goes directly.
+	RelayProxy    string `protobuf:"bytes,14,opt,name=relay_proxy,json=relayProxy,proto3" json:"relay_proxy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tunnel) Reset() {
@@ -173,6 +175,13 @@ func (x *Tunnel) GetServerName() string {
 func (x *Tunnel) GetClientCertificate() string {
 	if x != nil {
 		return x.ClientCertificate
+	}
+	return ""
+}
+
+func (x *Tunnel) GetRelayProxy() string {
+	if x != nil {
+		return x.RelayProxy
 	}
 	return ""
 }
@@ -466,7 +475,7 @@ var File_omsgateway_admin_v1_tunnel_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	"\n" +
-	" omsgateway/admin/v1/tunnel.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n" +
+	" omsgateway/admin/v1/tunnel.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x03\n" +
 	"\x06Tunnel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\tR\x06client\x12\x12\n" +
@@ -484,7 +493,9 @@ const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	"tlsVersion\x12\x1f\n" +
 	"\vserver_name\x18\f \x01(\tR\n" +
 	"serverName\x12-\n" +
-	"\x12client_certificate\x18\r \x01(\tR\x11clientCertificate\":\n" +
+	"\x12client_certificate\x18\r \x01(\tR\x11clientCertificate\x12\x1f\n" +
+	"\vrelay_proxy\x18\x0e \x01(\tR\n" +
+	"relayProxy\":\n" +
 	"\fTunnelFilter\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\tR\x06client\"\x8b\x01\n" +
