@@ -129,7 +129,7 @@ ifeq ($(shell dotnet --list-sdks 2>/dev/null | grep -E '^[1-9][0-9]'),)
 psmodule test-psmodule:
 	@echo '$@: skipped, because there is no .NET SDK 10 (dotnet) on PATH'; test -z "$$OMSGATEWAY_TEST_REQUIRE"
 else
-psmodule: ## build the PowerShell module into psmodule/out/OMSGateway/ (needs the .NET SDK 10)
+psmodule: resources ## build the PowerShell module into psmodule/out/OMSGateway/ (needs the .NET SDK 10)
 	dotnet build psmodule/help --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
 	@rm -rf $(MODULE) && mkdir -p $(MODULE)
 	@cp psmodule/OMSGateway/* $(MODULE_BUILD)/OMSGateway/release/OMSGateway.dll $(MODULE)/
