@@ -106,6 +106,13 @@ removed() {
 	rpm) expect removing rpm --erase omsgateway ;;
 	esac
 }
+verified() {
+	case $format in
+	deb) expect "files as they are in the package" dpkg --verify omsgateway ;;
+	rpm) expect "files as they are in the package" rpm --verify --nodeps omsgateway ;;
+	esac
+	[ -z "$output" ] || fail "other files than in the package: $output"
+}
 files_of_package() {
 	case $format in
 	deb) dpkg --listfiles omsgateway ;;
@@ -155,6 +162,7 @@ says /nologin
 expect "the groups" getent group omsgateway-admin omsgateway-read
 expect "the service is enabled" test -L $enabled
 expect "completions" bash -n /usr/share/bash-completion/completions/omsgwctl
+verified
 files_of_package >/run/files-before
 
 start_gateway
@@ -236,8 +244,14 @@ removed
 refuse "programs after the removal" test -e /usr/bin/omsgateway
 expect "data after the removal" cmp $state/config.json /run/config-before
 
-installed next
+installed this
 expect "the service is enabled again" test -L $enabled
+expect "disabling the service" systemctl disable omsgateway
+if [ $init = systemd ]; then systemctl stop omsgateway; fi
+installed next
+refuse "the service is enabled by an upgrade" test -L $enabled
+if [ $init = systemd ]; then refuse "the service is started by an upgrade" systemctl is-active omsgateway; fi
+expect "enabling the service" systemctl enable omsgateway
 start_gateway
 expect "the tunnel of old" curl -sS -x http://127.0.0.1:8080 --cacert cert.pem https://localhost:8443/
 stop_gateway
