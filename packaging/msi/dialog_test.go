@@ -31,6 +31,9 @@ func TestDialogsFitTogether(t *testing.T) {
 			if right > number(t, d["Width"]) || bottom > number(t, d["Height"]) {
 				t.Errorf("%s does not fit into %s", id, name)
 			}
+			if c["Type"] == "Text" && strings.Contains(c["Text"], "&") && number(t, c["Attributes"])&0x20000 != 0 {
+				t.Errorf("%s of %s shows its ampersand", id, name)
+			}
 			for other, o := range controls[name] {
 				if id < other && overlap(t, c, o) && name != "ErrorDialog" { // that shows one set of its buttons
 					t.Errorf("%s and %s of %s overlap", id, other, name)

@@ -262,6 +262,11 @@ func TestEveryActionIsDefinedAndUsed(t *testing.T) {
 			t.Errorf("nobody uses action %s", name)
 		}
 	}
+	for _, text := range table(t, pkg, "ActionText") {
+		if !used[text["Action"]] {
+			t.Errorf("there is a text for action %s, which nobody uses", text["Action"])
+		}
+	}
 	// Those of Windows Installer that we use, and what each needs to have an effect.
 	standard := []string{
 		"AppSearch", "CostFinalize", "CostInitialize", "CreateFolders", "DeleteServices", "ExecuteAction", "FileCost", "FindRelatedProducts", "InstallFiles",
