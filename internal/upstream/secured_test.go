@@ -37,13 +37,16 @@ func dialSecured(t *testing.T, serve func(*tls.Conn)) net.Conn {
 // A write that a deadline cuts short goes on later, and not a byte is lost or doubled.
 func TestWritesThatAreCutShort(t *testing.T) {
 	begin, got := make(chan struct{}), make(chan []byte, 1)
+	const room = 64 << 10 // of the sockets
 	conn := dialSecured(t, func(c *tls.Conn) {
+		_ = c.NetConn().(*net.TCPConn).SetReadBuffer(room)
 		<-begin
 		all, _ := io.ReadAll(c)
 		got <- all
 		_ = c.CloseWrite()
 	})
-	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // more than the sockets take
+	_ = conn.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn).SetWriteBuffer(room)
+	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // much more than they take
 	rest, cuts := want, 0
 	for len(rest) > 0 {
 		wait := time.Millisecond
