@@ -49,7 +49,7 @@ func (s *story) agents(ts *testscript.TestScript, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: agents NAME")
 	}
-	o, err := newOriginAt(agentsAddress()+":443", func(*tls.Config) {}, args[0])
+	o, err := newOriginAt(agentsAddress()+":443", func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }, args[0])
 	ts.Check(err)
 	s.closers = append(s.closers, o)
 	ca, hosts, folder := ts.MkAbs("agents-ca.pem"), ts.MkAbs("agents-hosts"), ts.MkAbs("etc-opt")

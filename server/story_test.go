@@ -76,7 +76,8 @@ func exe() string {
 //	origin [-asks] [NAME]    start a TLS server, which may ask for client certificates; sets ORIGIN (localhost:port), ORIGIN_IP,
 //	                         and CA for curl --cacert
 //	agents NAME              let gateways that start from now on see $WORK/etc-opt as /etc/opt, where monitoring agents have their
-//	                         configuration, and find a TLS server under NAME at port 443; sets CA for curl --cacert
+//	                         configuration, and find a TLS server under NAME at port 443, which asks for client certificates; sets
+//	                         CA for curl --cacert
 //	exits CODE PROGRAM...    run a program that must end with this exit code
 //	send FILE                send a file to PROXY as it is, print what comes back until the end
 //	hold NAME HOST:PORT [CERT] open a tunnel through PROXY to the echo server behind it and keep it open; with the file of a client

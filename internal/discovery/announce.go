@@ -33,6 +33,12 @@ func (w *Watcher) announce(now *Reading) {
 	tell(events, now.Entries, before.Entries, entryKey, func(e policy.Entry) event.Event {
 		return event.HostForgotten(e.Pattern.String(), e.Source.Agent, e.Source.Place)
 	})
+	tell(events, before.ClientCertificates, now.ClientCertificates, certificateKey, func(c ClientCertificate) event.Event {
+		return event.CertificateLearned(c.Entry.String(), c.Source.Agent, c.Source.Place)
+	})
+	tell(events, now.ClientCertificates, before.ClientCertificates, certificateKey, func(c ClientCertificate) event.Event {
+		return event.CertificateForgotten(c.Entry.String(), c.Source.Agent, c.Source.Place)
+	})
 }
 
 // problems are the places that could not be read, and what was ignored.
@@ -48,6 +54,10 @@ func (r *Reading) problems() []error {
 
 func entryKey(e policy.Entry) string {
 	return e.Pattern.String() + " " + e.Source.Workspace + " " + e.Source.Agent
+}
+
+func certificateKey(c ClientCertificate) string {
+	return c.Entry.String() + " " + c.Source.Workspace + " " + c.Source.Agent
 }
 
 // tell emits an event for each item of now that is not in before.

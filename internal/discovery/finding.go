@@ -144,8 +144,11 @@ func (f *finding) learnWorkspace(workspace, domain string) {
 // learnSubject learns from an agent's client certificate, in PEM, what all agents of its workspace share: the CN that is the
 // workspace's id.
 func (f *finding) learnSubject(certificate []byte, workspace string) {
-	block, _ := pem.Decode(certificate)
-	if block == nil || block.Type != "CERTIFICATE" {
+	block, rest := pem.Decode(certificate)
+	for block != nil && block.Type != "CERTIFICATE" {
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
 		f.ignore(reason.New(reason.LearnedCertificate, "place", f.place, "problem", "the file has no certificate in PEM"))
 		return
 	}

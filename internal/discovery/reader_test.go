@@ -304,6 +304,7 @@ func TestCertificate(t *testing.T) {
 		reasons []reason.Reason
 	}{
 		"workspace and agent": {content: subject(strings.ToUpper(workspace), other), entries: []string{workspace}},
+		"key before it":       {content: "-----BEGIN X-----\nAAAA\n-----END X-----\n" + subject(workspace), entries: []string{workspace}},
 		"another workspace":   {content: subject(other), reasons: []reason.Reason{reason.LearnedCertificate}},
 		"no name":             {content: subject(), reasons: []reason.Reason{reason.LearnedCertificate}},
 		"cut":                 {content: subject(workspace)[:200], reasons: []reason.Reason{reason.LearnedCertificate}},

@@ -158,14 +158,26 @@ func AgentMissing() Event {
 
 // HostLearned is event 100: host, as it is spelled in lists, is allowed because of what place says.
 func HostLearned(host, agent, place string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Host %s was learned from %s (%s)", host, agent, place),
-		Fields: []Field{{"host", host}, {"agent", agent}, {"place", place}}}
+	return learned(fmt.Sprintf("Host %s was learned from %s (%s)", host, agent, place), "host", host, agent, place)
+}
+
+// CertificateLearned is event 100: subject, as it is spelled in lists, is an allowed client certificate because of what place says.
+func CertificateLearned(subject, agent, place string) Event {
+	return learned(fmt.Sprintf("Client certificate %s was learned from %s (%s)", subject, agent, place), "subject", subject, agent, place)
+}
+
+// CertificateForgotten is event 100, the reverse of CertificateLearned.
+func CertificateForgotten(subject, agent, place string) Event {
+	return learned(fmt.Sprintf("Client certificate %s is no longer learned from %s (%s)", subject, agent, place),
+		"subject", subject, agent, place)
 }
 
 // HostForgotten is event 100, the reverse of HostLearned.
 func HostForgotten(host, agent, place string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place),
-		Fields: []Field{{"host", host}, {"agent", agent}, {"place", place}}}
+	return learned(fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place), "host", host, agent, place)
+}
+
+func learned(text, what, value, agent, place string) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: text,
+		Fields: []Field{{what, value}, {"agent", agent}, {"place", place}}}
 }
