@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the Windows package: build.sh VERSION PROGRAMS MODULE OUTPUT
 #
-#   VERSION   as git describe says it; the package's own version is its first three numbers, or 0.0.1
+#   VERSION   as git describe says it; the package's own version is its first three numbers, before the first tag 0.0.COMMITS, and
+#             0.0.1 where git does not tell
 #   PROGRAMS  the folder of omsgateway.exe and omsgwctl.exe for Windows on x64
 #   MODULE    the folder of the PowerShell module; a package without it is made when it is not there
 #   OUTPUT    the .msi
@@ -18,8 +19,8 @@ fi
 version=$1 programs=$2 module=$3 output=$(realpath -m "$4")
 here=$(dirname "$(realpath "$0")")
 
-short=$(sed -nE 's/^v?([0-9]+\.[0-9]+\.[0-9]+).*/\1/p' <<<"$version")
-short=${short:-0.0.1}
+version=$("$here/../version.sh" "$version")
+short=$(sed -nE 's/^0\.0\.0\+([0-9]+)\..*/0.0.\1/p; t; s/^0\.0\.0\+.*/0.0.1/p; t; s/^([0-9]+\.[0-9]+\.[0-9]+).*/\1/p' <<<"$version")
 
 for tool in wixl msibuild x86_64-w64-mingw32-gcc; do
 	if ! command -v "$tool" >/dev/null; then
