@@ -14,7 +14,7 @@ func stoppable(cmd *exec.Cmd) {
 }
 
 func askToStop(p *os.Process) error {
-	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.Pid)) //nolint:gosec // a process id fits
+	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.Pid))
 }
 
 // onWine tells whether this Windows is Wine, which gives programs without a terminal no console to send Ctrl+Break to.
