@@ -12,6 +12,7 @@ import (
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
+	"omsgateway/internal/testpipe"
 )
 
 // TestPause pauses a gateway, as the service manager of Windows can: tunnels stay, new clients do not get in, the configuration can
@@ -57,6 +58,9 @@ func TestPause(t *testing.T) {
 	gateway := &running{address: osdefaults.AddressIn(dir)}
 
 	await("running")
+	if err := testpipe.Prime(gateway.address); err != nil {
+		t.Fatal(err)
+	}
 	omsgwctl(t, gateway, "allowed-host", "add", target)
 	tunnel, err := openTunnel("127.0.0.1:"+first, target)
 	if err != nil {
