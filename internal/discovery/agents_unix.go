@@ -21,8 +21,11 @@ func accountName() string {
 	return strconv.Itoa(os.Geteuid())
 }
 
-func grantCommand(account, _ string, files osdefaults.AgentFiles) string {
+func grantCommand(account, place string, files osdefaults.AgentFiles) string {
 	var paths []string
+	if place == files.Base {
+		paths = []string{place}
+	}
 	at := files.Base
 	elements := strings.Split(files.Path, "/")
 	for i, element := range elements {

@@ -22,12 +22,15 @@ type learnedKey struct{ what, agent, workspace string }
 // with the first of these places.
 func (r *Reader) merge(s *search) *Reading {
 	m := &merger{
-		reading:    &Reading{At: s.now, On: true, Places: s.places, Ignored: s.ignored, IgnoredLeftOut: s.leftOut},
+		reading:    &Reading{At: s.now, On: true, Places: s.places},
 		before:     r.first,
 		first:      map[learnedKey]time.Time{},
 		hosts:      map[hostname.Host]bool{},
 		workspaces: map[agentWorkspace]bool{},
 		fitting:    map[string]int{},
+	}
+	for _, err := range s.ignored {
+		m.ignore(err)
 	}
 	for _, place := range slices.Sorted(maps.Keys(s.kept)) {
 		m.add(s.kept[place])

@@ -151,8 +151,21 @@ func TestDenied(t *testing.T) {
 		})
 	}
 
+	// Not even the folder of all agents may be listed.
+	f := newFolder(t, onboarding, "URL_TLD=opinsights.azure.com\n")
+	openToAll(t, f.base)
+	chmod(t, f.base, 0o711)
+	asNobody(t, func() {
+		for _, p := range f.Read().Places {
+			command := reason.From(p.Err).Parts["command"]
+			if p.Path != f.base || !strings.HasPrefix(command, "setfacl -m u:"+account.Username+":rX "+f.base+" "+f.base+"/") {
+				t.Errorf("%s: the command is %s", p.Path, command)
+			}
+		}
+	})
+
 	// At the first reading there is nothing to keep, and an agent whose cloud cannot be read is not taken for a new one.
-	f := newFolder(t, chunks+"1.json", regional("a"))
+	f = newFolder(t, chunks+"1.json", regional("a"))
 	openToAll(t, f.base)
 	chmod(t, f.path(strings.TrimSuffix(chunks, "/")), 0)
 	asNobody(t, func() {

@@ -31,7 +31,6 @@ type search struct {
 	places  []Place
 	kept    map[string]kept
 	ignored []error
-	leftOut int
 	own     []string // folders of Azure Monitor Agents that are there
 	looked  int      // files read, folders searched
 	total   int64    // bytes read

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"slices"
 
 	"omsgateway/internal/clientcert"
 	"omsgateway/internal/policy"
@@ -14,7 +15,8 @@ type Learned struct {
 }
 
 // Learn puts l in force in place of what was learned before: when it returns, readers see a new snapshot. The configuration, its
-// file and its etag stay, and changes made by Update afterwards keep l. Effects are not asked, since none depends on the policy.
+// file and its etag stay, and changes made by Update afterwards keep l. Effects are not asked, since none depends on the policy. What
+// is in force already makes no new snapshot.
 //
 // An error leaves everything as it was: GATEWAY_STOPPING, a pattern that policy.Compile refuses, and that of ctx, which bounds the
 // wait for changes.
@@ -25,6 +27,9 @@ func (s *Store) Learn(ctx context.Context, l Learned) error {
 	defer func() { <-s.writer }()
 
 	before := s.learned
+	if l.equal(before) {
+		return nil
+	}
 	s.learned = l
 	after, err := s.compile(s.Current().Config)
 	if err != nil {
@@ -33,4 +38,11 @@ func (s *Store) Learn(ctx context.Context, l Learned) error {
 	}
 	s.current.Store(after)
 	return nil
+}
+
+func (l Learned) equal(other Learned) bool {
+	return slices.Equal(l.Entries, other.Entries) &&
+		slices.EqualFunc(l.ClientCertificates, other.ClientCertificates, func(a, b clientcert.Entry) bool {
+			return a.String() == b.String()
+		})
 }

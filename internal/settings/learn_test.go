@@ -51,6 +51,20 @@ func TestLearn(t *testing.T) {
 	}
 	wantSources(t, s, "a.example.com local", "a.example.com learned", "b.example.com learned", "c.example.com local")
 
+	// The same again changes nothing.
+	now := s.Current()
+	again := learned(t, "a.example.com", "b.example.com")
+	again.ClientCertificates = []clientcert.Entry{entry(t, certificate.Subject)}
+	learn(t, s, again)
+	if s.Current() != now {
+		t.Error("a new snapshot of the same")
+	}
+	again.ClientCertificates = nil
+	learn(t, s, again)
+	if _, ok := s.Current().Policy.TLS().Certificates.Match(certificate); ok {
+		t.Error("the client certificate that is no longer learned is still allowed")
+	}
+
 	// What is learned replaces what was.
 	learn(t, s, learned(t, "d.example.com"))
 	wantSources(t, s, "a.example.com local", "c.example.com local", "d.example.com learned")
