@@ -224,7 +224,7 @@ func TestActions(t *testing.T) {
 			"RemoveExistingProducts", "InstallFiles", "CollectSettings", "WriteSettings", "StartServices", "InstallFinalize",
 		},
 		{"InstallServices", "FinishService", "StartServices"},
-		{"StopServices", "DeleteServices", "RemoveFiles", "InstallFiles"},
+		{"StopServices", "NameProgram", "AwaitEnd", "DeleteServices", "RemoveFiles", "InstallFiles"},
 		{"WriteRegistryValues", "StartServices"},
 		// An original is refused before anything is changed.
 		{"InstallInitialize", "RefuseOriginal", "StopServices"},
@@ -243,7 +243,7 @@ func TestActions(t *testing.T) {
 			functions[action["Target"]] = true
 		}
 	}
-	want := []string{"CollectSettings", "RefuseOriginal", "WriteSettings"}
+	want := []string{"AwaitEnd", "CollectSettings", "RefuseOriginal", "WriteSettings"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(functions))); diff != "" {
 		t.Errorf("the library's functions: %s", diff)
 	}

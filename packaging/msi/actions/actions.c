@@ -12,7 +12,7 @@
 #include <msi.h>
 #include <msiquery.h>
 
-enum { TEXT_MAX = 32 * 1024, ANSWER_MAX = 8 * 1024, PROGRAM_TIME = 5 * 60 * 1000, POLL_TIME = 50 };
+enum { TEXT_MAX = 32 * 1024, ANSWER_MAX = 8 * 1024, PROGRAM_TIME = 5 * 60 * 1000, END_TIME = 30 * 1000, POLL_TIME = 50 };
 
 /* message shows text to the user, or writes it into setup's log. */
 static void message(MSIHANDLE install, INSTALLMESSAGE kind, const WCHAR *text)
@@ -243,4 +243,27 @@ __declspec(dllexport) UINT __stdcall RefuseOriginal(MSIHANDLE install)
 	HeapFree(GetProcessHeap(), 0, command);
 	HeapFree(GetProcessHeap(), 0, script);
 	return ERROR_INSTALL_FAILURE;
+}
+
+/*
+ * AwaitEnd, deferred: waits until nobody runs the program whose path it is given. A service has stopped a moment before its process has
+ * ended, and a file in use would stay until the next restart.
+ */
+__declspec(dllexport) UINT __stdcall AwaitEnd(MSIHANDLE install)
+{
+	WCHAR *program = property(install, L"CustomActionData");
+	ULONGLONG deadline;
+	if (program == NULL)
+		return ERROR_SUCCESS;
+	for (deadline = GetTickCount64() + END_TIME; GetTickCount64() < deadline; Sleep(POLL_TIME)) {
+		HANDLE file = CreateFileW(program, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
+		if (file != INVALID_HANDLE_VALUE) {
+			CloseHandle(file);
+			break;
+		}
+		if (GetLastError() != ERROR_SHARING_VIOLATION)
+			break;
+	}
+	HeapFree(GetProcessHeap(), 0, program);
+	return ERROR_SUCCESS;
 }
