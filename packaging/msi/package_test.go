@@ -312,7 +312,8 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("the components of two versions differ: %s", diff)
 	}
 	for version, want := range map[string]string{"dev": `^0\.0\.1$`, "0e52beb-dirty": `^0\.0\.[0-9]+$`} {
-		if got := by(t, table(t, build(t, version), "Property"), "Property")["ProductVersion"]["Value"]; !regexp.MustCompile(want).MatchString(got) {
+		got := by(t, table(t, build(t, version), "Property"), "Property")["ProductVersion"]["Value"]
+		if !regexp.MustCompile(want).MatchString(got) {
 			t.Errorf("the version of %s is %s", version, got)
 		}
 	}
