@@ -13,6 +13,10 @@ type Guard struct {
 	AllowLoopback bool   // loopback, and loopback alone, is permitted
 	Literal       bool   // the entry is this IP address: it says what it means, so nothing is refused
 	OwnPort       uint16 // where the gateway listens; 0 if unknown
+
+	// OwnAddress is the one at which it listens, not valid for all. A relay proxy may be at another one of the same computer, at the
+	// same port.
+	OwnAddress netip.Addr
 }
 
 // Check refuses what a name must not lead to: loopback, link-local, multicast, unspecified, 0.0.0.0/8, the broadcast address,

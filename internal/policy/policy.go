@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,7 @@ type Input struct {
 	Limits        Limits
 	AllowLoopback bool
 	ListenPort    uint16             // of the gateway itself; 0 if unknown
+	ListenAddress netip.Addr         // of the gateway itself; not valid for all addresses
 	Relay         *Relay             // nil if there is none
 	RelayBypass   []hostname.Pattern // what is connected to directly all the same, whatever the port
 
@@ -105,7 +107,7 @@ func Compile(in Input) (*Policy, error) {
 	p := &Policy{
 		entries: slices.Clone(in.Entries),
 		limits:  in.Limits,
-		guard:   Guard{AllowLoopback: in.AllowLoopback, OwnPort: in.ListenPort},
+		guard:   Guard{AllowLoopback: in.AllowLoopback, OwnPort: in.ListenPort, OwnAddress: in.ListenAddress},
 		relay:   in.Relay,
 		bypass:  newHostSet(in.RelayBypass),
 		tls: TLS{

@@ -25,6 +25,12 @@ func (g Guard) CheckRelay(addr netip.Addr, port uint16, own func() ([]netip.Addr
 	if port == 0 || port != g.OwnPort {
 		return nil
 	}
+	if listens := g.OwnAddress; listens.IsValid() && !listens.IsUnspecified() {
+		own = func() ([]netip.Addr, error) { return []netip.Addr{listens}, nil }
+		if addr.IsLoopback() && addr != listens {
+			return nil
+		}
+	}
 	if itself, err := isOwn(addr, own); itself || err != nil {
 		return reason.Wrap(err, reason.RelayIsGateway, "address", netip.AddrPortFrom(addr, port).String())
 	}

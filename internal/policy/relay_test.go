@@ -109,6 +109,24 @@ func TestCheckRelay(t *testing.T) {
 		netip.MustParseAddr("127.0.0.1"), ownPort, thisComputer); reason.Of(err) != reason.RelayIsGateway {
 		t.Errorf("what is allowed for targets counts for the relay proxy: %v", err)
 	}
+	// A gateway that listens at one address leaves the others of its computer to a relay proxy, at the same port.
+	at := policy.Guard{OwnPort: ownPort, OwnAddress: netip.MustParseAddr("10.0.0.4")}
+	for addr, refused := range map[string]bool{
+		"10.0.0.4": true, "::ffff:10.0.0.4": true, "64:ff9b::a00:4": true, "10.0.0.5": false, "127.0.0.1": false, "::1": false,
+	} {
+		if err := at.CheckRelay(netip.MustParseAddr(addr), ownPort, thisComputer); (reason.Of(err) == reason.RelayIsGateway) != refused {
+			t.Errorf("%s of a gateway at 10.0.0.4: %v", addr, err)
+		}
+	}
+	at.OwnAddress = netip.MustParseAddr("127.0.0.1")
+	if err := at.CheckRelay(at.OwnAddress, ownPort, thisComputer); reason.Of(err) != reason.RelayIsGateway {
+		t.Errorf("127.0.0.1 of a gateway there: %v", err)
+	}
+	at.OwnAddress = netip.IPv4Unspecified()
+	if err := at.CheckRelay(netip.MustParseAddr("10.0.0.5"), ownPort, thisComputer); reason.Of(err) != reason.RelayIsGateway {
+		t.Errorf("10.0.0.5 of a gateway at all addresses: %v", err)
+	}
+
 	cause := errors.New("no addresses today")
 	err := guard.CheckRelay(netip.MustParseAddr("10.0.0.6"), ownPort, func() ([]netip.Addr, error) { return nil, cause })
 	if reason.Of(err) != reason.RelayIsGateway || !errors.Is(err, cause) {

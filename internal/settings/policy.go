@@ -2,6 +2,7 @@ package settings
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 
 	"omsgateway/internal/config"
@@ -58,6 +59,7 @@ func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
 		},
 		AllowLoopback:     s.AllowLoopbackTargets,
 		ListenPort:        uint16(s.ListenPort),
+		ListenAddress:     listenAddress(s),
 		Relay:             relay(s, c.RelayProxy),
 		RelayBypass:       bypass(s),
 		MinVersion:        versions[s.MinimumTLSVersion],
@@ -81,6 +83,15 @@ func relay(s config.Settings, p config.RelayProxy) *policy.Relay {
 	}
 	r.Password = password
 	return r
+}
+
+// listenAddress is a setting that has been checked, or not valid for all.
+func listenAddress(s config.Settings) netip.Addr {
+	addr, err := netip.ParseAddr(s.ListenAddress)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr
 }
 
 // bypass is the list of a setting that has been checked.

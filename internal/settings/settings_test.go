@@ -3,6 +3,7 @@ package settings_test
 import (
 	"context"
 	"crypto/tls"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"omsgateway/internal/clientcert"
 	"omsgateway/internal/config"
@@ -210,13 +212,20 @@ func TestPolicyInput(t *testing.T) {
 		},
 		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
 	}, settings.Learned{Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}})
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b hostname.Pattern) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(hostname.Pattern{}, netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	s, c := config.DefaultSettings(), config.Default()
+	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.IsValid() {
+		t.Errorf("by default the gateway listens at %v", in.ListenAddress)
+	}
+	s.ListenAddress = "192.0.2.1"
+	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.String() != "192.0.2.1" {
+		t.Errorf("the gateway listens at %v", in.ListenAddress)
+	}
 	s.RelayProxyBypass, s.RelayProxyResolveLocally = "*.corp,near.example.com", true
 	var err error
 	if c.RelayProxy, err = config.NewRelayProxy("https://proxy.example.com", "svc", "p%:ss"); err != nil {
