@@ -1,4 +1,5 @@
-// Package splice carries the bytes of a tunnel between its two connections once the gateway has nothing left to judge.
+// Package splice carries the bytes of a tunnel between its two connections: at first each chunk may be put to somebody who judges it
+// ([Inspection]), then nothing is looked at any more.
 //
 // A pair of connections is handed to an [Engine], and the goroutine that hands it over is free at once. What TCP can say
 // passes through: the end of one direction (FIN) while the other goes on, and a reset (RST). Nothing else ends a pair but its
@@ -22,8 +23,8 @@ type Engine interface {
 	// After Close a pair ends at once with [EndClosed].
 	Join(client, target net.Conn, o Options) *Pair
 
-	// Close ends every pair with [EndClosed], waits until the last Done has returned, and frees what the engine holds. It is
-	// not to be called from Done. The error is always nil.
+	// Close ends every pair with [EndClosed], waits until the last Done or GiveBack has returned, and frees what the engine holds.
+	// It is not to be called from one of these. The error is always nil.
 	Close() error
 }
 

@@ -282,8 +282,7 @@ func (c *connection) carry(early []byte) {
 			w.joining.Lock() // until the pair is attached, whose place the watch takes
 			c.conn, c.outward = back.Client, back.Target
 			w.joining.Unlock()
-			heads, err := w.resume(back)
-			c.server.handshakes.Add(-1)
+			heads, err := c.resume(w, back)
 			sent, received := w.Counts()
 			if err != nil {
 				c.refuseSession(err, splice.Result{Sent: sent, Received: received})
@@ -297,6 +296,12 @@ func (c *connection) carry(early []byte) {
 	w.joining.Lock()
 	defer w.joining.Unlock()
 	c.entry.Attach(c.server.Engine.Join(client, target, options))
+}
+
+// resume has the watch go on in goroutines; then the handshake gives its place back.
+func (c *connection) resume(w *watch, back splice.Returned) (heads [2][]byte, err error) {
+	defer c.server.handshakes.Add(-1)
+	return w.resume(back)
 }
 
 // watched ends the watch of a handshake that has gone well without being given back.
