@@ -1,6 +1,7 @@
 #!/bin/sh
-# build.sh VERSION FOLDER writes the .deb and .rpm packages for amd64 and arm64 into FOLDER, in place of older ones. Needs bin/pieces (packaging/pieces.sh),
-# the programs in bin/linux-*/, bin/tools/nfpm, and SOURCE_DATE_EPOCH, which becomes the time of everything in the packages.
+# build.sh VERSION FOLDER writes the .deb and .rpm packages for amd64 and arm64 into FOLDER, in place of older ones. Needs bin/pieces
+# (packaging/pieces.sh), the programs in bin/linux-*/, bin/tools/nfpm, the mail address MAINTAINER, and SOURCE_DATE_EPOCH, which
+# becomes the time of everything in the packages.
 set -eu
 umask 022
 PACKAGE_VERSION=$1
@@ -50,7 +51,7 @@ for arch in amd64 arm64; do
 		install -Dm644 $pieces/completions/omsgwctl.bash "$root/usr/share/bash-completion/completions/omsgwctl"
 		install -Dm644 $pieces/completions/omsgwctl.fish "$root/usr/share/fish/vendor_completions.d/omsgwctl.fish"
 		install -d "$root/usr/share/man/man8"
-		for page in $pieces/man/*; do
+		for page in "$pieces"/man/*; do
 			gzip -9nc "$page" >"$root/usr/share/man/man8/${page##*/}.gz"
 		done
 		if [ -d $pieces/OMSGateway ]; then
