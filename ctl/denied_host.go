@@ -39,7 +39,7 @@ that was, when for the first and the last time, to which clients, the latest fir
 is left out.
 
 HOST_NOT_ALLOWED: nothing allows the host. PORT_NOT_ALLOWED: it is allowed, but at another port. ADDRESS_NOT_ALLOWED: it is
-allowed, but its name leads to an address that it may not lead to; omsgwctl check HOST tells which.`,
+allowed, but its name led to an address that it may not lead to; omsgwctl check HOST tells where it leads now.`,
 		Example: `omsgwctl denied list
 omsgwctl denied list --json`,
 		Args: takes(),

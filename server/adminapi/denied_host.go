@@ -25,11 +25,12 @@ type deniedHosts struct {
 func (s *deniedHosts) ListDeniedHosts(
 	_ context.Context, req *adminv1.ListDeniedHostsRequest,
 ) (*adminv1.ListDeniedHostsResponse, error) {
+	still := s.gateway.Usage.DeniedHosts()
 	now := s.gateway.Store.Current().Policy
-	still := slices.DeleteFunc(s.gateway.Usage.DeniedHosts(), func(h usage.DeniedHost) bool {
-		return h.Reason != reason.AddressNotAllowed &&
-			now.Decide(policy.Request{Method: http.MethodConnect, Target: h.Target}).Allowed
-	})
+	for i := range still {
+		still[i].Reason = s.whyNow(now, still[i])
+	}
+	still = slices.DeleteFunc(still, func(h usage.DeniedHost) bool { return h.Reason == "" })
 	hosts, next, err := page(still, req.GetPageSize(), req.GetPageToken(),
 		func(h usage.DeniedHost) string { return patternOf(h.Target).String() }, deniedAfter)
 	if err != nil {
@@ -51,6 +52,19 @@ func (s *deniedHosts) ListDeniedHosts(
 		resp.Hosts = append(resp.Hosts, host)
 	}
 	return resp, nil
+}
+
+// whyNow is why the host would be refused now, "" if it would not. Where its name leads now is not known, but a later request that its
+// entry has allowed was not refused for that.
+func (s *deniedHosts) whyNow(now *policy.Policy, h usage.DeniedHost) reason.Reason {
+	decision := now.Decide(policy.Request{Method: http.MethodConnect, Target: h.Target})
+	switch {
+	case !decision.Allowed:
+		return decision.Reason
+	case h.Reason != reason.AddressNotAllowed, s.gateway.Usage.UseOf(patternOf(h.Target)).Last.After(h.Last):
+		return ""
+	}
+	return h.Reason
 }
 
 func (s *deniedHosts) ClearDeniedHosts(

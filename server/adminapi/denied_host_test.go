@@ -44,7 +44,11 @@ func TestDeniedHosts(t *testing.T) {
 	a.deny(t, "a.example.com:8443", "192.0.2.1", reason.PortNotAllowed, second(3))
 	a.deny(t, "c.example.com:443", "2001:db8::1", reason.AddressNotAllowed, second(4))
 	a.deny(t, "d.example.com:443", "192.0.2.1", reason.HostNotAllowed, second(5))
-	add(t, a, "*.example.org", "c.example.com", "d.example.com")
+	a.deny(t, "e.example.com:443", "192.0.2.1", reason.AddressNotAllowed, second(6))
+	a.deny(t, "f.example.com:443", "192.0.2.1", reason.AddressNotAllowed, second(7))
+	add(t, a, "*.example.org", "a.example.com", "c.example.com", "d.example.com", "e.example.com")
+	a.Usage.Used(parsePattern(t, "c.example.com"), second(4)) // the request that was refused
+	a.Usage.Used(parsePattern(t, "e.example.com"), second(7)) // a later one, which was not
 
 	got, err := denied.ListDeniedHosts(ctx, &adminv1.ListDeniedHostsRequest{})
 	if err != nil {
@@ -59,6 +63,9 @@ func TestDeniedHosts(t *testing.T) {
 		// Though it is allowed, its address is not.
 		{Host: "c.example.com", Count: 1, FirstDeniedAt: at(4), LastDeniedAt: at(4), Reason: "ADDRESS_NOT_ALLOWED",
 			Clients: []string{"2001:db8::1"}, ClientCount: 1},
+		// It was allowed then, and is not any more.
+		{Host: "f.example.com", Count: 1, FirstDeniedAt: at(7), LastDeniedAt: at(7), Reason: "HOST_NOT_ALLOWED",
+			Clients: []string{"192.0.2.1"}, ClientCount: 1},
 	}
 	if diff := cmp.Diff(want, got.GetHosts(), protocmp.Transform()); diff != "" {
 		t.Errorf("refused hosts (-want +got):\n%s", diff)
@@ -69,7 +76,7 @@ func TestDeniedHosts(t *testing.T) {
 	if _, err := hosts.RemoveAllowedHosts(ctx, &adminv1.RemoveAllowedHostsRequest{Hosts: []string{"d.example.com"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := denied.ListDeniedHosts(ctx, &adminv1.ListDeniedHostsRequest{}); err != nil || len(got.GetHosts()) != 4 {
+	if got, err := denied.ListDeniedHosts(ctx, &adminv1.ListDeniedHostsRequest{}); err != nil || len(got.GetHosts()) != 5 {
 		t.Errorf("after the removal: %v, %v", got, err)
 	}
 
@@ -85,7 +92,7 @@ func TestDeniedHosts(t *testing.T) {
 	}
 	// All, those included that the list leaves out.
 	add(t, a, "d.example.com")
-	if cleared, err := denied.ClearDeniedHosts(ctx, &adminv1.ClearDeniedHostsRequest{All: true}); err != nil || cleared.GetCleared() != 3 {
+	if cleared, err := denied.ClearDeniedHosts(ctx, &adminv1.ClearDeniedHostsRequest{All: true}); err != nil || cleared.GetCleared() != 5 {
 		t.Fatalf("cleared %v, %v", cleared, err)
 	}
 	if n := len(a.Usage.DeniedHosts()); n != 0 {

@@ -33,8 +33,9 @@ type DeniedHost struct {
 	FirstDeniedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_denied_at,json=firstDeniedAt,proto3" json:"first_denied_at,omitempty"`
 	// When it was refused for the last time.
 	LastDeniedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_denied_at,json=lastDeniedAt,proto3" json:"last_denied_at,omitempty"`
-	// Why it was refused the last time: HOST_NOT_ALLOWED, PORT_NOT_ALLOWED, or ADDRESS_NOT_ALLOWED if the host is allowed, but its name
-	// leads to an address that it may not lead to.
+	// Why it would be refused now: HOST_NOT_ALLOWED, PORT_NOT_ALLOWED, or ADDRESS_NOT_ALLOWED if the host is allowed, but its name led to
+	// an address that it may not lead to when it was asked for the last time. If only a wildcard allows it, ADDRESS_NOT_ALLOWED
+	// stays until the host is cleared.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The IP addresses of the clients that were refused last, the latest first, at most 8.
 	Clients []string `protobuf:"bytes,6,rep,name=clients,proto3" json:"clients,omitempty"`

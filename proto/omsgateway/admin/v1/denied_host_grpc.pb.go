@@ -32,8 +32,7 @@ const (
 // of the client that brought the most.
 type DeniedHostServiceClient interface {
 	// ListDeniedHosts answers the hosts that clients were refused and would be refused now, sorted by domain, a page at a time. A host
-	// that has been allowed since is left out for as long as it is; but one with ADDRESS_NOT_ALLOWED is not, since only a connection
-	// would show where its name leads now.
+	// that has been allowed since is left out for as long as it is.
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListDeniedHosts(ctx context.Context, in *ListDeniedHostsRequest, opts ...grpc.CallOption) (*ListDeniedHostsResponse, error)
@@ -81,8 +80,7 @@ func (c *deniedHostServiceClient) ClearDeniedHosts(ctx context.Context, in *Clea
 // of the client that brought the most.
 type DeniedHostServiceServer interface {
 	// ListDeniedHosts answers the hosts that clients were refused and would be refused now, sorted by domain, a page at a time. A host
-	// that has been allowed since is left out for as long as it is; but one with ADDRESS_NOT_ALLOWED is not, since only a connection
-	// would show where its name leads now.
+	// that has been allowed since is left out for as long as it is.
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListDeniedHosts(context.Context, *ListDeniedHostsRequest) (*ListDeniedHostsResponse, error)
