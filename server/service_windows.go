@@ -132,12 +132,12 @@ func (service) Execute(_ []string, requests <-chan svc.ChangeRequest, status cha
 			switch request.Cmd {
 			case svc.Interrogate:
 				status <- request.CurrentStatus
-			case svc.Pause: // has a place in the channel: no second one is accepted before run has answered
+			case svc.Pause:
 				status <- svc.Status{State: svc.PausePending}
-				pause <- true
+				replace(pause, true)
 			case svc.Continue:
 				status <- svc.Status{State: svc.ContinuePending}
-				pause <- false
+				replace(pause, false)
 			case svc.Stop:
 				stopNow()
 			case svc.PreShutdown, svc.Shutdown:
@@ -146,6 +146,16 @@ func (service) Execute(_ []string, requests <-chan svc.ChangeRequest, status cha
 			}
 		}
 	}
+}
+
+// replace puts an order into a channel that has a place for one. It never waits, since run may wait for the reader of its states:
+// of two orders that run has not seen yet the last one counts.
+func replace(orders chan bool, order bool) {
+	select {
+	case <-orders:
+	default:
+	}
+	orders <- order
 }
 
 // accepting is a state in which the service takes orders.
