@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"os"
 	"os/exec"
@@ -12,25 +13,27 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// agentsAddress is where the TLS server of the command agents listens: each process has an address of its own, since port 443 is the
-// only one that is learned.
-func agentsAddress() string {
-	pid := os.Getpid()
-	return fmt.Sprintf("127.%d.%d.%d", 77+pid>>16&63, pid>>8&255, 1+pid%254)
+// agentsAddress is an address of this computer that nobody else uses: unique is the path of a new folder. Each story needs its own,
+// since port 443 is the only one that is learned.
+func agentsAddress(unique string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(unique))
+	h := hash.Sum32()
+	return fmt.Sprintf("127.%d.%d.%d", 64+h>>24&63, h>>16&255, 1+h%254)
 }
 
 // agentsPossible says whether this account may give a process mounts of its own, and listen at port 443.
 func agentsPossible() bool {
-	listener, err := net.Listen("tcp", agentsAddress()+":443")
-	if err != nil {
-		return false
-	}
-	listener.Close()
 	folder, err := os.MkdirTemp("", "omsgateway-mounts")
 	if err != nil {
 		return false
 	}
 	defer os.RemoveAll(folder)
+	listener, err := net.Listen("tcp", agentsAddress(folder)+":443")
+	if err != nil {
+		return false
+	}
+	listener.Close()
 	line := inOwnMounts([]string{"/etc/opt", folder}, []string{"true"})
 	return exec.Command(line[0], line[1:]...).Run() == nil
 }
@@ -45,16 +48,28 @@ func inOwnMounts(mounts, line []string) []string {
 	return append(append(own, "--"), line...)
 }
 
-func (s *story) agents(ts *testscript.TestScript, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: agents NAME")
+// onAgentsComputer is a gateway's command line as the command agents wants it.
+func (s *story) onAgentsComputer(line []string) []string {
+	if s.nobody {
+		line = append([]string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}, line...)
 	}
-	o, err := newOriginAt(agentsAddress()+":443", func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }, args[0])
+	return inOwnMounts(s.mounts, line)
+}
+
+func (s *story) agents(ts *testscript.TestScript, args []string) {
+	if len(args) == 2 && args[0] == "-nobody" {
+		s.nobody, args = true, args[1:]
+	}
+	if len(args) != 1 {
+		ts.Fatalf("usage: agents [-nobody] NAME")
+	}
+	address := agentsAddress(ts.MkAbs("."))
+	o, err := newOriginAt(address+":443", func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }, args[0])
 	ts.Check(err)
 	s.closers = append(s.closers, o)
 	ca, hosts, folder := ts.MkAbs("agents-ca.pem"), ts.MkAbs("agents-hosts"), ts.MkAbs("etc-opt")
 	ts.Check(os.WriteFile(ca, o.ca, 0o600))
-	ts.Check(os.WriteFile(hosts, []byte(strings.Join([]string{agentsAddress(), args[0]}, " ")+"\n"), 0o644))
+	ts.Check(os.WriteFile(hosts, []byte(strings.Join([]string{address, args[0]}, " ")+"\n"), 0o644))
 	ts.Check(os.MkdirAll(filepath.FromSlash(folder), 0o755))
 	ts.Setenv("CA", ca)
 	s.mounts = []string{"/etc/opt", folder, "/etc/hosts", hosts}

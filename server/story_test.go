@@ -75,9 +75,9 @@ func exe() string {
 //	log NAME REGEXP          wait until a line of its log matches; groups with a name become variables
 //	origin [-asks] [NAME]    start a TLS server, which may ask for client certificates; sets ORIGIN (localhost:port), ORIGIN_IP,
 //	                         and CA for curl --cacert
-//	agents NAME              let gateways that start from now on see $WORK/etc-opt as /etc/opt, where monitoring agents have their
+//	agents [-nobody] NAME    let gateways that start from now on see $WORK/etc-opt as /etc/opt, where monitoring agents have their
 //	                         configuration, and find a TLS server under NAME at port 443, which asks for client certificates; sets
-//	                         CA for curl --cacert
+//	                         CA for curl --cacert. With -nobody they run with the account of this name
 //	exits CODE PROGRAM...    run a program that must end with this exit code
 //	send FILE                send a file to PROXY as it is, print what comes back until the end
 //	hold NAME HOST:PORT [CERT] open a tunnel through PROXY to the echo server behind it and keep it open; with the file of a client
@@ -88,8 +88,8 @@ func exe() string {
 //	                         It forbids .forbidden.test
 //	unplug NAME              end it at once
 //
-// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setpriv], [squid], [root], [agents] and [wine] are conditions.
-// Gateways trust the roots of $SSL_CERT_FILE if that is set.
+// $SHARED is a folder that other accounts can reach; [curl], [openssl], [setfacl], [setpriv], [squid], [root], [agents] and [wine] are
+// conditions. Gateways trust the roots of $SSL_CERT_FILE if that is set.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "story"),
@@ -118,7 +118,7 @@ func TestStories(t *testing.T) {
 				return agentsPossible(), nil
 			case "wine":
 				return onWine(), nil
-			case "curl", "openssl", "setpriv", "squid":
+			case "curl", "openssl", "setfacl", "setpriv", "squid":
 				_, err := exec.LookPath(name)
 				if name == "squid" {
 					err = lookForSquid()
@@ -159,6 +159,7 @@ type story struct {
 	squids   map[string]*squid
 	closers  []io.Closer
 	mounts   []string // PATH and what gateways see there, in turn
+	nobody   bool     // gateways run with the account nobody
 }
 
 // storyKey is where a script keeps its story.
@@ -202,7 +203,7 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		flags = append(flags, "--listen", "127.0.0.1:0")
 	}
-	g, err := startGatewayWith(trusted(ts), s.mounts, flags...)
+	g, err := startGatewayWith(trusted(ts), s.onAgentsComputer, flags...)
 	ts.Check(err)
 	s.gateways[args[0]] = g
 	s.started = append(s.started, g)
@@ -222,12 +223,13 @@ func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("OMSGATEWAY_ADDRESS", address)
 }
 
-func startGateway(flags ...string) (*gateway, error) { return startGatewayWith(nil, nil, flags...) }
+func startGateway(flags ...string) (*gateway, error) {
+	return startGatewayWith(nil, func(line []string) []string { return line }, flags...)
+}
 
-// startGatewayWith adds variables to the environment, and lets the gateway see other files than the rest of the computer (see
-// inOwnMounts).
-func startGatewayWith(env, mounts []string, flags ...string) (*gateway, error) {
-	line := inOwnMounts(mounts, append([]string{filepath.Join(binaries, "omsgateway"+exe())}, flags...))
+// startGatewayWith adds variables to the environment, and runs the command line that around makes of the gateway's.
+func startGatewayWith(env []string, around func([]string) []string, flags ...string) (*gateway, error) {
+	line := around(append([]string{filepath.Join(binaries, "omsgateway"+exe())}, flags...))
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}

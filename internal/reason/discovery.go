@@ -19,7 +19,7 @@ const (
 )
 
 var discoveryTexts = map[Reason]string{
-	LearnedPlaceDenied:       `{place} cannot be read by {account}; what was learned from it before stays. Grant it: {command}`,
+	LearnedPlaceDenied:       `{place} cannot be read by {account}; what was learned from it before stays. Grant it as an administrator: {command}`,
 	LearnedPlaceUnreadable:   `{place} cannot be read; what was learned from it before stays`,
 	LearnedPlaceNotPlain:     `{place} is neither a plain file nor a folder (a link, a device), and is not followed; what was learned from it before stays`,
 	LearnedFileTooLarge:      `{place} is larger than {limit} bytes; what was learned from it before stays`,
