@@ -116,6 +116,9 @@ func (d Dialer) lookUp(ctx context.Context, target hostname.Target, timeout time
 		resolver = net.DefaultResolver
 	}
 	addrs, err := resolver.LookupNetIP(limited, "ip", target.Host.Name())
+	if err == nil {
+		err = limited.Err() // the resolver may have an answer all the same
+	}
 	if err != nil {
 		return nil, explain(ctx, err, target, timeout)
 	}
