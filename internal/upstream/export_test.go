@@ -13,3 +13,6 @@ func ParseAnswers(b []byte, credentialsSent bool) (why reason.Reason, parts []st
 
 // InvalidAnswer is the error of ParseAnswers.
 type InvalidAnswer = invalidAnswer
+
+// Explain gives an error of the standard library its reason.
+var Explain = explain

@@ -130,7 +130,7 @@ func explain(ctx context.Context, err error, target hostname.Target, timeout tim
 		return reason.Wrap(err, reason.TargetNotFound, "host", target.Host.Name())
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return reason.Wrap(err, reason.TargetTimeout, "target", target.String(), "seconds", seconds(timeout))
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+	case exhausted(err):
 		return reason.Wrap(err, reason.ResourcesExhausted)
 	default:
 		return reason.Wrap(err, reason.TargetUnreachable, "target", target.String())
