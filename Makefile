@@ -160,6 +160,7 @@ packages test-packages release: export MAINTAINER := $(MAINTAINER)
 
 # See packaging/msi/build.sh for signing.
 msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (needs wixl, msitools and mingw's gcc)
+	@go run ./packaging/bom -version - -licences bin/windows-amd64/third-party-licences.txt bin/windows-amd64/omsg*.exe
 	packaging/msi/build.sh $(VERSION) bin/windows-amd64 $(MODULE) $(MSI)
 
 pieces: build

@@ -3,7 +3,8 @@
 #
 #   VERSION   as git describe says it; the package's own version is its first three numbers, before the first tag 0.0.COMMITS, and
 #             0.0.1 where git does not tell
-#   PROGRAMS  the folder of omsgateway.exe and omsgwctl.exe for Windows on x64
+#   PROGRAMS  the folder of omsgateway.exe and omsgwctl.exe for Windows on x64, and third-party-licences.txt, which is added to the
+#             licence that is installed
 #   MODULE    the folder of the PowerShell module; a package without it is made when it is not there
 #   OUTPUT    the .msi
 #
@@ -105,7 +106,10 @@ if [ -d "$module" ]; then
 else
 	echo "$output is made without the PowerShell module, since $module is not there" >&2
 fi
-sed 's/$/\r/' "$here/../../LICENSE" >"$work/LICENSE.txt"
+{
+	cat "$here/../../LICENSE"
+	if [ -e "$programs/third-party-licences.txt" ]; then echo && cat "$programs/third-party-licences.txt"; fi
+} | sed 's/$/\r/' >"$work/LICENSE.txt"
 
 cd "$work"
 x86_64-w64-mingw32-gcc -std=c11 -Os -Wall -Wextra -Werror -s -shared -nostdlib -Wl,--entry=0,--no-insert-timestamp \

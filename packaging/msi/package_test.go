@@ -59,7 +59,8 @@ func build(t *testing.T, version string) (path string) {
 		}
 	}
 	for _, name := range []string{
-		"programs/omsgateway.exe", "programs/omsgwctl.exe", "module/OMSGateway.psd1", "module/OMSGateway.dll",
+		"programs/omsgateway.exe", "programs/omsgwctl.exe", "programs/third-party-licences.txt",
+		"module/OMSGateway.psd1", "module/OMSGateway.dll",
 		"module/en-US/about_OMSGateway.help.txt", "module/bin/windows-amd64/omsgwctl.exe", "module/bin/linux-amd64/omsgwctl",
 	} {
 		file := filepath.Join(folder, filepath.FromSlash(name))
@@ -270,10 +271,11 @@ func TestEveryActionIsDefinedAndUsed(t *testing.T) {
 	}
 	// Those of Windows Installer that we use, and what each needs to have an effect.
 	standard := []string{
-		"AppSearch", "CostFinalize", "CostInitialize", "CreateFolders", "DeleteServices", "ExecuteAction", "FileCost", "FindRelatedProducts", "InstallFiles",
-		"InstallFinalize", "InstallInitialize", "InstallServices", "InstallValidate", "LaunchConditions", "MigrateFeatureStates",
-		"ProcessComponents", "PublishFeatures", "PublishProduct", "RegisterProduct", "RegisterUser", "RemoveExistingProducts",
-		"RemoveFiles", "RemoveFolders", "RemoveRegistryValues", "StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteRegistryValues",
+		"AppSearch", "CostFinalize", "CostInitialize", "CreateFolders", "DeleteServices", "ExecuteAction", "FileCost",
+		"FindRelatedProducts", "InstallFiles", "InstallFinalize", "InstallInitialize", "InstallServices", "InstallValidate",
+		"LaunchConditions", "MigrateFeatureStates", "ProcessComponents", "PublishFeatures", "PublishProduct",
+		"RegisterProduct", "RegisterUser", "RemoveExistingProducts", "RemoveFiles", "RemoveFolders", "RemoveRegistryValues",
+		"StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteRegistryValues",
 	}
 	for name := range used {
 		if actions[name] == nil && dialogs[name] == nil && !slices.Contains(standard, name) {
@@ -298,8 +300,14 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("the upgrade code is %s", got)
 	}
 	want := []row{
-		{"UpgradeCode": code, "VersionMin": "", "VersionMax": "1.2.3", "Language": "", "Attributes": "513", "Remove": "", "ActionProperty": "OLDERVERSION"},
-		{"UpgradeCode": code, "VersionMin": "1.2.3", "VersionMax": "", "Language": "", "Attributes": "2", "Remove": "", "ActionProperty": "NEWERVERSION"},
+		{
+			"UpgradeCode": code, "VersionMin": "", "VersionMax": "1.2.3", "Language": "",
+			"Attributes": "513", "Remove": "", "ActionProperty": "OLDERVERSION",
+		},
+		{
+			"UpgradeCode": code, "VersionMin": "1.2.3", "VersionMax": "", "Language": "",
+			"Attributes": "2", "Remove": "", "ActionProperty": "NEWERVERSION",
+		},
 	}
 	if diff := cmp.Diff(want, table(t, pkg, "Upgrade")); diff != "" {
 		t.Error(diff)
@@ -353,6 +361,15 @@ func TestFiles(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	ours, err := os.ReadFile(filepath.Join("..", "..", "LICENSE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Count(string(ours), "\n") + 2 // and an empty one, and that of the others
+	size := len(ours) + len("\n"+"programs/third-party-licences.txt") + lines
+	if got := by(t, table(t, pkg, "File"), "File")["LICENSE.txt"]["FileSize"]; got != strconv.Itoa(size) {
+		t.Errorf("the licences have %s bytes, want %d", got, size)
 	}
 	names := map[string]bool{}
 	for _, file := range table(t, pkg, "File") {
