@@ -217,7 +217,7 @@ func TestRefusedLive(t *testing.T) {
 // program starts a client, sends it a line, and closes its input when it has the answer.
 func program(t *testing.T, name string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	stdin, err := cmd.StdinPipe()
