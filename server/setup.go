@@ -18,6 +18,7 @@ import (
 	"omsgateway/internal/installer"
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/settings"
+	"omsgateway/internal/statefolder"
 )
 
 func newSetup() *cobra.Command {
@@ -52,6 +53,13 @@ PORTNUMBER, HASPROXY, PROXY, HASAUTH, USERNAME, PASSWORD. A property that is not
 // setup changes the configuration as setup was told: first what was saved from an original gateway, then the properties on in. It is
 // one change: an error leaves everything as it was. The log tells what was done.
 func setup(ctx context.Context, stateDir string, in io.Reader) error {
+	// What an earlier setup has left is not for setupUndo, whatever becomes of this one.
+	if err := statefolder.Make(stateDir); err != nil {
+		return fmt.Errorf("making the folder of the configuration: %w", err)
+	}
+	if err := os.Remove(beforeSetup(stateDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("tidying up after an earlier setup: %w", err)
+	}
 	properties, err := installer.ReadProperties(in)
 	if err != nil {
 		return err
@@ -131,10 +139,14 @@ func setupDone(stateDir string) error {
 }
 
 func setupUndo(stateDir string) (err error) {
-	before, err := os.ReadFile(beforeSetup(stateDir))
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(beforeSetup(stateDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil // setup has not come that far
 	}
+	// A setup that has refused somebody else's folder is undone too: nothing in there is believed, and nothing is written.
+	if err := statefolder.Make(stateDir); err != nil {
+		return fmt.Errorf("looking at the folder of the configuration: %w", err)
+	}
+	before, err := os.ReadFile(beforeSetup(stateDir))
 	if err != nil {
 		return fmt.Errorf("reading the configuration from before setup: %w", err)
 	}
