@@ -78,10 +78,10 @@ func TestLinksAndDevicesAreNotFollowed(t *testing.T) {
 	}
 }
 
-// Names that no agent gives: their bytes would go into lists and events.
+// Names that no agent gives: they would go into lists and events, and into commands that are pasted into a shell.
 func TestUnusualNames(t *testing.T) {
 	f := newFolder(t, chunks+"1.json", regional("a"))
-	for i, name := range []string{"a\nb", "a\x1bb", "a\xffb", "a\u202eb"} {
+	for i, name := range []string{"a\nb", "a\x1bb", "a\xffb", "a\u202eb", "$(x)", "`x`", "a\"b", "a\u201cb", "a;b", "%a%"} {
 		f.write(chunks+name+".json", regional(fmt.Sprint("r", i)))
 	}
 	r := f.Read()

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"omsgateway/internal/osdefaults"
 	"omsgateway/internal/reason"
@@ -200,9 +198,12 @@ func (d *descent) list(dir, pattern string) ([]string, error) {
 	return names, nil
 }
 
-// isUsual says whether an agent may have given something this name.
+// isUsual says whether an agent may have given something this name. Names go into commands that administrators are told to run, so
+// that they may have nothing that a shell takes for more than a name: PowerShell even takes typographic quotes for quotes.
 func isUsual(name string) bool {
-	return len(name) <= maxName && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
+	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(" ._-", r))
+	})
 }
 
 // file reads a file of d.root.
