@@ -38,9 +38,9 @@ func (a *app) allowedHostList() *cobra.Command {
 		Long: `List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the client
 certificate policy of those that have one of their own.
 
-With --effective it lists every host that clients may reach right now, wherever that comes from: configured on this gateway, or
-learned from a monitoring agent on its computer. Each has the number of requests that it has allowed, and when the last one
-was; a request counts for the one entry that decided about it, the host itself before a wildcard.`,
+With --effective it lists every host that clients may reach right now, wherever that comes from: configured on this
+gateway, or learned from a monitoring agent on its computer. Each has the number of requests that it has allowed, and
+when the last one was; a request counts for the one entry that decided about it, the host itself before a wildcard.`,
 		Example: "omsgwctl allowed-host list\nomsgwctl allowed-host list --effective\nomsgwctl allowed-host list --json",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

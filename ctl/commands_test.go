@@ -32,7 +32,7 @@ func TestWrongUsage(t *testing.T) {
 		{"help bogus", "there is no command \"bogus\"\nSee 'omsgwctl help --help'."},
 		{"status --bogus", "unknown flag: --bogus\nSee 'omsgwctl status --help'."},
 		{"status x", "\"x\" is one argument too many\nSee 'omsgwctl status --help'."},
-		{"setting set", "KEY and VALUE is missing\nSee 'omsgwctl setting set --help'."},
+		{"setting set", "KEY and VALUE are missing\nSee 'omsgwctl setting set --help'."},
 		{"setting get a b", "\"b\" is one argument too many\nSee 'omsgwctl setting get --help'."},
 		{"allowed-host add", "HOST is missing; give at least one, or - to read them from standard input\n" +
 			"See 'omsgwctl allowed-host add --help'."},
@@ -44,6 +44,12 @@ func TestWrongUsage(t *testing.T) {
 		{"event list --level loud", "--level: \"loud\" is not a log level: it is one of Error, Warning, Info, Debug\n" +
 			"See 'omsgwctl event list --help'."},
 		{"event list --limit -1", "--limit cannot be negative\nSee 'omsgwctl event list --help'."},
+		{"event list --limit many", "--limit cannot be \"many\": it is a whole number\nSee 'omsgwctl event list --help'."},
+		{"event list --id 105,x", "--id cannot be \"105,x\": it is a whole number, or several with commas between them\n" +
+			"See 'omsgwctl event list --help'."},
+		{"event list --since 5", "--since cannot be \"5\": it is a number with its unit, for example 90s, 15m or 2h\n" +
+			"See 'omsgwctl event list --help'."},
+		{"status --json=perhaps", "--json cannot be \"perhaps\": it is true or false\nSee 'omsgwctl status --help'."},
 		{"event watch --tail -1", "--tail cannot be negative\nSee 'omsgwctl event watch --help'."},
 		{"event watch --since -1s", "--since cannot be negative\nSee 'omsgwctl event watch --help'."},
 		{"relay-proxy set", "ADDRESS is missing\nSee 'omsgwctl relay-proxy set --help'."},
@@ -170,7 +176,7 @@ ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT 
 17  192.0.2.7:4711  a.example.com:443  *.example.com  TIME  100 B  2.0 KiB   1m 1s
 18  192.0.2.7:4711  [2001:db8::1]:443  *.example.com  TIME  100 B  2.0 KiB   1m 1s
 `}},
-		{"tunnel list --host b", result{Err: "omsgwctl: no tunnel is open\n"}},
+		{"tunnel list --host b", result{Err: "omsgwctl: no such tunnel is open\n"}},
 		{"tunnel close 17 99", result{0, "1 tunnel closed\n", "omsgwctl: there is no open tunnel with the id 99\n"}},
 		{"tunnel close 99 --json", result{Out: "{\n  \"closed\": 0,\n  \"notOpen\": [\n    \"99\"\n  ]\n}\n"}},
 		{"tunnel close --host a.example.com --client 192.0.2.7", result{Out: "2 tunnels closed\n"}},

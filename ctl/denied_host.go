@@ -35,11 +35,11 @@ func (a *app) deniedList() *cobra.Command {
 		Use:   "list",
 		Short: "List the refused hosts, the latest last",
 		Long: `List the hosts that clients were refused and would be refused now, the one that was refused last at the end: how often
-that was, when for the first and the last time, to which clients, the latest first, and why. A host that has been allowed since
-is left out.
+that was, when for the first and the last time, to which clients, the latest first, and why. A host that has been
+allowed since is left out.
 
-HOST_NOT_ALLOWED: nothing allows the host. PORT_NOT_ALLOWED: it is allowed, but at another port. ADDRESS_NOT_ALLOWED: it is
-allowed, but its name led to an address that it may not lead to; omsgwctl check HOST tells where it leads now.`,
+HOST_NOT_ALLOWED: nothing allows the host. PORT_NOT_ALLOWED: it is allowed, but at another port. ADDRESS_NOT_ALLOWED: it
+is allowed, but its name led to an address that it may not lead to; omsgwctl check HOST tells where it leads now.`,
 		Example: `omsgwctl denied list
 omsgwctl denied list --json`,
 		Args: takes(),

@@ -42,12 +42,12 @@ type eventFlags struct {
 
 func (f *eventFlags) addTo(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Int32SliceVar(&f.ids, "id", nil, "only events with this `number`; several with commas")
+	flags.Int32SliceVar(&f.ids, "id", nil, "only events with this `number`; several with commas between them")
 	flags.Lookup("id").DefValue = "" // or the help would say "(default [])"
 	flags.StringVar(&f.level, "level", "", "only events of this `level` and more serious ones: error, warning, info or debug")
 	flags.StringVar(&f.reason, "reason", "", "only events with this `reason`, for example HOST_NOT_ALLOWED")
 	flags.StringVar(&f.text, "text", "", "only events that contain this `text`, in any case")
-	flags.DurationVar(&f.since, "since", 0, "only events of the last `time`, for example 90s, 15m or 2h")
+	flags.DurationVar(&f.since, "since", 0, "only events since this long ago, a `time` such as 90s, 15m or 2h")
 	complete := func(flag string, function cobra.CompletionFunc) {
 		_ = cmd.RegisterFlagCompletionFunc(flag, function) // fails only for a flag that is not there, or twice
 	}
@@ -106,6 +106,9 @@ omsgwctl event list --reason HOST_NOT_ALLOWED --json`,
 				}
 				if r.LeftOut > 0 {
 					a.notef("%s left out; --limit shows more", plural(int64(r.LeftOut), "older event"))
+				}
+				if len(r.Events) == 0 {
+					a.notef("the gateway keeps no such event")
 				}
 				for _, e := range r.Events {
 					if err := a.printf("%s\n", eventLine(e)); err != nil {

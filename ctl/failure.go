@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 
@@ -28,6 +29,24 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// flagError is what pflag says about the flags, without the words of Go's parsers.
+func flagError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	form := "true or false"
+	switch invalid.GetFlag().Value.Type() {
+	case "duration":
+		form = "a number with its unit, for example 90s, 15m or 2h"
+	case "int32":
+		form = "a whole number"
+	case "int32Slice":
+		form = "a whole number, or several with commas between them"
+	}
+	return usagef("--%s cannot be %q: it is %s", invalid.GetFlag().Name, invalid.GetValue(), form)
+}
 
 // report prints err on standard error, as one JSON object if --json was given, and answers the exit code for it.
 func (a *app) report(cmd *cobra.Command, args []string, err error) int {

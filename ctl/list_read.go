@@ -21,7 +21,7 @@ type entryKind struct {
 	argument   string // its place in a command line
 	most       int    // entries in one command
 	maxLine    int    // bytes; no spelling has as many
-	comments   string // what is skipped of a list, for the help
+	comments   string // what is skipped of a list besides blank lines, for the help
 	cutComment func(line []byte) (before []byte, found bool)
 	unsendable func(entry string) *reason.Error // why the gateway would not even read it, or nil
 	field      func(*entryProblem) *string      // where a problem has the entry
@@ -34,7 +34,7 @@ var hostKind = entryKind{
 	argument:   "HOST",
 	most:       100_000,
 	maxLine:    maxHostLine,
-	comments:   "blank lines and what follows a # are skipped",
+	comments:   "what follows a #",
 	cutComment: beforeComment,
 	unsendable: unsendableHost,
 	field:      func(p *entryProblem) *string { return &p.Host },
@@ -45,7 +45,7 @@ var certificateKind = entryKind{
 	argument:   "SUBJECT",
 	most:       10_000,
 	maxLine:    clientcert.MaxEntry,
-	comments:   "blank lines and lines that begin with # are skipped",
+	comments:   "lines that begin with #",
 	cutComment: commentLine,
 	unsendable: unsendableCertificate,
 	field:      func(p *entryProblem) *string { return &p.Subject },
@@ -91,12 +91,12 @@ func (k entryKind) some(_ *cobra.Command, args []string) error {
 
 // help explains how entries are given.
 func (k entryKind) help() string {
-	return fmt.Sprintf(`With "-" the %ss are read from standard input, one on each line;
-%s.
+	return fmt.Sprintf(`With "-" the %ss are read from standard input, one on each line; blank lines and
+%s are skipped.
 
-A list of more than 1,000 %ss is checked as a whole and then goes to the gateway in several changes. If one of
-these fails, for example because somebody else changes the configuration at the same time, the ones before it are undone.`,
-		k.name, k.comments, k.name)
+A list of more than 1,000 is checked as a whole and then goes to the gateway in several changes. If one of these fails,
+for example because somebody else changes the configuration at the same time, the ones before it are undone.`,
+		k.name, k.comments)
 }
 
 // readEntries reads entries from the arguments and, where one is "-", from standard input. Those that cannot be sent are

@@ -63,6 +63,7 @@ omsgwctl event watch --level error`,
 	root.SetVersionTemplate("omsgwctl {{.Version}}\n")
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
 	root.SetHelpCommand(helpCommand())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&a.address, "address", "",
 		"`address` of the admin API, unix:PATH or npipe:NAME (default: $OMSGATEWAY_ADDRESS, else the system's)")
 	root.Flags().BoolP("version", "v", false, "print the version of this program")
@@ -142,7 +143,11 @@ func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
-			return usagef("%s is missing", strings.Join(names[len(args):], " and "))
+			are := "is"
+			if len(names)-len(args) > 1 {
+				are = "are"
+			}
+			return usagef("%s %s missing", strings.Join(names[len(args):], " and "), are)
 		case len(args) > len(names):
 			return usagef("%q is one argument too many", args[len(names)])
 		}

@@ -28,8 +28,9 @@ omsgwctl tunnel close --host a.example.com`,
 // tunnelFilter gives a command the flags that select tunnels.
 func tunnelFilter(cmd *cobra.Command) *adminv1.TunnelFilter {
 	filter := &adminv1.TunnelFilter{}
-	cmd.Flags().StringVar(&filter.Host, "host", "", "only tunnels to this `host`, or to what a wildcard covers; any port if without one")
-	cmd.Flags().StringVar(&filter.Client, "client", "", "only tunnels from this client `ip` address")
+	cmd.Flags().StringVar(&filter.Host, "host", "",
+		"only tunnels to this `host`, or to what a wildcard covers; without a port, to any port")
+	cmd.Flags().StringVar(&filter.Client, "client", "", "only tunnels from the client with this `IP` address")
 	return filter
 }
 
@@ -52,7 +53,11 @@ omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 					return a.printJSON(all)
 				}
 				if len(all.Tunnels) == 0 {
-					a.notef("no tunnel is open")
+					if filter.Host != "" || filter.Client != "" {
+						a.notef("no such tunnel is open")
+					} else {
+						a.notef("no tunnel is open")
+					}
 					return nil
 				}
 				rows := [][]string{{"ID", "CLIENT", "TARGET", "ALLOWED BY", "OPENED", "SENT", "RECEIVED", "IDLE",
