@@ -45,6 +45,6 @@ var configTexts = map[Reason]string{
 	ConfigUnreadable:   `{file} cannot be read`,
 	ConfigNotWritten:   `{file} cannot be written; nothing was changed`,
 	ConfigInUse:        `another process uses the configuration in {folder}; stop it first or use another --state-dir`,
-	ListenNotPossible:  `cannot listen on {address}`,
+	ListenNotPossible:  `cannot listen on {address}; choose another ListenPort or ListenAddress, or end the program that has it`,
 	ConfigFolderDenied: `the folder {folder} cannot be used`,
 }

@@ -4,6 +4,7 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -92,8 +93,13 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	return &Server{grpc: server, log: log}
 }
 
-// Serve answers calls on the connections of l until Stop.
-func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+// Serve answers calls on the connections of l until Stop. After Stop it only closes l, which is no error.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 // Stop ends the server: event watches must have been ended before (event.Hub.EndWatches), other calls may end until ctx is done.
 func (s *Server) Stop(ctx context.Context) {

@@ -436,6 +436,22 @@ func TestEvents(t *testing.T) {
 	check(t, err, codes.Unavailable, reason.GatewayStopping)
 }
 
+// A gateway that cannot start may stop its API before it serves.
+func TestServeAfterStop(t *testing.T) {
+	a := start(t)
+	a.server.Stop(t.Context())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.server.Serve(l); err != nil {
+		t.Errorf("Serve after Stop: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is not closed: %v", err)
+	}
+}
+
 func TestTunnelFilters(t *testing.T) {
 	a, ctx := start(t), t.Context()
 	tunnels := adminv1.NewTunnelServiceClient(a.conn)

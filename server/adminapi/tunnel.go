@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -102,7 +103,8 @@ func tunnelFilter(f *adminv1.TunnelFilter) (func(*tunnel.Info) bool, error) {
 	if f.GetClient() != "" {
 		addr, err := netip.ParseAddr(strings.TrimSpace(f.GetClient()))
 		if err != nil {
-			return nil, reason.New(reason.FilterInvalid, "field", "client", "value", f.GetClient())
+			return nil, reason.Wrap(errors.New("it is one IP address, for example 192.0.2.7"),
+				reason.FilterInvalid, "field", "client", "value", f.GetClient())
 		}
 		client = addr.Unmap()
 	}
