@@ -201,9 +201,8 @@ func (d *descent) list(dir, pattern string) ([]string, error) {
 // isUsual says whether an agent may have given something this name. Names go into commands that administrators are told to run, so
 // that they may have nothing that a shell takes for more than a name: PowerShell even takes typographic quotes for quotes.
 func isUsual(name string) bool {
-	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(" ._-", r))
-	})
+	const usual = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-"
+	return len(name) <= maxName && strings.Trim(name, usual) == ""
 }
 
 // file reads a file of d.root.
