@@ -179,7 +179,7 @@ static void show(MSIHANDLE install, INSTALLMESSAGE kind, const char *answer)
 	WCHAR *text = allocate(ANSWER_MAX + 1);
 	if (text == NULL)
 		return;
-	MultiByteToWideChar(CP_UTF8, 0, answer, -1, text, ANSWER_MAX);
+	MultiByteToWideChar(CP_UTF8, 0, answer, -1, text, ANSWER_MAX + 1);
 	message(install, kind, text);
 	HeapFree(GetProcessHeap(), 0, text);
 }
@@ -256,7 +256,8 @@ __declspec(dllexport) UINT __stdcall AwaitEnd(MSIHANDLE install)
 	if (program == NULL)
 		return ERROR_SUCCESS;
 	for (deadline = GetTickCount64() + END_TIME; GetTickCount64() < deadline; Sleep(POLL_TIME)) {
-		HANDLE file = CreateFileW(program, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
+		HANDLE file = CreateFileW(program, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+			OPEN_EXISTING, 0, NULL);
 		if (file != INVALID_HANDLE_VALUE) {
 			CloseHandle(file);
 			break;
