@@ -24,7 +24,7 @@ compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSIO
           go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgwctl$(2) ./ctl
 
 .PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
-.PHONY: bench-smoke clean
+.PHONY: bench-smoke soak clean
 .DEFAULT_GOAL := help
 
 help:

@@ -37,7 +37,7 @@ type Config struct {
 	AllowedClientCertificates []AllowedClientCertificate // sorted by the text of the entry, no two with the same key
 }
 
-// AllowedHost is an entry of the allow-list.
+// AllowedHost is an entry of the list of allowed hosts.
 type AllowedHost struct {
 	Pattern                 hostname.Pattern
 	ClientCertificatePolicy string    // Off, IfShown or Required; empty for what the setting says
