@@ -119,14 +119,15 @@ omsgwctl relay-proxy set proxy.example.com:3128 --username svc --password-stdin 
 	return cmd
 }
 
-// readPassword reads one line. The gateway says what is wrong with one that is too long; more of it is not read.
+// readPassword reads one line; a byte order mark, with which editors and shells on Windows begin a text, is none of it. The gateway says
+// what is wrong with a line that is too long; more of it is not read.
 func readPassword(in io.Reader) (string, error) {
 	const most = 8 << 10
 	text, err := io.ReadAll(io.LimitReader(in, most))
 	if err != nil {
 		return "", fmt.Errorf("reading the password from standard input: %w", err)
 	}
-	line, rest, _ := strings.Cut(string(text), "\n")
+	line, rest, _ := strings.Cut(strings.TrimPrefix(string(text), byteOrderMark), "\n")
 	if strings.TrimSpace(rest) != "" {
 		return "", errors.New("reading the password from standard input: there is more than one line")
 	}

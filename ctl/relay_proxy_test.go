@@ -79,6 +79,8 @@ func TestRelayProxy(t *testing.T) {
 		{"relay-proxy get", "", result{Out: "Address:   http://proxy:3128\nUsername:  svc\nPassword:  set\n"}, "p%:ss \"wörd\" "},
 		{"relay-proxy set proxy --username svc --password-stdin", "no end",
 			result{Out: "relay proxy  http://proxy with user svc  before: http://proxy:3128 with user svc\n"}, "no end"},
+		{"relay-proxy set proxy --username svc --password-stdin", "\ufeffsaved by an editor\r\n",
+			result{Out: "relay proxy  http://proxy with user svc  before: http://proxy with user svc\n"}, "saved by an editor"},
 		{"relay-proxy set proxy --username svc --password-stdin", "",
 			result{Out: "relay proxy  http://proxy with user svc  before: http://proxy with user svc\n"}, ""},
 		{"relay-proxy get", "", result{Out: "Address:   http://proxy\nUsername:  svc\nPassword:  none\n"}, ""},
