@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
 	"omsgateway/server/forward"
 )
 
@@ -111,6 +113,43 @@ func TestAfterAnEndOnlyAlertsPass(t *testing.T) {
 	p.send(server, make([]byte, 100<<10))
 	p.expectOver(server)
 	r.expectEnded("handshake_ended")
+}
+
+// TestNothingComesThroughBehindAnAlert has an alert end the handshake and the same piece go on with something else: none of it was
+// judged, so none of it is forwarded, wherever the gateway met it.
+func TestNothingComesThroughBehindAnAlert(t *testing.T) {
+	t.Parallel()
+	clientConfig, serverConfig := configs(t)
+	clientConfig.MaxVersion = tls.VersionTLS12
+	turns := converse(t, clientConfig, serverConfig)
+	more := record(23, []byte("nobody has looked at this")...)
+	overEngines(t, func(t *testing.T, e splice.Engine) {
+		target := startRaw(t)
+		r := startWith(t, e, target, nil)
+		for from, piece := range map[handshake.Direction][]byte{
+			client: append(bytes.Clone(clientAlert), more...),
+			server: append(bytes.Clone(serverAlert), more...),
+		} {
+			p := r.tunnel(target)
+			p.play(turns[0])
+			p.send(from, piece)
+			p.expectEnd(1-from, nil)
+			defer p.expectOver(from) // both sides are closed although neither does so
+		}
+		// The same in the piece that comes with the request.
+		conn := r.dial()
+		if _, err := conn.Write(slices.Concat([]byte(request), turns[0].data, clientAlert, more)); err != nil {
+			t.Fatal(err)
+		}
+		p := pair{t, [2]*net.TCPConn{client: conn, server: <-target.peers}}
+		_ = p.server().SetDeadline(time.Now().Add(patience))
+		p.expectEnd(server, nil)
+		_ = p.server().Close()
+		p.expectEnd(client, []byte(established))
+		_ = conn.Close()
+		r.sink.waitFor(t, "canonical", 3, summary(" end=handshake_ended"))
+		r.expectNoRefusal()
+	})
 }
 
 // TestAlertOfAServerThatHangsUp has a server send an alert and close although there is more to read, as one does that does not like

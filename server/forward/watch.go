@@ -30,6 +30,7 @@ type watch struct {
 	moved   [2]atomic.Int64
 	active  atomic.Int64 // when a byte last moved, in nanoseconds since 1970
 	joining sync.Mutex   // held until the engine's pair is in the table
+	last    fate         // of the chunk that the engine has put to inspect last
 
 	mu       sync.Mutex // guards what follows
 	watcher  *handshake.Watcher
@@ -98,15 +99,16 @@ func (w *watch) Close(cause error) {
 	}
 }
 
-// inspect judges a chunk for the engine. What becomes of one that is given back follows from the watch: it is still to be forwarded
-// unless the watch is over.
+// inspect judges a chunk for the engine. What becomes of one that is given back is for resume to see to.
 func (w *watch) inspect(from splice.Side, chunk []byte) (verdict splice.Verdict) {
+	w.last = leave // if there is a fault
 	defer func() {
 		if w.caught(recover()) {
 			verdict = splice.Return
 		}
 	}()
-	if w.judge(handshake.Direction(from), chunk) != forward {
+	w.last = w.judge(handshake.Direction(from), chunk)
+	if w.last != forward {
 		return splice.Return
 	}
 	switch w.state {
@@ -129,8 +131,12 @@ func (w *watch) resume(back splice.Returned) (rest [2][]byte, err error) {
 	w.c.entry.Attach(w)
 	var server sync.WaitGroup
 	judged := back.Rest
-	if !w.over() {
+	switch {
+	case len(back.Chunk) == 0 || w.over():
+	case w.last == forward:
 		judged[back.From] = append(judged[back.From], back.Chunk...)
+	case w.last == discard:
+		w.hold(handshake.Direction(back.From))
 	}
 	if len(back.Unseen) > 0 && w.judge(handshake.FromServer, back.Unseen) == forward {
 		judged[splice.Target] = back.Unseen
@@ -251,6 +257,7 @@ func (w *watch) judge(d handshake.Direction, chunk []byte) fate {
 	verdict, err := w.watcher.Feed(d, chunk)
 	switch {
 	case errors.Is(err, handshake.ErrEnded):
+		w.note(verdict.State) // it may be this chunk that has ended it
 		w.stop(d)
 		return discard
 	case err != nil:
@@ -319,6 +326,13 @@ func (w *watch) note(state handshake.State) {
 		w.keepLimit()
 	case handshake.Pending, handshake.Refused:
 	}
+}
+
+// hold is stop for a chunk that was held back while the engine had the connections.
+func (w *watch) hold(d handshake.Direction) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stop(d)
 }
 
 // stop tells the receiver of a direction that nothing more passes; w.mu is held.
