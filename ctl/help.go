@@ -14,12 +14,7 @@ const exitCodes = "0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 n
 
 // writeHelp prints the help of one command.
 func writeHelp(w io.Writer, cmd *cobra.Command) {
-	fmt.Fprintf(w, "%s\n\nUSAGE\n", strings.TrimSpace(cmd.Long))
-	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "  %s COMMAND [flags]\n", cmd.CommandPath())
-	} else {
-		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
-	}
+	fmt.Fprintf(w, "%s\n\nUSAGE\n  %s\n", strings.TrimSpace(cmd.Long), cmd.UseLine())
 	for _, group := range append(slices.Clone(cmd.Groups()), &cobra.Group{Title: "Commands"}) {
 		writeCommands(w, cmd, group)
 	}

@@ -109,6 +109,7 @@ func (a *app) version() *cobra.Command {
 // calls it wrong usage, so that a script notices.
 func noun(cmd *cobra.Command, verbs ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(verbs...)
+	cmd.Use += " COMMAND"
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && !cmd.HasParent() {
