@@ -104,10 +104,10 @@ Client certificates:  Off
 		{"good", result{Out: "Host:                 good\n" + entry + addresses +
 			"Route:                directly\nConnection:           opened to 192.0.2.1:443 in 23 ms\n"}},
 		{"unresolved", result{1, "Host:                 unresolved\n" + entry + "Route:                directly\n" +
-			"Leads to:             failed, TARGET_NOT_FOUND\n", "omsgwctl: the name unresolved cannot be resolved\n"}},
+			"Leads to:             failed, TARGET_NOT_FOUND\n", "omsgwctl: the name unresolved cannot be resolved; check the DNS of the gateway's computer\n"}},
 		{"unreachable", result{1, "Host:                 unreachable\n" + entry + addresses +
 			"Route:                directly (RelayProxyBypass)\nConnection:           failed, TARGET_UNREACHABLE\n",
-			"omsgwctl: cannot connect to unreachable:443\n"}},
+			"omsgwctl: cannot connect to unreachable:443; check the firewalls on the way, and that the target listens there\n"}},
 		{"stopped", result{Out: "Host:                 stopped\n" + entry +
 			"Route:                directly\nConnection:           not tried, because the gateway is stopped\n"}},
 		{"stopped --decide-only", result{Out: "Host:                 stopped\n" + entry +

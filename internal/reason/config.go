@@ -35,7 +35,7 @@ var configTexts = map[Reason]string{
 	ListHasPort:        `"{host}" has a port, and here an entry stands for the host at every port; write {meant}`,
 	ListTooLong:        `the list has {count} entries; at most {limit} are possible`,
 	SettingFixed:       `setting {key} was given on the gateway's command line for this run; start the gateway without it to change it`,
-	SettingConflict:    `MinimumTlsVersion would be {minimum} and MaximumTlsVersion {maximum}: nothing could pass`,
+	SettingConflict:    `MinimumTlsVersion would be {minimum} and MaximumTlsVersion {maximum}: nothing could pass; change the other one first`,
 	ConfigSyntax:       `{file} is not valid JSON at {where}`,
 	ConfigField:        `{file}, line {line}: {field} is wrong`,
 	ConfigDuplicate:    `{file}, line {line}: {field} is there twice`,
