@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -342,22 +343,7 @@ func freePort(t *testing.T) string {
 func TestStartWaitsForAStandIn(t *testing.T) {
 	dir := t.TempDir()
 	runGatewayIn(t, dir, "--listen", "127.0.0.1:0").stop(t)
-	standIn := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgateway"+exe()), "admin-stdio", "--state-dir", dir)
-	in, err := standIn.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := standIn.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := standIn.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// What gRPC says first shows that the folder is taken.
-	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	leave := standIn(t, dir)
 	g, err := startGateway("--state-dir", dir, "--listen", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -366,11 +352,62 @@ func TestStartWaitsForAStandIn(t *testing.T) {
 		_ = g.process.Kill()
 		<-g.ended
 	}()
-	_ = in.Close()
-	if err := standIn.Wait(); err != nil {
-		t.Errorf("the stand-in ended with %v", err)
-	}
+	leave()
 	if _, err := g.log.wait(g.ended, regexp.MustCompile(`started and listens on`)); err != nil {
 		t.Errorf("the gateway does not start: %v\n%s", err, g.log)
+	}
+}
+
+// TestUndoAfterAStandIn has setup fail while an omsgwctl stands in for the gateway, and stays.
+func TestUndoAfterAStandIn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "gw")
+	setup := func(in string, args ...string) (string, error) {
+		args = append([]string{"setup", "--state-dir", dir}, args...)
+		cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgateway"+exe()), args...)
+		cmd.Stdin = strings.NewReader(in)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := setup("PORTNUMBER=8200\n"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	leave := standIn(t, dir)
+	if out, err := setup("", "undo"); err == nil || !strings.Contains(out, "stop it first") {
+		t.Errorf("undo while somebody has the folder: %v\n%s", err, out)
+	}
+	leave()
+	if out, err := setup("", "undo"); err != nil {
+		t.Errorf("undo: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what setup wrote is still there: %v", err)
+	}
+}
+
+// standIn has an omsgwctl stand in for the gateway in dir until leave is called.
+func standIn(t *testing.T, dir string) (leave func()) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgateway"+exe()), "admin-stdio", "--state-dir", dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// What gRPC says first shows that the folder is taken.
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the stand-in ended with %v", err)
+		}
 	}
 }

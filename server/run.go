@@ -154,21 +154,26 @@ func run(orders orders, o options) (err error) {
 	return nil
 }
 
-// openStore opens the store. A folder that is in use is waited for shortly: an omsgwctl that has stood in for this gateway while it
-// was stopped gives it back in a moment.
+// openStore opens the store, when its folder is free.
 func openStore(ctx context.Context, o settings.Options) (*settings.Store, error) {
+	return whenFree(ctx, func() (*settings.Store, error) { return settings.Open(o) })
+}
+
+// whenFree takes a state folder. One that is in use (CONFIG_IN_USE) is waited for shortly: an omsgwctl that has stood in for this
+// gateway while it was stopped gives it back in a moment.
+func whenFree[T any](ctx context.Context, take func() (T, error)) (T, error) {
 	over := time.After(folderWaitTime)
 	for {
-		store, err := settings.Open(o)
+		taken, err := take()
 		if reason.Of(err) != reason.ConfigInUse {
-			return store, err
+			return taken, err
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-over:
-			return nil, err
+			return taken, err
 		case <-ctx.Done():
-			return nil, err
+			return taken, err
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"omsgateway/internal/filelock"
 	"omsgateway/internal/installer"
 	"omsgateway/internal/osdefaults"
+	"omsgateway/internal/reason"
 	"omsgateway/internal/settings"
 	"omsgateway/internal/statefolder"
 )
@@ -44,7 +45,7 @@ PORTNUMBER, HASPROXY, PROXY, HASAUTH, USERNAME, PASSWORD. A property that is not
 		},
 		&cobra.Command{
 			Use: "undo", Short: "Put the configuration back as it was before setup", Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error { return failed(setupUndo(stateDir)) },
+			RunE: func(cmd *cobra.Command, _ []string) error { return failed(setupUndo(cmd.Context(), stateDir)) },
 		},
 	)
 	return command
@@ -138,7 +139,7 @@ func setupDone(stateDir string) error {
 	return nil
 }
 
-func setupUndo(stateDir string) (err error) {
+func setupUndo(ctx context.Context, stateDir string) (err error) {
 	if _, err := os.Lstat(beforeSetup(stateDir)); errors.Is(err, fs.ErrNotExist) {
 		return nil // setup has not come that far
 	}
@@ -146,15 +147,21 @@ func setupUndo(stateDir string) (err error) {
 	if err := statefolder.Make(stateDir); err != nil {
 		return fmt.Errorf("looking at the folder of the configuration: %w", err)
 	}
-	before, err := os.ReadFile(beforeSetup(stateDir))
-	if err != nil {
-		return fmt.Errorf("reading the configuration from before setup: %w", err)
-	}
-	lock, err := filelock.Acquire(osdefaults.LockFile(stateDir))
+	lock, err := whenFree(ctx, func() (*filelock.Lock, error) {
+		lock, err := filelock.Acquire(osdefaults.LockFile(stateDir))
+		if errors.Is(err, filelock.ErrHeld) {
+			err = reason.New(reason.ConfigInUse, "folder", stateDir)
+		}
+		return lock, err
+	})
 	if err != nil {
 		return fmt.Errorf("taking the state folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	before, err := os.ReadFile(beforeSetup(stateDir))
+	if err != nil {
+		return fmt.Errorf("reading the configuration from before setup: %w", err)
+	}
 	path := osdefaults.ConfigFile(stateDir)
 	if len(before) == 0 {
 		if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
