@@ -95,7 +95,12 @@ func newCheckConfig() *cobra.Command {
 		Use:     "check-config FILE",
 		Short:   "Tell whether a configuration file is one that the gateway would start with",
 		Example: "  omsgateway check-config /var/lib/omsgateway/config.json",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("check-config takes one FILE")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := config.Read(args[0])
 			if err != nil {
