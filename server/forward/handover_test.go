@@ -2,12 +2,16 @@ package forward_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +19,9 @@ import (
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/handshake"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
+	"omsgateway/internal/splice"
 )
 
 const mebibyte = 1 << 20
@@ -110,6 +116,102 @@ func (p pair) expectData(at handshake.Direction, want []byte) {
 	n, err := io.CopyBuffer(hash, struct{ io.Reader }{p.ends[at]}, make([]byte, 4<<10))
 	if err != nil || n != int64(len(want)) || [sha256.Size]byte(hash.Sum(nil)) != sha256.Sum256(want) {
 		p.t.Errorf("the %s reads %d of %d bytes, %v", at, n, len(want), err)
+	}
+}
+
+// TestDataInHandWhenTheConnectionsAreGivenBack has the client finish a session that only the server has ended the handshake of, while
+// the gateway is stuck in a write to the client: the connections leave the loops with bytes that are not written, and come back to them
+// with such bytes.
+func TestDataInHandWhenTheConnectionsAreGivenBack(t *testing.T) {
+	turns := resumed(t)
+	overEngines(t, func(t *testing.T, e splice.Engine) {
+		target := startRaw(t)
+		r := startWith(t, e, target, nil)
+		for round := range 4 {
+			p := r.tunnel(target)
+			_ = p.client().SetReadBuffer(smallBuffer)
+			p.play(turns[:2]...)
+			data := noise(uint64(round))
+			var sending sync.WaitGroup
+			sending.Go(func() {
+				_, _ = p.server().Write(data)
+				_ = p.server().CloseWrite()
+			})
+			for written := 0; r.receives(written + 1); written = int(r.tunnels.List(nil)[0].Received) {
+			}
+			_ = p.client().CloseWrite()
+			p.expectEnd(server, nil)
+			p.expectData(client, data)
+			sending.Wait()
+			r.sink.waitFor(t, "canonical", round+1, summary(" end=finished"))
+			if line := fmt.Sprintf(" sent=%d received=%d ", len(turns[0].data), len(turns[1].data)+len(data)); r.sink.find(summary(line)) == nil {
+				t.Errorf("no line with%s", line)
+			}
+		}
+		r.expectNoRefusal()
+	})
+}
+
+// longDial is longer than the gateway leaves a client alone while it dials.
+const longDial = 1200 * time.Millisecond
+
+// TestBytesThatComeDuringALongDial has the client's part come before, while and after the gateway watches it for the dial's sake, and
+// more of it than the gateway takes meanwhile.
+func TestBytesThatComeDuringALongDial(t *testing.T) {
+	clientConfig, serverConfig := configs(t)
+	clientConfig.MaxVersion = tls.VersionTLS12
+	offending := record(22, 1, 0, 0, 0)
+	large, _ := configs(t)
+	large.NextProtos = slices.Repeat([]string{strings.Repeat("p", 200)}, 100)
+	type conversation struct {
+		pieces [3][]byte // with the request, at once behind it, late in the dial
+		after  []byte    // once the tunnel is open; nil if it is refused
+	}
+	inPieces := func(hello []byte) conversation {
+		third, end := len(hello)/3, len(hello)-10
+		return conversation{[3][]byte{hello[:10], hello[10:third], hello[third:end]}, hello[end:]}
+	}
+	tests := map[string]conversation{
+		"small":   inPieces(converse(t, clientConfig, serverConfig)[0].data),
+		"large":   inPieces(hello(t, large)),
+		"refused": {[3][]byte{offending[:2], offending[2:4], offending[4:]}, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := startRaw(t)
+			late, sent := make(chan struct{}), make(chan struct{})
+			r := start(t, dialer(func(ctx context.Context, host hostname.Target) (net.Conn, error) {
+				<-time.After(longDial)
+				close(late)
+				<-sent
+				conn, _, err := target.Dial(ctx, host, policy.Decision{})
+				return conn, err
+			}), nil)
+			conn := r.dial()
+			p := pair{t, [2]*net.TCPConn{client: conn}}
+			p.send(client, append([]byte(request), tt.pieces[0]...))
+			p.send(client, tt.pieces[1])
+			<-late
+			p.send(client, tt.pieces[2])
+			close(sent)
+			p.ends[server] = <-target.peers
+			defer p.server().Close()
+			_ = p.server().SetDeadline(time.Now().Add(patience))
+			p.expect(client, []byte(established))
+			if tt.after == nil {
+				p.expectOver(server)
+				r.sink.wait(t, "canonical", summary(" end=refused"))
+				return
+			}
+			p.send(client, tt.after)
+			p.expect(server, slices.Concat(tt.pieces[0], tt.pieces[1], tt.pieces[2], tt.after))
+			p.pass(server, serverAlert)
+			_ = p.server().Close()
+			p.expectEnd(client, nil)
+			_ = conn.Close()
+			r.expectEnded("handshake_ended")
+		})
 	}
 }
 
