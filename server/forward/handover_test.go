@@ -144,8 +144,9 @@ func TestDataInHandWhenTheConnectionsAreGivenBack(t *testing.T) {
 			p.expectData(client, data)
 			sending.Wait()
 			r.sink.waitFor(t, "canonical", round+1, summary(" end=finished"))
-			if line := fmt.Sprintf(" sent=%d received=%d ", len(turns[0].data), len(turns[1].data)+len(data)); r.sink.find(summary(line)) == nil {
-				t.Errorf("no line with%s", line)
+			counts := fmt.Sprintf(" sent=%d received=%d ", len(turns[0].data), len(turns[1].data)+len(data))
+			if r.sink.find(summary(counts)) == nil {
+				t.Errorf("no line with%s", counts)
 			}
 		}
 		r.expectNoRefusal()
