@@ -477,14 +477,15 @@ func TestOriginalIsSaved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	save := func(t *testing.T, dir, owner string) string {
+	save := func(t *testing.T, dir, owner, attributes string) string {
 		t.Helper()
 		t.Setenv("OWNER", owner)
+		t.Setenv("ATTRIBUTES", attributes)
 		return run(t, "pwsh", "-NoProfile", "-NonInteractive", "-File", filepath.Join("testdata", "original.ps1"), dir,
 			filepath.Join(here, "save-original.ps1"))
 	}
 	dir := t.TempDir()
-	said := save(t, dir, "S-1-5-32-544")
+	said := save(t, dir, "S-1-5-32-544", "Directory")
 	for _, words := range []string{"port 8081, 2 allowed hosts", "password of its relay proxy", "run this setup again: msiexec /x {0B1C}"} {
 		if !strings.Contains(said, words) {
 			t.Errorf("it does not say %q: %s", words, said)
@@ -506,13 +507,18 @@ func TestOriginalIsSaved(t *testing.T) {
 		t.Error(diff)
 	}
 
-	dir = t.TempDir()
-	said = save(t, dir, "S-1-5-21-1-2-3-1001")
-	if !strings.Contains(said, "could not be saved") || !strings.Contains(said, "belongs to somebody else (S-1-5-21-1-2-3-1001)") {
-		t.Errorf("it takes a folder that somebody else has made: %s", said)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("it leaves %v, %v", left, err)
+	for _, c := range []struct{ owner, attributes, want string }{
+		{"S-1-5-21-1-2-3-1001", "Directory", "belongs to somebody else (S-1-5-21-1-2-3-1001)"},
+		{"S-1-5-18", "Directory, ReparsePoint", "is a link"}, // to a folder of the system
+	} {
+		dir := t.TempDir()
+		said := save(t, dir, c.owner, c.attributes)
+		if !strings.Contains(said, "could not be saved") || !strings.Contains(said, c.want) {
+			t.Errorf("it takes a folder that somebody else has made: %s", said)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("it leaves %v, %v", left, err)
+		}
 	}
 }
 

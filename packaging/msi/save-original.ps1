@@ -25,14 +25,16 @@ try {
     # Nobody but administrators may have made this folder, since we shall believe what is in it.
     $security = New-Object System.Security.AccessControl.DirectorySecurity
     $security.SetSecurityDescriptorSddlForm('O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
-    if (Test-Path -LiteralPath $folder) {
-        $owner = (Get-Acl -LiteralPath $folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value
-        if ($owner -notin 'S-1-5-18', 'S-1-5-32-544') { throw "$folder belongs to somebody else ($owner); remove it" }
-        Set-Acl -LiteralPath $folder -AclObject $security
-    }
-    else {
+    if (-not (Test-Path -LiteralPath $folder)) {
         [void][System.IO.Directory]::CreateDirectory($folder, $security)
     }
+    # Also if it was not there a moment ago: somebody may have been faster. Everybody may make links to folders, too.
+    if ((Get-Item -LiteralPath $folder -Force).Attributes -band [System.IO.FileAttributes]::ReparsePoint) {
+        throw "$folder is a link; remove it"
+    }
+    $owner = (Get-Acl -LiteralPath $folder).GetOwner([System.Security.Principal.SecurityIdentifier]).Value
+    if ($owner -notin 'S-1-5-18', 'S-1-5-32-544') { throw "$folder belongs to somebody else ($owner); remove it" }
+    Set-Acl -LiteralPath $folder -AclObject $security
 
     # The original's module: that beside its service, or that in the module path.
     $program = (Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Services\OMSGatewayService').ImagePath

@@ -16,6 +16,7 @@ function New-Object($TypeName, [Parameter(ValueFromRemainingArguments)] $Argumen
 }
 function Get-Acl { [pscustomobject]@{} | Add-Member -PassThru ScriptMethod GetOwner { [pscustomobject]@{ Value = $env:OWNER } } }
 function Set-Acl {}
+function Get-Item { [pscustomobject]@{ Attributes = [System.IO.FileAttributes]$env:ATTRIBUTES } }
 function Get-ItemProperty { [pscustomobject]@{ ImagePath = '"C:\Program Files\OMS Gateway\Original.exe" -service' } }
 function Import-Module($Name) { if ($Name -ne "$root/PowerShell/OMSGateway/OMSGateway.psd1") { throw "imports $Name" } }
 function Get-OMSGatewayConfig($Name) {
