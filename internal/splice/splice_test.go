@@ -404,6 +404,7 @@ func TestBusyTunnelsLeaveRoom(t *testing.T) {
 			tn := join(t, e, splice.Options{})
 			busy = append(busy, tn)
 			flood.Go(func() { _, _ = io.Copy(struct{ io.Writer }{tn.client}, zeros{}) })
+			expect(t, tn.target, "\x00") // it has begun
 			flood.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{tn.target}) })
 		}
 		for range 5 {
