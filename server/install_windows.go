@@ -41,8 +41,8 @@ func recovery() []mgr.RecoveryAction {
 	}
 }
 
-// installService makes folder, event log and service, or brings them up to date; after an error what was made before it stays, and a
-// second try goes on from there.
+// installService makes folder, event log and service, or brings them up to date, and lets the service read what monitoring agents are
+// configured to reach. After an error what was made before it stays, and a second try goes on from there.
 func installService(out io.Writer) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -75,6 +75,7 @@ func installService(out io.Writer) error {
 	for _, what := range left {
 		fmt.Fprintf(out, "This Windows cannot set its %s, which was left out.\n", what)
 	}
+	letServiceReadAgents(out)
 	return nil
 }
 
