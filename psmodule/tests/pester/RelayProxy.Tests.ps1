@@ -166,7 +166,8 @@ Describe 'The relay proxy of a gateway' {
         Add-OMSGatewayAllowedHost a.example.com
         Set-OMSGatewayRelayProxy 127.0.0.1:1
         Invoke-Connect $gateway a.example.com:443 | Should -Match '^HTTP/1.1 502 '
-        Get-Content -LiteralPath $gateway.Log | Select-String -SimpleMatch 'cannot connect to the relay proxy http://127.0.0.1:1' |
+        # The log has it a moment later.
+        & $Control event list --id 403 | Select-String -SimpleMatch 'cannot connect to the relay proxy http://127.0.0.1:1' |
             Should -Not -BeNullOrEmpty
         Remove-OMSGatewayAllowedHost a.example.com
     }
