@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
@@ -130,8 +129,7 @@ func TestServiceLife(t *testing.T) {
 // elevated process then. The state of the service is gone when the test ends.
 func changesTheComputer(t *testing.T) {
 	t.Helper()
-	isWine := windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
-	if !isWine && os.Getenv("OMSGATEWAY_TEST_SERVICE") == "" {
+	if !onWine() && os.Getenv("OMSGATEWAY_TEST_SERVICE") == "" {
 		t.Skip("changes the computer: set OMSGATEWAY_TEST_SERVICE=1 where that does no harm")
 	}
 	if _, err := os.Lstat(osdefaults.StateDir()); err == nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/reason"
@@ -335,19 +334,7 @@ func (row Setting) refuse(why reason.Reason, value string) error {
 }
 
 // shown is what somebody typed, cut and cleaned for an error.
-func shown(s string) string {
-	const limit = 80
-	clean := []rune(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s[:min(len(s), 4*limit)]))
-	if len(clean) > limit {
-		return string(clean[:limit]) + "..."
-	}
-	return string(clean)
-}
+func shown(s string) string { return reason.Shown(s, 80) }
 
 // similarKey is the key of a setting that was probably meant, or "".
 func similarKey(key string) string {

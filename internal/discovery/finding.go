@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"omsgateway/internal/clientcert"
 	"omsgateway/internal/hostname"
@@ -181,16 +180,4 @@ func shownURL(url string) string {
 }
 
 // shown is something that was read, cut and cleaned for a person.
-func shown(s string) string {
-	const limit = 120
-	clean := []rune(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s[:min(len(s), 4*limit)]))
-	if len(clean) > limit {
-		return string(clean[:limit]) + "..."
-	}
-	return string(clean)
-}
+func shown(s string) string { return reason.Shown(s, 120) }

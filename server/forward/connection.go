@@ -48,7 +48,11 @@ type connection struct {
 func (c *connection) serve() {
 	s := c.server
 	defer s.running.Done()
-	defer s.forget(c.conn)
+	defer func(conn net.Conn) {
+		if c.entry == nil { // else open has forgotten it, and what holds it now is the end of its tunnel
+			s.forget(conn)
+		}
+	}(c.conn)
 	defer c.caught()
 	growStack(0)
 	buf := s.buffers.Get().(*[maxHead]byte)
@@ -218,10 +222,10 @@ func (c *connection) dial(buf, rest []byte) (early int, err error) {
 		c.outward, c.ahead = target, ahead
 	}
 	switch {
+	case c.server.stopping.Err() != nil: // which also ends the watch of the client
+		return 0, reason.New(reason.GatewayStopping)
 	case gone != nil && !isTimeout(gone):
 		return 0, errClientGone
-	case c.server.stopping.Err() != nil:
-		return 0, reason.New(reason.GatewayStopping)
 	}
 	return early, err
 }
