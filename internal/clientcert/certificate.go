@@ -31,8 +31,7 @@ type Certificate struct {
 	SHA256 [sha256.Size]byte
 	SHA1   [sha1.Size]byte
 
-	folded []string // CommonNames, folded
-	key    string   // of the subject; empty if there is none
+	key string // of the subject; empty if there is none
 }
 
 // Parse reads the DER of a certificate (RFC 5280, section 4.1) as far as the subject. It takes certificates that crypto/x509
@@ -45,20 +44,22 @@ func Parse(der []byte) *Certificate {
 // Restore makes a Certificate again from what was kept of it: RawSubject, SHA256 and SHA1. It keeps no reference to raw.
 func Restore(raw []byte, strong [sha256.Size]byte, weak [sha1.Size]byte) *Certificate {
 	c := &Certificate{SHA256: strong, SHA1: weak}
-	rdns, ok := readName(raw)
-	if !ok || len(rdns) == 0 {
+	// As much as subjects of the field need, so that of theirs nothing is allocated but what is kept.
+	var (
+		room         [8]attribute
+		subject, key [256]byte
+	)
+	name, ok := readName(room[:0], raw)
+	if !ok || len(name) == 0 {
 		c.Subject = "sha256:" + hex.EncodeToString(strong[:])
 		return c
 	}
 	c.RawSubject = append([]byte(nil), raw...)
-	c.Subject = string(appendName(make([]byte, 0, len(raw)+32), rdns))
-	c.key = string(appendKey(make([]byte, 0, len(raw)), rdns))
-	for _, rdn := range rdns {
-		for _, a := range rdn {
-			if a.oid == commonName && a.decoded {
-				c.CommonNames = append(c.CommonNames, a.text)
-				c.folded = append(c.folded, string(appendFolded(nil, a.text)))
-			}
+	c.Subject = string(appendName(subject[:0], name))
+	c.key = string(appendKey(key[:0], name))
+	for _, a := range name {
+		if a.typ.oid == commonName && a.decoded {
+			c.CommonNames = append(c.CommonNames, a.text)
 		}
 	}
 	return c

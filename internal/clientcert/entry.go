@@ -101,16 +101,16 @@ func parseSubject(text string) (Entry, error) {
 	var first error
 	for _, escapes := range []bool{true, false} {
 		p := nameParser{text: text, rest: text, escapes: escapes}
-		rdns, err := p.name()
+		name, err := p.name()
 		if err != nil {
 			if first == nil {
 				first = err
 			}
 			continue
 		}
-		e.keys = append(e.keys, string(appendKey(nil, rdns)))
-		slices.Reverse(rdns)
-		e.keys = append(e.keys, string(appendKey(nil, rdns)))
+		e.keys = append(e.keys, string(appendKey(nil, name)))
+		slices.Reverse(name) // which order the attributes of one RDN have makes no difference
+		e.keys = append(e.keys, string(appendKey(nil, name)))
 	}
 	if len(e.keys) == 0 {
 		return Entry{}, first
@@ -127,24 +127,24 @@ type nameParser struct {
 	escapes bool   // whether a backslash is an escape
 }
 
-func (p *nameParser) name() ([][]attribute, error) {
-	rdns := [][]attribute{nil}
-	for {
+func (p *nameParser) name() ([]attribute, error) {
+	var name []attribute
+	for rdn := 0; ; {
 		a, err := p.attribute()
 		if err != nil {
 			return nil, err
 		}
-		last := len(rdns) - 1
-		rdns[last] = append(rdns[last], a)
+		a.rdn = rdn
+		name = append(name, a)
 		p.blanks()
 		if p.rest == "" {
-			return rdns, nil
+			return name, nil
 		}
 		separator := p.rest[0]
 		p.rest = p.rest[1:]
 		switch separator {
 		case ',', ';':
-			rdns = append(rdns, nil)
+			rdn++
 		case '+':
 		default:
 			return nil, p.fault("a quote ends within a value")
@@ -158,7 +158,7 @@ func (p *nameParser) attribute() (attribute, error) {
 		return attribute{}, p.fault("after the last separator there is no attribute and =")
 	}
 	name = strings.TrimSpace(name)
-	oid, ok := attributeType(name)
+	typ, ok := typeNamed(name)
 	if !ok {
 		return attribute{}, reason.New(reason.CertificateAttribute, "entry", printable(p.text), "attribute", printable(name))
 	}
@@ -167,15 +167,15 @@ func (p *nameParser) attribute() (attribute, error) {
 	switch {
 	case strings.HasPrefix(p.rest, `"`):
 		p.rest = p.rest[1:]
-		return p.quoted(oid)
+		return p.quoted(typ)
 	case strings.HasPrefix(p.rest, "#"):
-		return p.hexadecimal(oid)
+		return p.hexadecimal(typ)
 	}
-	return p.plain(oid)
+	return p.plain(typ)
 }
 
 // quoted reads up to the closing quote; two quotes are one in the value.
-func (p *nameParser) quoted(oid string) (attribute, error) {
+func (p *nameParser) quoted(typ *attributeType) (attribute, error) {
 	var value []byte
 	for p.rest != "" {
 		c := p.rest[0]
@@ -185,7 +185,7 @@ func (p *nameParser) quoted(oid string) (attribute, error) {
 			p.rest = p.rest[1:]
 			value = append(value, c)
 		case c == '"':
-			return p.decoded(oid, value)
+			return p.decoded(typ, value)
 		case c == '\\' && p.escapes:
 			unescaped, err := p.escape()
 			if err != nil {
@@ -200,7 +200,7 @@ func (p *nameParser) quoted(oid string) (attribute, error) {
 }
 
 // plain reads up to a separator. Blanks at the end are dropped when values are compared.
-func (p *nameParser) plain(oid string) (attribute, error) {
+func (p *nameParser) plain(typ *attributeType) (attribute, error) {
 	var value []byte
 	for p.rest != "" && !strings.ContainsRune(",;+", rune(p.rest[0])) {
 		c := p.rest[0]
@@ -218,11 +218,11 @@ func (p *nameParser) plain(oid string) (attribute, error) {
 			value = append(value, c)
 		}
 	}
-	return p.decoded(oid, value)
+	return p.decoded(typ, value)
 }
 
 // hexadecimal reads the DER of a value (RFC 4514, section 2.4).
-func (p *nameParser) hexadecimal(oid string) (attribute, error) {
+func (p *nameParser) hexadecimal(typ *attributeType) (attribute, error) {
 	end := strings.IndexAny(p.rest, ",;+")
 	if end < 0 {
 		end = len(p.rest)
@@ -233,7 +233,7 @@ func (p *nameParser) hexadecimal(oid string) (attribute, error) {
 	if err != nil || !element.ReadAnyASN1Element(new(cryptobyte.String), nil) || !element.Empty() {
 		return attribute{}, p.fault("after # there is no DER value in hexadecimal digits")
 	}
-	return readValue(oid, raw), nil
+	return readValue(typ, raw), nil
 }
 
 // escape reads what follows a backslash: a character that means something, or the two digits of a byte.
@@ -252,11 +252,11 @@ func (p *nameParser) escape() (byte, error) {
 	return 0, p.fault("after a backslash there is neither a special character nor two hexadecimal digits")
 }
 
-func (p *nameParser) decoded(oid string, value []byte) (attribute, error) {
+func (p *nameParser) decoded(typ *attributeType, value []byte) (attribute, error) {
 	if !utf8.Valid(value) {
 		return attribute{}, p.fault("the bytes after backslashes are not UTF-8")
 	}
-	return attribute{oid: oid, text: string(value), decoded: true}, nil
+	return attribute{typ: typ, text: string(value), decoded: true}, nil
 }
 
 func (p *nameParser) blanks() { p.rest = strings.TrimLeft(p.rest, " ") }

@@ -51,6 +51,17 @@ func FuzzEntry(f *testing.F) {
 	})
 }
 
+func BenchmarkParse(b *testing.B) {
+	der := certificate(name(b, text(cn, "11111111-2222-3333-4444-555555555555"), text(cn, "66666666-7777-8888-9999-aaaaaaaaaaaa"),
+		text(ou, "Linux Monitoring Agent"), text(o, "Microsoft")))
+	b.ReportAllocs()
+	for b.Loop() {
+		if c := clientcert.Parse(der); len(c.CommonNames) != 2 {
+			b.Fatal(c)
+		}
+	}
+}
+
 func BenchmarkMatch(b *testing.B) {
 	c := parse(b, text(cn, "11111111-2222-3333-4444-555555555555"), text(cn, "66666666-7777-8888-9999-aaaaaaaaaaaa"),
 		text(ou, "Linux Monitoring Agent"), text(o, "Microsoft"))

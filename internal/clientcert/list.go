@@ -35,8 +35,9 @@ func (l *List) Match(c *Certificate) (entry string, ok bool) {
 	if entry, ok = l.entries[kindSHA1][string(c.SHA1[:])]; ok {
 		return entry, true
 	}
-	for _, name := range c.folded {
-		if entry, ok = l.entries[kindCommonName][name]; ok {
+	var room [128]byte
+	for _, name := range c.CommonNames {
+		if entry, ok = l.entries[kindCommonName][string(appendFolded(room[:0], name))]; ok {
 			return entry, true
 		}
 	}

@@ -1,7 +1,6 @@
 package clientcert
 
 import (
-	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
@@ -21,57 +20,72 @@ const (
 	bmpString       asn1.Tag = 30
 )
 
-// attribute is one AttributeTypeAndValue (RFC 5280, section 4.1.2.4).
+// attribute is one AttributeTypeAndValue (RFC 5280, section 4.1.2.4). Those of an RDN are neighbours in their name.
 type attribute struct {
-	oid     string // the contents octets of the type's OBJECT IDENTIFIER
+	rdn     int // the number of its RDN
+	typ     *attributeType
 	text    string // the value, if decoded
 	decoded bool
 	raw     []byte // the DER of the value, if it comes from DER
 }
 
-// readName reads an RDNSequence. Values that cannot be decoded are kept as DER; a sequence that is not well-formed or larger than
-// maxSubject is not ok.
-func readName(raw []byte) (rdns [][]attribute, ok bool) {
+// readName appends the attributes of an RDNSequence to name, which is empty. Values that cannot be decoded are kept as DER; a
+// sequence that is not well-formed or larger than maxSubject is not ok.
+func readName(name []attribute, raw []byte) (_ []attribute, ok bool) {
 	var sequence cryptobyte.String
 	in := cryptobyte.String(raw)
 	if len(raw) > maxSubject || !in.ReadASN1(&sequence, asn1.SEQUENCE) || !in.Empty() {
 		return nil, false
 	}
-	for !sequence.Empty() {
+	for rdn := 0; !sequence.Empty(); rdn++ {
 		var set cryptobyte.String
 		if !sequence.ReadASN1(&set, asn1.SET) || set.Empty() {
 			return nil, false
 		}
-		var rdn []attribute
 		for !set.Empty() {
 			var pair, oid, value cryptobyte.String
 			if !set.ReadASN1(&pair, asn1.SEQUENCE) || !pair.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
-				!pair.ReadAnyASN1Element(&value, nil) || !pair.Empty() || !knownOID(oid) {
+				!pair.ReadAnyASN1Element(&value, nil) || !pair.Empty() {
 				return nil, false
 			}
-			rdn = append(rdn, readValue(string(oid), value))
+			typ, ok := typeOf(oid)
+			if !ok {
+				return nil, false
+			}
+			a := readValue(typ, value)
+			a.rdn = rdn
+			name = append(name, a)
 		}
-		rdns = append(rdns, rdn)
 	}
-	return rdns, true
+	return name, true
 }
 
-// knownOID reports whether the contents octets are those of an OBJECT IDENTIFIER that can be printed.
-func knownOID(contents []byte) bool {
-	if _, ok := shortNames[string(contents)]; ok {
-		return true
+// firstRDN parts name, which is not empty, after its first RDN.
+func firstRDN(name []attribute) (rdn, rest []attribute) {
+	n := 1
+	for n < len(name) && name[n].rdn == name[0].rdn {
+		n++
 	}
-	return new(x509.OID).UnmarshalBinary(contents) == nil
+	return name[:n], name[n:]
+}
+
+// lastRDN parts name, which is not empty, before its last RDN.
+func lastRDN(name []attribute) (rest, rdn []attribute) {
+	n := len(name) - 1
+	for n > 0 && name[n-1].rdn == name[n].rdn {
+		n--
+	}
+	return name[:n], name[n:]
 }
 
 // readValue decodes the DER element raw.
-func readValue(oid string, raw []byte) attribute {
+func readValue(typ *attributeType, raw []byte) attribute {
 	var contents cryptobyte.String
 	var tag asn1.Tag
 	element := cryptobyte.String(raw)
 	element.ReadAnyASN1(&contents, &tag)
 	text, ok := decode(tag, contents)
-	return attribute{oid: oid, text: text, decoded: ok, raw: raw}
+	return attribute{typ: typ, text: text, decoded: ok, raw: raw}
 }
 
 // decode is the text of a string value. T61String is read as Latin-1, as everybody writes it.
@@ -133,8 +147,10 @@ func decodeUniversal(contents []byte) (string, bool) {
 
 // appendKey encodes a name so that equal keys are equal names: RDNs in their order, the attributes of each as a set, values
 // folded, or as DER where there is no text.
-func appendKey(dst []byte, rdns [][]attribute) []byte {
-	for _, rdn := range rdns {
+func appendKey(dst []byte, name []attribute) []byte {
+	for len(name) > 0 {
+		var rdn []attribute
+		rdn, name = firstRDN(name)
 		dst = binary.AppendUvarint(dst, uint64(len(rdn)))
 		if len(rdn) == 1 {
 			dst = appendAttributeKey(dst, rdn[0])
@@ -153,27 +169,29 @@ func appendKey(dst []byte, rdns [][]attribute) []byte {
 }
 
 func appendAttributeKey(dst []byte, a attribute) []byte {
-	dst = appendPrefixed(dst, a.oid)
+	dst = appendPrefixed(dst, a.typ.oid)
 	if !a.decoded {
-		return appendPrefixed(append(dst, 'd'), string(a.raw))
+		return appendPrefixed(append(dst, 'd'), a.raw)
 	}
 	var room [128]byte
-	return appendPrefixed(append(dst, 't'), string(appendFolded(room[:0], a.text)))
+	return appendPrefixed(append(dst, 't'), appendFolded(room[:0], a.text))
 }
 
-func appendPrefixed(dst []byte, s string) []byte {
+func appendPrefixed[T string | []byte](dst []byte, s T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
 // appendName prints a name as X500DistinguishedName.Name of .NET does (CERT_X500_NAME_STR and CERT_NAME_STR_REVERSE_FLAG of
 // CertNameToStr), with two differences: a backslash is doubled, and what is not printable is escaped as in RFC 4514.
-func appendName(dst []byte, rdns [][]attribute) []byte {
-	for i := len(rdns) - 1; i >= 0; i-- {
-		for j, a := range rdns[i] {
-			if j > 0 {
+func appendName(dst []byte, name []attribute) []byte {
+	for len(name) > 0 {
+		var rdn []attribute
+		name, rdn = lastRDN(name)
+		for i, a := range rdn {
+			if i > 0 {
 				dst = append(dst, " + "...)
 			}
-			dst = append(dst, attributeName(a.oid)...)
+			dst = append(dst, a.typ.String()...)
 			dst = append(dst, '=')
 			if a.decoded {
 				dst = appendQuoted(dst, a.text)
@@ -181,7 +199,7 @@ func appendName(dst []byte, rdns [][]attribute) []byte {
 				dst = hex.AppendEncode(append(dst, '#'), a.raw)
 			}
 		}
-		if i > 0 {
+		if len(name) > 0 {
 			dst = append(dst, ", "...)
 		}
 	}

@@ -10,7 +10,9 @@ import (
 func appendFolded(dst []byte, text string) []byte {
 	start, gap := len(dst), false
 	for _, r := range text {
-		if unicode.IsSpace(r) {
+		switch {
+		case ' ' < r && r <= '~': // no blank, as is quickly seen
+		case unicode.IsSpace(r):
 			gap = true
 			continue
 		}
@@ -25,18 +27,20 @@ func appendFolded(dst []byte, text string) []byte {
 
 // foldRune is the same for all runes that differ in case alone.
 func foldRune(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
+	if r >= utf8.RuneSelf {
+		r = leastRune(r)
 	}
+	if 'A' <= r && r <= 'Z' { // from outside ASCII, too: the Kelvin sign is a K
+		r += 'a' - 'A'
+	}
+	return r
+}
+
+// leastRune is the first in Unicode's order of those that differ from r in case alone.
+func leastRune(r rune) rune {
 	least := r
 	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
 		least = min(least, other)
-	}
-	if 'A' <= least && least <= 'Z' { // the Kelvin sign is a K
-		least += 'a' - 'A'
 	}
 	return least
 }
@@ -49,7 +53,7 @@ func appendEscaped(dst []byte, text string) []byte {
 		switch {
 		case r == '\\':
 			dst = append(dst, `\\`...)
-		case unicode.IsPrint(r):
+		case ' ' <= r && r <= '~', unicode.IsPrint(r):
 			dst = utf8.AppendRune(dst, r)
 		default:
 			for _, b := range []byte(text[i : i+utf8.RuneLen(r)]) {
