@@ -36,46 +36,70 @@ const (
 	complete
 )
 
-// step is a message in the phase in which it may come.
+// step is a message that may come, and the phase after it.
 type step struct {
-	phase   phase
-	from    Direction
 	message uint8
+	after   phase
 }
 
-// steps has the phase after each step that may come; what is not here is out of place. TLS 1.3 ends at its ServerHello, and a
-// HelloRetryRequest and a client certificate that was given change the phase once more.
-var steps = map[step]phase{
-	{awaitClientHello, FromClient, typeClientHello}:       awaitServerHello,
-	{awaitServerHello, FromServer, typeServerHello}:       afterServerHello,
-	{awaitSecondClientHello, FromClient, typeClientHello}: awaitSecondServerHello,
-	{awaitSecondServerHello, FromServer, typeServerHello}: complete,
+// steps has for each phase which side sends next, and what; what is not here is out of place. TLS 1.3 ends at its ServerHello, and
+// a HelloRetryRequest and a client certificate that was given change the phase once more.
+var steps = [complete + 1]struct {
+	from Direction
+	may  []step
+}{
+	awaitClientHello:       {FromClient, []step{{typeClientHello, awaitServerHello}}},
+	awaitServerHello:       {FromServer, []step{{typeServerHello, afterServerHello}}},
+	awaitSecondClientHello: {FromClient, []step{{typeClientHello, awaitSecondServerHello}}},
+	awaitSecondServerHello: {FromServer, []step{{typeServerHello, complete}}},
 
-	// The full handshake (RFC 5246, section 7.3).
-	{afterServerHello, FromServer, typeCertificate}:                 afterCertificate,
-	{afterCertificate, FromServer, typeCertificateStatus}:           afterCertificateStatus,
-	{afterCertificate, FromServer, typeServerKeyExchange}:           afterServerKeyExchange,
-	{afterCertificate, FromServer, typeCertificateRequest}:          afterCertificateRequest,
-	{afterCertificate, FromServer, typeServerHelloDone}:             awaitClientKeyExchange,
-	{afterCertificateStatus, FromServer, typeServerKeyExchange}:     afterServerKeyExchange,
-	{afterCertificateStatus, FromServer, typeCertificateRequest}:    afterCertificateRequest,
-	{afterCertificateStatus, FromServer, typeServerHelloDone}:       awaitClientKeyExchange,
-	{afterServerKeyExchange, FromServer, typeCertificateRequest}:    afterCertificateRequest,
-	{afterServerKeyExchange, FromServer, typeServerHelloDone}:       awaitClientKeyExchange,
-	{afterCertificateRequest, FromServer, typeServerHelloDone}:      awaitClientCertificate,
-	{awaitClientCertificate, FromClient, typeCertificate}:           awaitClientKeyExchange,
-	{awaitClientKeyExchange, FromClient, typeClientKeyExchange}:     awaitClientChangeCipherSpec,
-	{awaitCertificateVerify, FromClient, typeCertificateVerify}:     awaitClientChangeCipherSpec,
-	{awaitClientChangeCipherSpec, FromClient, typeChangeCipherSpec}: afterClientChangeCipherSpec,
-	{afterClientChangeCipherSpec, FromServer, typeNewSessionTicket}: afterNewSessionTicket,
-	{afterClientChangeCipherSpec, FromServer, typeChangeCipherSpec}: complete,
-	{afterNewSessionTicket, FromServer, typeChangeCipherSpec}:       complete,
+	// A full handshake (RFC 5246, section 7.3) begins with the server's certificate, a resumed one (RFC 5077, section 3.1) does not.
+	afterServerHello: {FromServer, []step{
+		{typeCertificate, afterCertificate},
+		{typeNewSessionTicket, resumedAfterTicket},
+		{typeChangeCipherSpec, resumedAwaitClient},
+	}},
+	afterCertificate: {FromServer, []step{
+		{typeCertificateStatus, afterCertificateStatus},
+		{typeServerKeyExchange, afterServerKeyExchange},
+		{typeCertificateRequest, afterCertificateRequest},
+		{typeServerHelloDone, awaitClientKeyExchange},
+	}},
+	afterCertificateStatus: {FromServer, []step{
+		{typeServerKeyExchange, afterServerKeyExchange},
+		{typeCertificateRequest, afterCertificateRequest},
+		{typeServerHelloDone, awaitClientKeyExchange},
+	}},
+	afterServerKeyExchange: {FromServer, []step{
+		{typeCertificateRequest, afterCertificateRequest},
+		{typeServerHelloDone, awaitClientKeyExchange},
+	}},
+	afterCertificateRequest:     {FromServer, []step{{typeServerHelloDone, awaitClientCertificate}}},
+	awaitClientCertificate:      {FromClient, []step{{typeCertificate, awaitClientKeyExchange}}},
+	awaitClientKeyExchange:      {FromClient, []step{{typeClientKeyExchange, awaitClientChangeCipherSpec}}},
+	awaitCertificateVerify:      {FromClient, []step{{typeCertificateVerify, awaitClientChangeCipherSpec}}},
+	awaitClientChangeCipherSpec: {FromClient, []step{{typeChangeCipherSpec, afterClientChangeCipherSpec}}},
+	afterClientChangeCipherSpec: {FromServer, []step{
+		{typeNewSessionTicket, afterNewSessionTicket},
+		{typeChangeCipherSpec, complete},
+	}},
+	afterNewSessionTicket: {FromServer, []step{{typeChangeCipherSpec, complete}}},
+	resumedAfterTicket:    {FromServer, []step{{typeChangeCipherSpec, resumedAwaitClient}}},
+	resumedAwaitClient:    {FromClient, []step{{typeChangeCipherSpec, complete}}},
+}
 
-	// A resumed session (RFC 5246, section 7.3; RFC 5077, section 3.1).
-	{afterServerHello, FromServer, typeNewSessionTicket}:   resumedAfterTicket,
-	{afterServerHello, FromServer, typeChangeCipherSpec}:   resumedAwaitClient,
-	{resumedAfterTicket, FromServer, typeChangeCipherSpec}: resumedAwaitClient,
-	{resumedAwaitClient, FromClient, typeChangeCipherSpec}: complete,
+// next is the phase after a message, which is not ok if it is out of place.
+func (p phase) next(d Direction, typ uint8) (after phase, ok bool) {
+	now := &steps[p]
+	if now.from != d {
+		return 0, false
+	}
+	for _, s := range now.may {
+		if s.message == typ {
+			return s.after, true
+		}
+	}
+	return 0, false
 }
 
 // begin judges whether a message may come now.
@@ -83,7 +107,7 @@ func (w *Watcher) begin(d Direction, typ uint8) error {
 	if typ == typeHelloRequest && d == FromServer {
 		return nil // it is skipped wherever it comes (RFC 5246, section 7.4.1.1)
 	}
-	_, ok := steps[step{w.phase, d, typ}]
+	_, ok := w.phase.next(d, typ)
 	switch {
 	case w.phase == afterServerHello && d == FromServer &&
 		(typ == typeServerKeyExchange || typ == typeCertificateRequest || typ == typeServerHelloDone):
@@ -99,7 +123,7 @@ func (w *Watcher) finish(d Direction, typ uint8) error {
 	if typ == typeHelloRequest {
 		return nil
 	}
-	w.phase = steps[step{w.phase, d, typ}]
+	w.phase, _ = w.phase.next(d, typ) // which begin has found
 	w.debugMessage(d, typ)
 	switch {
 	case typ == typeServerHelloDone:
