@@ -202,6 +202,7 @@ func TestTunnelSummary(t *testing.T) {
 		TLS: "TLS 1.2", ServerName: "a.example.com", Subject: "CN=a b", Sent: 1234, Received: 99,
 		Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished"}
 	failed := event.Summary{Client: client, Host: `a b="c"`, Decision: "allowed", Reason: reason.TargetNotFound, End: "not connected"}
+	escaped := event.Summary{Client: client, Host: "a\u00ad", Decision: "allowed", Subject: `OU="Größe, x", CN=CORP\\ann`, End: "\x7f "}
 	tests := []struct {
 		name    string
 		summary event.Summary
@@ -211,6 +212,8 @@ func TestTunnelSummary(t *testing.T) {
 			`tls="TLS 1.2" server_name=a.example.com subject="CN=a b" sent=1234 ` + "received=99 dial_ms=12 total_s=3.456 end=finished"},
 		{"failed", failed, `client=10.1.2.3:51234 host="a b=\"c\"" port=- decision=allowed reason=TARGET_NOT_FOUND entry=- ` +
 			`tls=- server_name=- subject=- sent=0 received=0 dial_ms=0 total_s=0.000 end="not connected"`},
+		{"escaped", escaped, "client=10.1.2.3:51234 host=a\u00ad port=- decision=allowed reason=- entry=- tls=- server_name=- " +
+			`subject="OU=\"Größe, x\", CN=CORP\\\\ann" sent=0 received=0 dial_ms=0 total_s=0.000 end="\x7f "`},
 	}
 	for _, test := range tests {
 		e := event.TunnelSummary(test.summary)

@@ -36,18 +36,22 @@ func appendLine(b []byte, e *Event) []byte {
 }
 
 func levelWord(l Level) string {
-	if l == Warning {
+	switch l {
+	case Error:
+		return "ERROR"
+	case Warning:
 		return "WARN"
+	case Info:
+		return "INFO"
+	case Debug:
+		return "DEBUG"
 	}
 	return strings.ToUpper(l.String())
 }
 
 // clean writes what is not printable in s, and what is not UTF-8, as an escape. Cleaning twice changes nothing.
 func clean(s string) string {
-	i := 0
-	for i < len(s) && s[i] >= ' ' && s[i] <= '~' {
-		i++
-	}
+	i := plainLength(s)
 	if i == len(s) {
 		return s
 	}
@@ -66,6 +70,16 @@ func clean(s string) string {
 		i += size
 	}
 	return string(b)
+}
+
+// plainLength is how many bytes at the beginning of s are printable ASCII.
+func plainLength(s string) int {
+	for i, c := range []byte(s) {
+		if c < ' ' || c > '~' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // bound is s clean and of at most limit bytes.
@@ -99,13 +113,24 @@ func cut(s string, limit int) string {
 	return s[:end] + "..."
 }
 
-// logValue is s as the value of key=value: quoted if it would not be read back as one, "-" if it is empty.
-func logValue(s string) string {
+// appendValue appends s as the value of key=value: quoted if it would not be read back as one, "-" if it is empty.
+func appendValue(b []byte, s string) []byte {
 	switch {
 	case s == "":
-		return "-"
-	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' }):
-		return strconv.Quote(s)
+		return append(b, '-')
+	case !needsQuotes(s):
+		return append(b, s...)
+	case plainLength(s) == len(s) && strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\\') < 0: // nothing to escape
+		return append(append(append(b, '"'), s...), '"')
 	}
-	return s
+	return strconv.AppendQuote(b, s)
+}
+
+func needsQuotes(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c == '"' || c == '=' {
+			return true
+		}
+	}
+	return false
 }

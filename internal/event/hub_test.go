@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -392,6 +393,32 @@ func BenchmarkEmitInfo(b *testing.B) {
 	closeHub(b, h)
 }
 
+func BenchmarkEmitTunnelSummary(b *testing.B) {
+	h := event.NewHub(event.Options{Outputs: []event.Output{nowhere{}}})
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Emit(event.TunnelSummary(summary))
+	}
+	closeHub(b, h)
+}
+
+// BenchmarkWriteToFile is for a batch of 50 lines.
+func BenchmarkWriteToFile(b *testing.B) {
+	f := event.NewFile(b.TempDir() + "/log")
+	e := event.TunnelSummary(summary)
+	e.Time = time.Now()
+	batch := slices.Repeat([]*event.Event{&e}, 50)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := f.Write(batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		b.Error(err)
+	}
+}
+
 func BenchmarkEmitRepeatedRefusal(b *testing.B) {
 	h := event.NewHub(event.Options{Outputs: []event.Output{nowhere{}}})
 	b.ReportAllocs()
@@ -411,6 +438,14 @@ func BenchmarkList(b *testing.B) {
 		h.List(event.Filter{Text: "note 99"}, 1000)
 	}
 	closeHub(b, h)
+}
+
+// summary is that of an agent's tunnel.
+var summary = event.Summary{
+	Client: client, Host: "01234567-89ab-cdef-0123-456789abcdef.ods.opinsights.azure.com", Port: 443, Decision: "allowed",
+	Entry: "*.ods.opinsights.azure.com", TLS: "TLS 1.2", ServerName: "01234567-89ab-cdef-0123-456789abcdef.ods.opinsights.azure.com",
+	Subject: "O=Microsoft, OU=Microsoft Monitoring Agent, CN=01234567-89ab-cdef-0123-456789abcdef",
+	Sent:    204_800, Received: 3_456, Dial: 12 * time.Millisecond, Total: 3456 * time.Millisecond, End: "finished",
 }
 
 type nowhere struct{}

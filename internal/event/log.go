@@ -79,6 +79,7 @@ func appendAttr(b *strings.Builder, group string, a slog.Attr) {
 			appendAttr(b, group, inner)
 		}
 	default:
-		b.WriteString(" " + group + a.Key + "=" + logValue(value.String()))
+		b.WriteString(" " + group + a.Key + "=")
+		b.Write(appendValue(nil, value.String()))
 	}
 }

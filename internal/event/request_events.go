@@ -156,28 +156,23 @@ type Summary struct {
 // TunnelSummary is the canonical line: key=value pairs, always all and in one order, an absent value as "-". It is an Info event
 // 100 for the outputs only.
 func TunnelSummary(s Summary) Event {
-	b := make([]byte, 0, 256)
-	pair := func(key, value string) {
-		if len(b) > 0 {
-			b = append(b, ' ')
-		}
-		b = append(append(b, key...), '=')
-		b = append(b, logValue(value)...)
-	}
-	pair("client", s.Client.String())
-	pair("host", s.Host)
-	pair("port", portText(s.Port))
-	pair("decision", s.Decision)
-	pair("reason", string(s.Reason))
-	pair("entry", s.Entry)
-	pair("tls", s.TLS)
-	pair("server_name", s.ServerName)
-	pair("subject", s.Subject)
-	pair("sent", strconv.FormatInt(s.Sent, 10))
-	pair("received", strconv.FormatInt(s.Received, 10))
-	pair("dial_ms", strconv.FormatInt(s.Dial.Milliseconds(), 10))
-	pair("total_s", strconv.FormatFloat(s.Total.Seconds(), 'f', 3, 64))
-	pair("end", s.End)
+	b := make([]byte, 0, 512)
+	text := func(key, value string) { b = appendValue(append(b, key...), value) }
+	number := func(key string, value int64) { b = strconv.AppendInt(append(b, key...), value, 10) }
+	text("client=", s.Client.String())
+	text(" host=", s.Host)
+	text(" port=", portText(s.Port))
+	text(" decision=", s.Decision)
+	text(" reason=", string(s.Reason))
+	text(" entry=", s.Entry)
+	text(" tls=", s.TLS)
+	text(" server_name=", s.ServerName)
+	text(" subject=", s.Subject)
+	number(" sent=", s.Sent)
+	number(" received=", s.Received)
+	number(" dial_ms=", s.Dial.Milliseconds())
+	text(" total_s=", strconv.FormatFloat(s.Total.Seconds(), 'f', 3, 64))
+	text(" end=", s.End)
 	e := Event{ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
 		Text: string(b), logOnly: true}
 	if s.Reason != "" {
