@@ -1,6 +1,10 @@
 package upstream
 
-import "omsgateway/internal/reason"
+import (
+	"time"
+
+	"omsgateway/internal/reason"
+)
 
 // ParseAnswers reads what a relay proxy has sent so far: rest is what comes behind its answer once that is complete.
 func ParseAnswers(b []byte, credentialsSent bool) (why reason.Reason, parts []string, rest []byte, complete bool, err error) {
@@ -16,3 +20,23 @@ type InvalidAnswer = invalidAnswer
 
 // Explain gives an error of the standard library its reason.
 var Explain = explain
+
+// MaxKnown is how many addresses are kept.
+const MaxKnown = maxKnown
+
+// Age lets the time pass for all that is kept.
+func (c *Cached) Age(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for target, k := range c.known {
+		k.until = k.until.Add(-by)
+		c.known[target] = k
+	}
+}
+
+// Len is how many addresses are kept.
+func (c *Cached) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.known)
+}

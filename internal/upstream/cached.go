@@ -1,0 +1,96 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"omsgateway/internal/hostname"
+	"omsgateway/internal/policy"
+)
+
+// Cached is a Dialer that keeps the address to which a direct dial has connected, so that the next ones need not look the name up: for
+// KnownTime from before the look-up, as long as Go's resolver keeps the hosts file. The zero value is ready.
+type Cached struct {
+	Dialer
+
+	mu    sync.Mutex
+	known map[hostname.Target]known
+}
+
+// KnownTime is how long an address is kept.
+const KnownTime = 5 * time.Second
+
+// maxKnown is how many addresses are kept.
+const maxKnown = 1024
+
+type known struct {
+	addr  netip.Addr
+	until time.Time
+}
+
+// Dial is that of the Dialer.
+func (c *Cached) Dial(ctx context.Context, target hostname.Target, how policy.Decision) (net.Conn, []byte, error) {
+	began := time.Now()
+	conn, ahead, err := c.Dialer.Dial(ctx, target, how)
+	if err == nil && how.Relay == nil && !target.Host.IsAddr() {
+		if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+			c.keep(target, known{remote.AddrPort().Addr(), began.Add(KnownTime)})
+		}
+	}
+	return conn, ahead, err
+}
+
+// Known answers the address that Dial would connect to, if that takes no look-up and the guard allows it now. It never waits.
+func (c *Cached) Known(target hostname.Target, how policy.Decision) (address netip.AddrPort, ok bool) {
+	if how.Relay != nil {
+		return netip.AddrPort{}, false
+	}
+	addr := target.Host.Addr()
+	if !addr.IsValid() {
+		addr = c.look(target)
+	}
+	addr = addr.Unmap()
+	if !addr.IsValid() || addr.Zone() != "" || how.Guard.Check(addr, target.Port, notAsked) != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(addr, target.Port), true
+}
+
+// Forget has the next dial look the name up.
+func (c *Cached) Forget(target hostname.Target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known, target)
+}
+
+// look answers the zero Addr if none is kept.
+func (c *Cached) look(target hostname.Target) netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.known[target]
+	if !time.Now().Before(k.until) {
+		return netip.Addr{}
+	}
+	return k.addr
+}
+
+func (c *Cached) keep(target hostname.Target, k known) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		c.known = make(map[hostname.Target]known)
+	}
+	if len(c.known) >= maxKnown {
+		clear(c.known) // rather than to search it each time; it fills again by itself
+	}
+	c.known[hostname.Target{Host: target.Host.Clone(), Port: target.Port}] = k
+}
+
+// notAsked stands for the addresses of this computer, which are asked for by Dial alone.
+func notAsked() ([]netip.Addr, error) { return nil, errNotAsked }
+
+var errNotAsked = errors.New("the addresses of this computer were not asked for")
