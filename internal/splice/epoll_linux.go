@@ -26,6 +26,7 @@ type epollEngine struct {
 	register *register
 	others   *goroutineEngine
 	loops    []*loop
+	reserve  reserve
 	joined   atomic.Uint32
 	shut     sync.Once
 }
@@ -37,6 +38,7 @@ const maxLoops = 16
 func newEpollEngine() (*epollEngine, error) {
 	r := newRegister()
 	e := &epollEngine{register: r, others: newGoroutineEngine(r)}
+	e.reserve.file, _ = os.Open(os.DevNull) // without it a connection may be lost that could be refused
 	for range min(runtime.GOMAXPROCS(0), maxLoops) {
 		l, err := newLoop(r)
 		if err != nil {
@@ -71,6 +73,7 @@ func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
 	}
 	p := &spliced{
 		Pair:       Pair{idle: o.Idle, done: o.Done},
+		engine:     e,
 		loop:       e.loops[e.joined.Add(1)%uint32(len(e.loops))],
 		fallback:   o.Fallback,
 		inspection: o.Inspection,
@@ -78,12 +81,8 @@ func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
 		flows:      [2]flow{{memory: o.ClientHead}, {memory: o.TargetHead}},
 	}
 	p.stopper = p
-	limit := time.Duration(0)
-	if o.Inspection != nil {
-		limit = o.Inspection.Limit
-	}
-	if !e.register.enter(&p.Pair, limit) {
-		p.stop(EndClosed, net.ErrClosed)
+	if err := e.register.enter(&p.Pair, o.inspectionLimit()); err != nil {
+		p.stop(EndClosed, err)
 	}
 	p.loop.add(p)
 	return &p.Pair
@@ -95,6 +94,7 @@ func (e *epollEngine) Close() error {
 		for _, l := range e.loops {
 			l.close()
 		}
+		e.reserve.close()
 	})
 	return nil
 }
@@ -137,6 +137,7 @@ func duplicate(c *net.TCPConn) (int, error) {
 // spliced is a pair of the epoll engine.
 type spliced struct {
 	Pair
+	engine   *epollEngine
 	loop     *loop
 	ending   atomic.Pointer[ending] // set once, by the first cause
 	fallback func(error)
@@ -151,6 +152,7 @@ type spliced struct {
 	watched [2]bool // whether room to write makes an event
 	copying bool    // splice cannot move this pair
 
+	plan       *Plan       // nil when the target is connected
 	inspection *Inspection // nil when it is over
 
 	over bool // the loop has closed it
@@ -164,6 +166,7 @@ type flow struct {
 	ended    bool   // the end of the stream was read
 	finished bool   // and passed on
 	closing  bool   // the sender has finished or failed, so that a read may find more than bytes
+	failing  bool   // it has failed
 	bulk     int8   // reads to come that are expected to find much
 	queued   bool   // waits for another turn
 }
@@ -182,16 +185,17 @@ func (p *spliced) stop(end End, err error) {
 	}
 }
 
-// leave gives the sockets back if they are still inspected, and else closes them. The loop does not know the pair any more.
+// leave hands the sockets on if there is no tunnel yet or they are still inspected, and else closes them. The loop does not know the
+// pair any more.
 func (p *spliced) leave(back Returned) {
-	if p.inspection == nil {
+	switch {
+	case p.plan != nil:
+		p.take()
+	case p.inspection != nil:
+		p.giveBack(back)
+	default:
 		p.close()
-		return
 	}
-	if how := p.ending.Load(); how != nil {
-		back.End, back.Err = how.end, how.err
-	}
-	p.giveBack(back)
 }
 
 // close closes the sockets and reports.
@@ -215,26 +219,71 @@ func (p *spliced) giveBack(back Returned) {
 	for from := range p.flows {
 		back.Rest[from] = bytes.Clone(p.flows[from].memory) // which may be the loop's
 	}
+	if how := p.ending.Load(); how != nil {
+		back.End, back.Err = how.end, how.err
+	}
 	giveBack := p.inspection.GiveBack
 	go func() {
 		back.Sent, back.Received = p.Counts()
-		back.Client, back.Target = connection(p.fds[Client]), connection(p.fds[Target])
+		back.Client, back.Target = p.engine.connection(p.fds[Client]), p.engine.connection(p.fds[Target])
 		giveBack(back)
 		p.register.leave(&p.Pair)
 	}()
 }
 
-// connection makes a socket a connection again. Where that fails, for want of descriptors mostly, the socket is closed, and so is
-// the connection that stands for it.
-func connection(fd int) net.Conn {
+// connection makes a socket a connection of the runtime's poller. Where that fails, the socket is closed, and so is the connection
+// that stands for it.
+func (e *epollEngine) connection(fd int) net.Conn {
 	file := os.NewFile(uintptr(fd), "tcp")
-	defer func() { _ = file.Close() }()
-	conn, err := net.FileConn(file)
+	conn, err := net.FileConn(file) // which duplicates the descriptor
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		e.reserve.lend(func() {
+			conn, err = net.FileConn(file)
+			_ = file.Close()
+		})
+	}
+	_ = file.Close()
 	if err != nil {
 		conn, _ = net.Pipe()
 		_ = conn.Close()
 	}
 	return conn
+}
+
+// reserve is a descriptor that is kept back, so that a connection can be handed on when there is no other.
+type reserve struct {
+	mu   sync.Mutex
+	file *os.File // nil if there was none to be had
+}
+
+// lend gives the descriptor up for use, which leaves one more than it takes.
+func (r *reserve) lend(use func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.release()
+	use()
+	r.file, _ = os.Open(os.DevNull)
+}
+
+func (r *reserve) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.release()
+}
+
+func (r *reserve) release() {
+	if r.file != nil {
+		_ = r.file.Close()
+		r.file = nil
+	}
+}
+
+// inspectionLimit is that of the inspection, 0 if there is none.
+func (o *Options) inspectionLimit() time.Duration {
+	if o.Inspection == nil {
+		return 0
+	}
+	return o.Inspection.Limit
 }
 
 // inspected notes that the inspection of a pair is over.

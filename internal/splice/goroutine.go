@@ -45,8 +45,8 @@ func (e *goroutineEngine) join(r *relay) *Pair {
 	r.stopper = r
 	r.copying.Store(2)
 	r.running.Store(2)
-	if !e.register.enter(&r.Pair, 0) {
-		r.stop(EndClosed, net.ErrClosed)
+	if err := e.register.enter(&r.Pair, 0); err != nil {
+		r.stop(EndClosed, err)
 	}
 	go r.run(Client)
 	go r.run(Target)

@@ -72,22 +72,9 @@ func (o *Options) inspectHeads() (back Returned, goesOn bool) {
 	return back, true
 }
 
-// returned is a pair whose connections are given back; it lives until that has been done.
-type returned struct{ Pair }
-
-// stop has nothing to stop: whoever has the connections has to.
-func (r *returned) stop(End, error) {}
-
-// giveBackAtOnce gives back what was never taken over.
+// giveBackAtOnce gives back what was never taken over. The pair that it answers lives until that has been done.
 func giveBackAtOnce(r *register, client, target net.Conn, o *Options, back Returned) *Pair {
-	p := &returned{}
-	p.stopper = p
-	r.enter(&p.Pair, 0)
 	back.Client, back.Target = client, target
 	giveBack := o.Inspection.GiveBack
-	go func() {
-		giveBack(back)
-		r.leave(&p.Pair)
-	}()
-	return &p.Pair
+	return r.run(func() { giveBack(back) })
 }

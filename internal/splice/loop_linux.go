@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +40,7 @@ func (t ticket) event(s Side, events uint32) *unix.EpollEvent {
 const (
 	onRead  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 	onWrite = unix.EPOLLOUT
-	wakeFd  = -1 // what an event of the loop's own eventfd has in place of slot and side
+	wakeFd  = -1 // what an event of the loop's own eventfd has in place of slot and side; below are the listeners
 )
 
 // loop is one epoll instance and the goroutine that serves it.
@@ -56,12 +58,18 @@ type loop struct {
 	stopped []*spliced // to be ended
 	quit    bool
 
+	acceptors    map[int32]*acceptor
+	lastAcceptor int32
+
+	pairs atomic.Int32 // that are attached
+
 	// Of the loop's goroutine alone.
 	now     int64
 	events  [128]unix.EpollEvent
 	edges   [128]edge
-	queue   []turn // directions whose next turn is due
-	served  []turn // the queue before, for its room
+	queue   []turn      // directions whose next turn is due
+	served  []turn      // the queue before, for its room
+	arrived []*acceptor // at which connections may wait
 	pipe    pipe
 	scratch []byte
 }
@@ -85,7 +93,9 @@ type turn struct {
 }
 
 func newLoop(r *register) (*loop, error) {
-	l := &loop{register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, smallRead)}
+	l := &loop{
+		register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, smallRead), acceptors: make(map[int32]*acceptor),
+	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -135,10 +145,11 @@ func (l *loop) attach(p *spliced) bool {
 	p.ticket.generation = l.slots[p.ticket.slot].generation
 	l.slots[p.ticket.slot].pair = p
 	p.attached = true
+	l.pairs.Add(1)
 	for _, s := range []Side{Client, Target} {
 		events := uint32(onRead)
-		if len(p.flows[s.other()].memory) > 0 {
-			events |= onWrite // the first event comes at once and writes the head
+		if len(p.flows[s.other()].memory) > 0 || s == Target && p.plan != nil {
+			events |= onWrite // the first event comes at once and writes the head, or when the target is connected
 			p.watched[s] = true
 		}
 		if err := watchSocket(l.fd, unix.EPOLL_CTL_ADD, p.fds[s], p.ticket.event(s, events)); err != nil {
@@ -153,7 +164,8 @@ func (l *loop) attach(p *spliced) bool {
 // detach gives the pair's slot back; the lock is held.
 func (l *loop) detach(p *spliced) {
 	p.attached = false
-	if p.inspection != nil { // its sockets stay open
+	l.pairs.Add(-1)
+	if p.inspection != nil || p.plan != nil { // its sockets may stay open
 		for _, fd := range p.fds {
 			_ = watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
@@ -227,7 +239,8 @@ func (l *loop) serve() (quit bool) {
 			t.pair.flows[t.from].queued = false
 			l.move(t.pair, t.from)
 		}
-		if n < len(l.events) && len(l.queue) == 0 {
+		l.arrived = slices.DeleteFunc(l.arrived, (*acceptor).drained)
+		if n < len(l.events) && len(l.queue) == 0 && len(l.arrived) == 0 {
 			return false
 		}
 	}
@@ -239,7 +252,10 @@ func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*splic
 	defer l.mu.Unlock()
 	edges = l.edges[:0]
 	for _, e := range events {
-		if e.Fd == wakeFd {
+		if e.Fd < 0 {
+			if a := l.acceptors[wakeFd-e.Fd]; a != nil && !slices.Contains(l.arrived, a) {
+				l.arrived = append(l.arrived, a)
+			}
 			continue
 		}
 		s := l.slots[e.Fd>>1]
@@ -261,8 +277,14 @@ func (l *loop) handle(e *edge) {
 	if e.events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s].closing = true
 	}
+	if e.events&unix.EPOLLERR != 0 {
+		p.flows[s].failing = true
+	}
 	if e.events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s.other()].blocked = false
+	}
+	if p.plan != nil && !l.opened(p, e) {
+		return
 	}
 	l.move(p, s)
 	l.move(p, s.other())
@@ -325,8 +347,9 @@ func (l *loop) fill(p *spliced, from Side) int {
 		l.drained(p, from, err)
 		return 0
 	}
-	if n < len(l.scratch) && !f.closing {
-		f.readable = false
+	if n < len(l.scratch) {
+		f.readable = f.closing
+		f.ended = f.closing && !f.failing // nothing can come behind these bytes
 	}
 	l.found(p, from, n)
 	if p.inspection != nil && !l.inspect(p, from, l.scratch[:n]) {
@@ -440,11 +463,11 @@ func (l *loop) finish(p *spliced, from Side) {
 	}
 	to := from.other()
 	p.flows[from].finished = true
-	if err := shutdown(p.fds[to]); err != nil {
-		l.fail(p, to, "finishing", err)
-	} else if p.flows[to].finished {
+	if p.flows[to].finished { // both ends were read, so that the close says what is left to say
 		p.ending.CompareAndSwap(nil, &ending{end: EndFinished})
 		l.end(p, Returned{})
+	} else if err := shutdown(p.fds[to]); err != nil {
+		l.fail(p, to, "finishing", err)
 	}
 }
 

@@ -16,7 +16,8 @@ type register struct {
 	mu      sync.Mutex
 	changed sync.Cond // open fell to 0
 	closed  bool
-	open    int // pairs entered and not left
+	cause   error // for which connections are abandoned whose target is not connected; nil until then
+	open    int   // pairs entered and not left
 
 	slots   [wheelSlots + 1]*Pair // the last one holds pairs that wait for nothing
 	limited int                   // pairs in the other slots
@@ -39,29 +40,61 @@ func newRegister() *register {
 // now is the time on the register's clock.
 func (r *register) now() int64 { return int64(time.Since(r.start)) }
 
-// enter notes a pair that is about to run. It answers false when the engine is closed: the pair counts all the same and
-// must leave, but has to be stopped at once. The limit is that of the pair's inspection, 0 for none.
-func (r *register) enter(p *Pair, limit time.Duration) bool {
-	now := r.now()
-	p.active.Store(now)
-	if limit > 0 {
-		p.until.Store(now + int64(limit))
-	}
+// enter notes a pair that is about to run. An error is why the pair has to be stopped at once; it counts all the same, and must
+// leave. The limit is that of what comes before the pair is opaque, 0 for none.
+func (r *register) enter(p *Pair, limit time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open++
 	p.register = r
-	if p.idle <= 0 && limit <= 0 || r.closed {
+	p.active.Store(r.now())
+	if r.closed {
 		r.put(p, unlimited)
-		return !r.closed
+		return net.ErrClosed
+	}
+	r.begin(p, limit)
+	if p.opening {
+		return r.cause
+	}
+	return nil
+}
+
+// begin sets the clock of a pair going; the lock is held.
+func (r *register) begin(p *Pair, limit time.Duration) {
+	now := r.now()
+	p.active.Store(now)
+	p.until.Store(0)
+	if limit > 0 {
+		p.until.Store(now + int64(limit))
+	}
+	if p.due() == 0 {
+		r.put(p, unlimited)
+		return
 	}
 	if r.timer == nil {
 		r.hand = now / int64(wheelTick)
 		r.timer = time.AfterFunc(wheelTick, r.tick)
 	}
 	r.schedule(p)
-	return true
 }
+
+// run has a goroutine do something that close waits for, and answers a pair that stands for it.
+func (r *register) run(do func()) *Pair {
+	p := &nothing{}
+	p.stopper = p
+	_ = r.enter(&p.Pair, 0)
+	go func() {
+		do()
+		r.leave(&p.Pair)
+	}()
+	return &p.Pair
+}
+
+// nothing stands for a pair whose connections are others'.
+type nothing struct{ Pair }
+
+// stop has nothing to stop: whoever has the connections has to.
+func (n *nothing) stop(End, error) {}
 
 // leave forgets a pair whose Done has returned.
 func (r *register) leave(p *Pair) {

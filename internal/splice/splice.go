@@ -99,14 +99,15 @@ func (e End) abrupt() bool {
 type Pair struct {
 	moved  [2]atomic.Int64 // bytes written, by the side they came from
 	active atomic.Int64    // when a byte last moved, on the register's clock
-	until  atomic.Int64    // when the inspection has to be over, on the same clock; 0 if there is none, or no limit
+	until  atomic.Int64    // when connecting, or the inspection, has to be over, on the same clock; 0 if there is none, or no limit
 
-	idle     time.Duration
 	done     func(Result)
 	register *register
 	stopper  stopper
 
-	// Where the register keeps the pair; guarded by its lock.
+	// Guarded by the register's lock, with where it keeps the pair.
+	idle       time.Duration
+	opening    bool // its target is not connected yet
 	slot       int
 	next, prev *Pair
 }

@@ -1,0 +1,423 @@
+package splice_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"omsgateway/internal/splice"
+)
+
+// door is a listener that an engine accepts from; plan answers what becomes of each connection.
+type door struct {
+	t       *testing.T
+	address string
+	taken   chan taken
+	done    chan splice.Result
+}
+
+// taken is what Plan.Take was called with.
+type taken struct {
+	conn  net.Conn
+	cause error
+}
+
+// receive opens a door of the engine. The plan of a connection is made by plan, which may leave Open and Take out: then the target gets
+// all that the client sends. The first bytes may be none, if the client is slower than the engine.
+func receive(t *testing.T, e splice.Engine, plan func(from netip.AddrPort, first string) splice.Plan) *door {
+	t.Helper()
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	d := &door{t: t, address: listener.Addr().String(), taken: make(chan taken, 1000), done: make(chan splice.Result, 1000)}
+	open, shut := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- e.(splice.Accepter).Accept(open, listener, func(from netip.AddrPort, first []byte) splice.Plan {
+			head := bytes.Clone(first)
+			p := plan(from, string(head))
+			if p.Take == nil {
+				p.Take = func(conn net.Conn, cause error) { d.taken <- taken{conn, cause} }
+			}
+			if p.Open == nil {
+				p.Open = func(client io.Writer, _ *splice.Pair) (splice.Options, error) {
+					_, err := io.WriteString(client, "welcome")
+					return splice.Options{ClientHead: head, Done: func(r splice.Result) { d.done <- r }}, err
+				}
+			}
+			return p
+		})
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		shut()
+		if err := <-ended; err != nil {
+			t.Errorf("Accept: %v", err)
+		}
+	})
+	return d
+}
+
+func listen(t *testing.T, network, address string) *net.TCPListener {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l.(*net.TCPListener)
+}
+
+// enter connects and sends text.
+func (d *door) enter(text string) *net.TCPConn {
+	d.t.Helper()
+	conn, err := net.Dial("tcp", d.address)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = conn.Close() })
+	send(d.t, conn, text)
+	return conn.(*net.TCPConn)
+}
+
+// take waits for a connection that the engine hands on; it is closed with the test.
+func (d *door) take() taken {
+	d.t.Helper()
+	got := <-d.taken
+	d.t.Cleanup(func() { _ = got.conn.Close() })
+	return got
+}
+
+func addrOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).AddrPort() }
+
+// silent is where a connection neither opens nor fails: the system answers no more of them than wait to be accepted.
+func silent(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "listener")
+	t.Cleanup(func() { _ = file.Close() })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
+	for {
+		conn, err := net.DialTimeout("tcp", address.String(), time.Second/4)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+}
+
+func TestAcceptConnects(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "[::1]"} {
+		t.Run(host, func(t *testing.T) {
+			e, target := kernelEngine(t), listen(t, "tcp", host+":0")
+			var from netip.AddrPort
+			d := receive(t, e, func(addr netip.AddrPort, _ string) splice.Plan {
+				from = addr
+				return splice.Plan{Target: addrOf(target), Limit: time.Minute}
+			})
+			client := d.enter("hello")
+			expect(t, client, "welcome")
+			conn, err := target.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			send(t, conn, "from the target")
+			expect(t, client, "from the target")
+			send(t, client, " from the client")
+			expect(t, conn, "hello from the client")
+			_ = client.CloseWrite()
+			expectEOF(t, conn)
+			_ = conn.Close()
+			expectEOF(t, client)
+			want := splice.Result{Sent: int64(len("hello from the client")), Received: int64(len("from the target"))}
+			if r := <-d.done; r != want {
+				t.Errorf("the pair ended with %+v; want %+v", r, want)
+			}
+			if local := client.LocalAddr().(*net.TCPAddr).AddrPort(); from != local {
+				t.Errorf("the connection was taken to come from %v; it does from %v", from, local)
+			}
+		})
+	}
+}
+
+// TestAcceptPassesTheHead has what came behind the first bytes judged and passed on, before what the client sends later.
+func TestAcceptPassesTheHead(t *testing.T) {
+	tests := map[string]struct {
+		verdict splice.Verdict
+	}{"passed": {splice.PassAll}, "given back": {splice.Return}}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e, target := kernelEngine(t), listen(t, "tcp", "127.0.0.1:0")
+			back := make(chan splice.Returned, 1)
+			d := receive(t, e, func(_ netip.AddrPort, first string) splice.Plan {
+				return splice.Plan{Target: addrOf(target), Open: func(client io.Writer, _ *splice.Pair) (splice.Options, error) {
+					_, err := io.WriteString(client, "welcome")
+					return splice.Options{ClientHead: []byte(first), Inspection: &splice.Inspection{
+						Inspect:  func(splice.Side, []byte) splice.Verdict { return tt.verdict },
+						GiveBack: func(r splice.Returned) { back <- r },
+					}}, err
+				}}
+			})
+			client := d.enter("head ")
+			expect(t, client, "welcome")
+			conn, err := target.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if tt.verdict == splice.PassAll {
+				send(t, client, "and more")
+				expect(t, conn, "head and more")
+				return
+			}
+			r := <-back
+			defer r.Client.Close()
+			defer r.Target.Close()
+			if string(r.Chunk) != "head " || r.From != splice.Client || r.End != splice.EndFinished {
+				t.Errorf("given back: %+v", r)
+			}
+			send(t, r.Target, "by hand")
+			expect(t, conn, "by hand")
+		})
+	}
+}
+
+func TestAcceptHandsOn(t *testing.T) {
+	refused, quiet := errors.New("refused by the test"), silent(t)
+	closed := listen(t, "tcp", "127.0.0.1:0")
+	_ = closed.Close()
+	target := listen(t, "tcp", "127.0.0.1:0")
+	refusing := func(io.Writer, *splice.Pair) (splice.Options, error) { return splice.Options{}, refused }
+	tests := map[string]struct {
+		plan splice.Plan
+		do   func(t *testing.T, e splice.Accepter, client *net.TCPConn) // once the target is being connected
+		want func(error) bool
+		dead bool // the client's connection is
+	}{
+		"no target": {want: func(err error) bool { return err == nil }},
+		"no room":   {plan: splice.Plan{Target: addrOf(target), Open: refusing}, want: func(err error) bool { return errors.Is(err, refused) }},
+		"no service": {plan: splice.Plan{Target: addrOf(closed)}, want: func(err error) bool {
+			return errors.Is(err, unix.ECONNREFUSED) && errors.Is(err, splice.ErrNotConnected)
+		}},
+		"no way": {plan: splice.Plan{Target: netip.MustParseAddrPort("255.255.255.255:1")},
+			want: func(err error) bool { return errors.Is(err, splice.ErrNotConnected) }},
+		"no answer": {plan: splice.Plan{Target: quiet, Limit: time.Millisecond},
+			want: func(err error) bool {
+				return errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(err, splice.ErrNotConnected)
+			}},
+		"abandoned": {plan: splice.Plan{Target: quiet},
+			do:   func(_ *testing.T, e splice.Accepter, _ *net.TCPConn) { e.Abandon(refused) },
+			want: func(err error) bool { return errors.Is(err, refused) && !errors.Is(err, splice.ErrNotConnected) }},
+		"engine closes": {plan: splice.Plan{Target: quiet},
+			do:   func(_ *testing.T, e splice.Accepter, _ *net.TCPConn) { _ = e.Close() },
+			want: func(err error) bool { return errors.Is(err, net.ErrClosed) && !errors.Is(err, splice.ErrNotConnected) }},
+		"client resets": {plan: splice.Plan{Target: quiet},
+			do: func(t *testing.T, _ splice.Accepter, client *net.TCPConn) { reset(t, client) },
+			want: func(err error) bool {
+				return errors.Is(err, unix.ECONNRESET) && !errors.Is(err, splice.ErrNotConnected)
+			},
+			dead: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := kernelEngine(t).(splice.Accepter)
+			asked := make(chan string, 1)
+			d := receive(t, e, func(_ netip.AddrPort, first string) splice.Plan {
+				asked <- first
+				return tt.plan
+			})
+			client := d.enter("hello")
+			if first := <-asked; first != "hello" && first != "" {
+				t.Errorf("first came %q", first)
+			}
+			if tt.do != nil {
+				tt.do(t, e, client)
+			}
+			got := d.take()
+			if !tt.want(got.cause) {
+				t.Errorf("taken for %v", got.cause)
+			}
+			if tt.dead {
+				return
+			}
+			send(t, got.conn, "usable")
+			expect(t, client, "usable")
+			if len(d.done) > 0 || len(d.taken) > 0 {
+				t.Error("there was more than one end")
+			}
+		})
+	}
+}
+
+// TestAbandonLasts has a connection abandoned that comes afterwards.
+func TestAbandonLasts(t *testing.T) {
+	e, quiet, cause := kernelEngine(t).(splice.Accepter), silent(t), errors.New("the test")
+	d := receive(t, e, func(netip.AddrPort, string) splice.Plan { return splice.Plan{Target: quiet} })
+	e.Abandon(cause)
+	d.enter("hello")
+	if got := d.take(); !errors.Is(got.cause, cause) {
+		t.Errorf("taken for %v", got.cause)
+	}
+}
+
+// TestAcceptMany opens so many at a time that they do not stay with one loop, from two listeners, of which one goes away.
+func TestAcceptMany(t *testing.T) {
+	const clients, each = 8, 60
+	e, target := kernelEngine(t), listen(t, "tcp", "127.0.0.1:0")
+	var echoing sync.WaitGroup
+	echoing.Go(func() {
+		for {
+			conn, err := target.Accept()
+			if err != nil {
+				return
+			}
+			echoing.Go(func() {
+				defer conn.Close()
+				_, _ = io.Copy(struct{ io.Writer }{conn}, struct{ io.Reader }{conn})
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = target.Close()
+		echoing.Wait()
+	})
+	plan := func(netip.AddrPort, string) splice.Plan {
+		return splice.Plan{Target: addrOf(target), Limit: time.Minute}
+	}
+	t.Run("", func(t *testing.T) { receive(t, e, plan).enter("hello") })
+	d := receive(t, e, plan)
+	var running sync.WaitGroup
+	for i := range clients {
+		running.Go(func() {
+			var all []net.Conn
+			for j := range each {
+				conn, err := net.Dial("tcp", d.address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				text := fmt.Sprintf("tunnel %d of client %d", j, i)
+				got := make([]byte, len("welcome"))
+				if _, err := io.ReadFull(conn, got); err != nil {
+					t.Error(err)
+				}
+				if _, err := io.WriteString(conn, text); err != nil {
+					t.Error(err)
+				}
+				all = append(all, conn)
+			}
+			for j, conn := range all {
+				want := fmt.Appendf(nil, "tunnel %d of client %d", j, i)
+				got := make([]byte, len(want))
+				if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("read %q, %v; want %q", got, err, want)
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// TestAcceptTellsOfFailures has accepting fail for want of a descriptor, and goes on afterwards.
+func TestAcceptTellsOfFailures(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	e, listener := kernelEngine(t).(splice.Accepter), listen(t, "tcp", "127.0.0.1:0")
+	taken := make(chan net.Conn, 2)
+	accept := func(ctx context.Context) error {
+		return e.Accept(ctx, listener, func(netip.AddrPort, []byte) splice.Plan {
+			return splice.Plan{Take: func(conn net.Conn, _ error) { taken <- conn }}
+		})
+	}
+	clients := make([]net.Conn, 2)
+	for i := range clients {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		clients[i] = conn
+	}
+	// One descriptor is vacant, so that the first connection is accepted, and is handed on with the help of the reserve.
+	low := limit
+	low.Cur = uint64(fill(t) + 1)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	err := accept(t.Context())
+	first := <-taken
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil {
+		t.Fatal(restored)
+	}
+	defer first.Close()
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("Accept: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- accept(ctx) }()
+	second := <-taken
+	defer second.Close()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Accept: %v", err)
+	}
+	for i, conn := range []net.Conn{first, second} {
+		send(t, clients[i], "alive")
+		expect(t, conn, "alive")
+	}
+}
+
+// fill opens what is needed so that no descriptor is vacant below the one that it answers.
+func fill(t *testing.T) (vacant int) {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	highest := 0
+	for _, name := range names {
+		fd, err := strconv.Atoi(name.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		highest = max(highest, fd)
+	}
+	for {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fd := int(file.Fd()); fd > highest {
+			_ = file.Close()
+			return fd
+		}
+		t.Cleanup(func() { _ = file.Close() })
+	}
+}
