@@ -17,18 +17,18 @@ import (
 // new listener before it closes the old one; where their addresses overlap, which the system does not allow, the old one closes
 // first and is opened again if the new one cannot be. Tunnels stay in any case. A closed door can be opened again.
 type door struct {
-	serve  func(net.Listener)
+	serve  func(context.Context, net.Listener) // until the listener is closed; the context is done then
 	events event.Sink
 
 	// moving is held while the door opens or closes, and while a change of settings that moves it is made.
 	moving sync.Mutex
 
 	mu       sync.Mutex
-	listener net.Listener // nil before open and after close
+	listener *entrance // nil before open and after close
 	served   sync.WaitGroup
 }
 
-func newDoor(events event.Sink, serve func(net.Listener)) *door {
+func newDoor(events event.Sink, serve func(context.Context, net.Listener)) *door {
 	return &door{serve: serve, events: events}
 }
 
@@ -56,7 +56,7 @@ func (d *door) close() {
 	d.listener = nil
 	d.mu.Unlock()
 	if listener != nil {
-		_ = listener.Close()
+		listener.close()
 	}
 	d.served.Wait()
 }
@@ -86,7 +86,7 @@ func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (s
 	}
 	overlap := overlaps(from, to)
 	if overlap {
-		_ = old.Close()
+		old.close()
 	}
 	reopen := func() {
 		if !overlap {
@@ -111,33 +111,47 @@ func (d *door) Prepare(ctx context.Context, before, after *settings.Snapshot) (s
 			defer d.moving.Unlock()
 			d.use(next)
 			if !overlap {
-				_ = old.Close()
+				old.close()
 			}
 		},
 		Rollback: func() {
 			defer d.moving.Unlock()
-			_ = next.Close()
+			next.close()
 			reopen()
 		},
 	}, nil
 }
 
 // use serves l from now on.
-func (d *door) use(l net.Listener) {
+func (d *door) use(l *entrance) {
 	d.mu.Lock()
 	d.listener = l
 	d.mu.Unlock()
-	d.served.Go(func() { d.serve(l) })
+	d.served.Go(func() { d.serve(l.open, l.Listener) })
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// entrance is a listener that is open until its context is done.
+type entrance struct {
+	net.Listener
+	open context.Context
+	shut context.CancelFunc
+}
+
+func (e *entrance) close() {
+	_ = e.Close()
+	e.shut()
+}
+
+func listen(ctx context.Context, address string) (*entrance, error) {
 	config := listenConfig()
 	config.SetMultipathTCP(false) // its connections cannot be spliced
 	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, reason.Wrap(err, reason.ListenNotPossible, "address", address)
 	}
-	return l, nil
+	e := &entrance{Listener: l}
+	e.open, e.shut = context.WithCancel(context.WithoutCancel(ctx))
+	return e, nil
 }
 
 func listenAddress(s config.Settings) string {

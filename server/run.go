@@ -77,7 +77,7 @@ func run(orders orders, o options) (err error) {
 	defer keep(sessions, osdefaults.SessionsFile(o.stateDir), "to remember TLS sessions", events)()
 	defer keep(used, osdefaults.UsageFile(o.stateDir), "to remember use counts and refused hosts", events)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
-	dialer := upstream.Dialer{Name: "oms-gateway-" + rand.Text()}
+	dialer := &upstream.Cached{Dialer: upstream.Dialer{Name: "oms-gateway-" + rand.Text()}}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   dialer,
@@ -88,8 +88,8 @@ func run(orders orders, o options) (err error) {
 		Tunnels:  tunnels,
 		Counters: counters,
 	})
-	door := newDoor(events, func(l net.Listener) {
-		if err := proxy.Serve(l); err != nil {
+	door := newDoor(events, func(ctx context.Context, l net.Listener) {
+		if err := proxy.Serve(ctx, l); err != nil {
 			events.Emit(event.Failure(event.GatewayServer, "to accept connections", err))
 		}
 	})
@@ -115,7 +115,7 @@ func run(orders orders, o options) (err error) {
 		Events:    events,
 		Tunnels:   tunnels,
 		Counters:  counters,
-		Dialer:    dialer,
+		Dialer:    dialer.Dialer,
 		Usage:     used,
 		Discovery: agents.Current,
 		Status: adminapi.Status{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -28,6 +29,7 @@ type connection struct {
 	conn   net.Conn // to the client
 	client event.Client
 	slot   *tunnel.Slot
+	first  []byte    // what was read before, of the request and what follows it
 	start  time.Time // when the request had been read, or began to be
 	dialed time.Duration
 	target hostname.Target
@@ -44,8 +46,8 @@ type connection struct {
 	session *resumption.Tunnel // what is known of the session if it is resumed
 }
 
-// serve goes from the request to the tunnel, which then lives on without this goroutine.
-func (c *connection) serve() {
+// serve does what is to be done for a connection, up to the tunnel, which then lives on without this goroutine.
+func (c *connection) serve(do func(buf []byte)) {
 	s := c.server
 	defer s.running.Done()
 	defer func(conn net.Conn) {
@@ -56,7 +58,7 @@ func (c *connection) serve() {
 	defer c.caught()
 	growStack(0)
 	buf := s.buffers.Get().(*[maxHead]byte)
-	c.proceed(buf[:])
+	do(buf[:])
 	s.buffers.Put(buf) // not after a fault: something may still read into it
 }
 
@@ -88,28 +90,42 @@ func (c *connection) caught() {
 	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
 }
 
+// proceed goes from the request to the tunnel.
 func (c *connection) proceed(buf []byte) {
 	request, rest, err := c.readRequest(buf)
+	if instead := c.judge(request, err); instead != nil {
+		instead()
+		return
+	}
+	c.reach(buf, rest)
+}
+
+// judge decides what becomes of a request that was read, or could not be. It answers nil if its target is to be reached, else what is
+// to be done instead, which may wait.
+func (c *connection) judge(request head, err error) (instead func()) {
+	if err == nil && isProbe(request) {
+		return func() { c.close(healthy(request.method)) }
+	}
+	if err == nil {
+		err = c.decide(request)
+	}
 	if err != nil {
-		c.refuseRequest(request, err)
-		return
+		return func() { c.refuseRequest(request, err) }
 	}
-	if isProbe(request) {
-		c.close(healthy(request.method))
-		return
-	}
-	if err := c.decide(request); err != nil {
-		c.refuseRequest(request, err)
-		return
-	}
+	return nil
+}
+
+// reach connects the target and opens the tunnel; rest is what the client has sent behind its request.
+func (c *connection) reach(buf, rest []byte) {
 	early, err := c.dial(buf, rest)
 	if err == nil {
-		err = c.open()
+		err = c.open(c.conn, addrPort(c.outward.RemoteAddr()))
 	}
 	if err != nil {
 		c.refuseTarget(err)
 		return
 	}
+	c.server.forget(c.conn)           // after it is in the table, so that Shutdown closes it by the one or the other
 	c.carry(bytes.Clone(buf[:early])) // buf is for others then
 }
 
@@ -118,8 +134,12 @@ func (c *connection) readRequest(buf []byte) (head, []byte, error) {
 	if err := c.readUntil(c.start.Add(c.server.Policy().Limits().HeadTimeout)); err != nil {
 		return head{}, nil, err
 	}
-	request, rest, err := readHead(c.conn, buf, c.slot.FirstByte)
-	c.start = time.Now()
+	from := io.Reader(c.conn)
+	if len(c.first) > 0 {
+		from = io.MultiReader(bytes.NewReader(c.first), c.conn)
+	}
+	request, rest, err := readHead(from, buf, c.slot.FirstByte)
+	c.first, c.start = nil, time.Now()
 	c.slot.HeadRead()
 	if err != nil && !errors.Is(err, errNoByte) && c.server.stopping.Err() != nil {
 		err = reason.New(reason.GatewayStopping)
@@ -233,8 +253,9 @@ func (c *connection) dial(buf, rest []byte) (early int, err error) {
 // errClientGone says that the client closed its connection before the tunnel was open.
 var errClientGone = errors.New("the client went away")
 
-// open takes a place among the handshakes and answers the client. If it fails, there is no tunnel and no place.
-func (c *connection) open() error {
+// open takes a place among the handshakes and answers the client, now that the target is connected at that address. If it fails, there
+// is no tunnel and no place.
+func (c *connection) open(client io.Writer, address netip.AddrPort) error {
 	s := c.server
 	opened := false
 	defer func() {
@@ -245,7 +266,6 @@ func (c *connection) open() error {
 	if limit := c.choice.Limits.MaxHandshakes; s.handshakes.Add(1) > int64(limit) {
 		return reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(limit))
 	}
-	address := addrPort(c.outward.RemoteAddr())
 	if s.Events.Enabled(event.Debug) {
 		if c.relay != "" {
 			s.Events.Emit(event.ConnectedToRelayProxy(c.client, c.relay, address))
@@ -253,7 +273,7 @@ func (c *connection) open() error {
 		s.Events.Emit(event.ConnectedToServer(c.client, c.target.String(), address))
 	}
 	// The first bytes that a connection sends find room in its buffer, so this needs no deadline.
-	if _, err := io.WriteString(c.conn, established); err != nil {
+	if _, err := io.WriteString(client, established); err != nil {
 		return errClientGone
 	}
 	c.debug(event.TunnelStarted)
@@ -266,7 +286,6 @@ func (c *connection) open() error {
 		Entry:         c.via,
 		Opened:        c.start,
 	})
-	s.forget(c.conn) // after it is in the table, so that Shutdown closes it by the one or the other
 	opened = true
 	return nil
 }
@@ -274,6 +293,16 @@ func (c *connection) open() error {
 // carry hands both connections to the engine, which has the TLS handshake watched. An engine that cannot, or that meets anything
 // but a handshake which goes well, gives the connections back: then the handshake goes on here, in goroutines.
 func (c *connection) carry(early []byte) {
+	w, options := c.watched(early)
+	client, target := c.conn, c.outward
+	c.conn, c.outward, c.ahead = nil, nil, nil
+	w.joining.Lock()
+	defer w.joining.Unlock()
+	c.entry.Attach(c.server.Engine.Join(client, target, options))
+}
+
+// watched is how a tunnel begins whose handshake is watched; early is what the client has sent before.
+func (c *connection) watched(early []byte) (*watch, splice.Options) {
 	c.session = c.server.Sessions.For(c.target.String())
 	w := newWatch(c)
 	options := c.options(0, 0)
@@ -295,11 +324,7 @@ func (c *connection) carry(early []byte) {
 			c.join(heads, sent, received)
 		},
 	}
-	client, target := c.conn, c.outward
-	c.conn, c.outward, c.ahead = nil, nil, nil
-	w.joining.Lock()
-	defer w.joining.Unlock()
-	c.entry.Attach(c.server.Engine.Join(client, target, options))
+	return w, options
 }
 
 // resume has the watch go on in goroutines; then the handshake gives its place back.
@@ -308,8 +333,8 @@ func (c *connection) resume(w *watch, back splice.Returned) (heads [2][]byte, er
 	return w.resume(back)
 }
 
-// watched ends the watch of a handshake that has gone well without being given back.
-func (c *connection) watched() {
+// seenThrough ends the watch of a handshake that has gone well without being given back.
+func (c *connection) seenThrough() {
 	c.server.handshakes.Add(-1)
 	c.policy, c.choice, c.session = nil, policy.Decision{}, nil // an open tunnel does not keep them
 }

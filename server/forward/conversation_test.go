@@ -2,7 +2,6 @@ package forward_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509/pkix"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
 	"omsgateway/internal/testca"
 	"omsgateway/server/forward"
 )
@@ -34,23 +32,22 @@ func startRaw(t *testing.T) raw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
-	peers := make(chan *net.TCPConn, 100)
-	return raw{peers: peers, Dialer: dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "tcp", listener.Addr().String())
-		if err != nil {
-			return nil, err
+	peers, accepting := make(chan *net.TCPConn, 100), make(chan struct{})
+	go func() {
+		defer close(accepting)
+		for {
+			peer, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			peers <- peer.(*net.TCPConn)
 		}
-		_ = conn.(*net.TCPConn).SetWriteBuffer(smallBuffer)
-		peer, err := listener.Accept()
-		if err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
-		peers <- peer.(*net.TCPConn)
-		return conn, nil
-	})}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-accepting
+	})
+	return raw{peers: peers, Dialer: dialTo(listener.Addr().String())}
 }
 
 // pair is the two ends of a tunnel, and what each of them has to say.

@@ -384,11 +384,11 @@ func TestFaultEndsOneConnection(t *testing.T) {
 			target := startRaw(t)
 			r := start(t, target, nil)
 			var armed atomic.Bool
-			r.sink.before = func(e event.Event) {
+			r.sink.before.Store(new(func(e event.Event) {
 				if armed.Load() && e.Text == text {
 					panic("a fault of the test")
 				}
-			}
+			}))
 			other := r.tunnel(target)
 			other.play(turns...)
 			r.expectCarriedOn(other)

@@ -23,11 +23,12 @@ type Left struct {
 	Handshakes int64 // places
 	Collected  int64 // bytes of them
 	Waiting    int   // connections without a tunnel
+	Arriving   int   // and those that the engine has
 }
 
 // Left is what the server holds now.
 func (s *Server) Left() Left {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Left{s.handshakes.Load(), s.budget.Used(), len(s.waiting)}
+	return Left{s.handshakes.Load(), s.budget.Used(), len(s.waiting), s.arriving}
 }

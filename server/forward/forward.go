@@ -5,6 +5,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -30,6 +31,12 @@ import (
 type Dialer interface {
 	// Dial also answers what it has read already of what the target sends, at most 16 KiB.
 	Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error)
+
+	// Known answers the address that Dial would connect to first, if nobody has to be asked for it and the policy's guard allows it.
+	Known(target hostname.Target, how policy.Decision) (address netip.AddrPort, ok bool)
+
+	// Forget is told that what Known has answered could not be connected.
+	Forget(target hostname.Target)
 }
 
 // Sink takes events. Emit never blocks; Enabled tells whether events of a level are wanted, so that none is made in vain.
@@ -70,10 +77,11 @@ type Server struct {
 	stopping context.Context // cancelled when the server stops: no request is accepted any more
 	stop     context.CancelFunc
 
-	mu      sync.Mutex
-	closed  bool                  // no connection is accepted any more
-	hurried bool                  // and none is waited for
-	waiting map[net.Conn]struct{} // connections that have no tunnel, yet or any more
+	mu       sync.Mutex
+	closed   bool                  // no connection is accepted any more
+	hurried  bool                  // and none is waited for
+	waiting  map[net.Conn]struct{} // connections that have no tunnel, yet or any more
+	arriving int                   // connections that have no tunnel yet, and that the engine has
 }
 
 // maxRefusing is how many over-limit connections are answered at once; more are closed without an answer.
@@ -92,18 +100,22 @@ func New(o Options) *Server {
 	return s
 }
 
-// Serve accepts connections from l until l is closed, which is no error. Several listeners may be served at once.
-func (s *Server) Serve(l net.Listener) error {
+// Serve accepts connections from l until l is closed, which is no error; ctx is to be done then. Several listeners may be served at
+// once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var spare spareDescriptor
 	defer spare.close()
+	accept := s.acceptFrom(ctx, l)
 	pause := time.Duration(0)
 	for {
 		spare.open()
-		conn, err := l.Accept()
+		before := s.connections.Load()
+		err := accept()
+		if s.connections.Load() > before {
+			pause = 0
+		}
 		switch {
 		case err == nil:
-			pause = 0
-			s.accept(conn)
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:
@@ -120,6 +132,22 @@ func (s *Server) Serve(l net.Listener) error {
 			case <-s.stopping.Done():
 			}
 		}
+	}
+}
+
+// acceptFrom answers what accepts from l: the engine, as long as nothing fails, or one connection after another.
+func (s *Server) acceptFrom(ctx context.Context, l net.Listener) func() error {
+	tcp, isTCP := l.(*net.TCPListener)
+	engine, accepts := s.Engine.(splice.Accepter)
+	if isTCP && accepts {
+		return func() error { return cmp.Or(engine.Accept(ctx, tcp, s.receive), net.ErrClosed) }
+	}
+	return func() error {
+		conn, err := l.Accept()
+		if err == nil {
+			s.accept(conn)
+		}
+		return err
 	}
 }
 
@@ -176,6 +204,9 @@ func (s *Server) Shutdown(ctx context.Context) {
 		_ = conn.SetReadDeadline(time.Now())
 	}
 	s.mu.Unlock()
+	if engine, accepts := s.Engine.(splice.Accepter); accepts {
+		engine.Abandon(reason.New(reason.GatewayStopping))
+	}
 
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
@@ -203,7 +234,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 func (s *Server) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.waiting) > 0 || s.Tunnels.Len() > 0
+	return len(s.waiting) > 0 || s.arriving > 0 || s.Tunnels.Len() > 0
 }
 
 // quiet is how long no byte has moved in a tunnel that counts as idle when the gateway stops.
@@ -211,18 +242,33 @@ const quiet = time.Second
 
 // accept takes a connection over, or refuses it without waiting for anything.
 func (s *Server) accept(conn net.Conn) {
-	c := &connection{server: s, conn: conn, client: event.Client{Connection: s.connections.Add(1), Addr: addrPort(conn.RemoteAddr())}}
-	slot, err := s.Counters.Admit(c.client.Addr.Addr(), s.Policy().Limits())
-	if err == nil && !s.wait(conn) {
-		slot.Release()
-		err = reason.New(reason.GatewayStopping)
-	}
-	if err == nil {
-		c.slot = slot
-		go c.serve()
+	c, err := s.admit(addrPort(conn.RemoteAddr()))
+	c.conn = conn
+	if err != nil {
+		s.refuseConnection(c, err)
 		return
 	}
-	s.refuseConnection(c, err)
+	s.take(conn)
+	go c.serve(c.proceed)
+}
+
+// admit notes a connection that arrives; without an error it is to be served. Else there is no place for it.
+func (s *Server) admit(from netip.AddrPort) (*connection, error) {
+	c := &connection{server: s, client: event.Client{Connection: s.connections.Add(1), Addr: from}}
+	slot, err := s.Counters.Admit(from.Addr(), s.Policy().Limits())
+	if err != nil {
+		return c, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		slot.Release()
+		return c, reason.New(reason.GatewayStopping)
+	}
+	c.slot = slot
+	s.arriving++
+	s.running.Add(1)
+	return c, nil
 }
 
 func (s *Server) refuseConnection(c *connection, err error) {
@@ -243,16 +289,25 @@ func (s *Server) refuseConnection(c *connection, err error) {
 	})
 }
 
-// wait notes a connection that has no tunnel yet, and that its goroutine runs; it answers false once the server stops.
-func (s *Server) wait(conn net.Conn) bool {
+// take notes that an arriving connection is in a goroutine's hands, and that the server may be stopping already.
+func (s *Server) take(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
+	s.arriving--
 	s.waiting[conn] = struct{}{}
-	s.running.Add(1)
-	return true
+	if s.closed {
+		_ = conn.SetReadDeadline(time.Now())
+	}
+	if s.hurried {
+		_ = conn.Close()
+	}
+}
+
+// arrived notes that an arriving connection has a tunnel, or is no more.
+func (s *Server) arrived() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arriving--
 }
 
 // hold notes a connection that has no tunnel any more and is not closed yet; it answers false if there is no time for it.
@@ -266,7 +321,7 @@ func (s *Server) hold(conn net.Conn) bool {
 	return true
 }
 
-// forget is the opposite of wait and hold: the connection has a tunnel, or is closed.
+// forget is the opposite of take and hold: the connection has a tunnel, or is closed.
 func (s *Server) forget(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -58,7 +58,7 @@ func throughRelay(t *testing.T, secured bool, address, ahead string) forward.Dia
 		_ = listener.Close()
 		running.Wait()
 	})
-	return relayed{dialer, relay}
+	return relayed{dialer: dialer, relay: relay}
 }
 
 // startRawBehind is startRaw behind a relay proxy.
@@ -96,6 +96,7 @@ func relayAddress(t *testing.T, text string) hostname.RelayAddress {
 }
 
 type relayed struct {
+	nothingKnown
 	dialer upstream.Dialer
 	relay  *policy.Relay
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,9 +91,12 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 	})
 	r.target, _ = dialer.(*target)
 	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(small{listener}) }()
+	open, shut := context.WithCancel(context.Background())
+	entrance := small(t, listener)
+	go func() { served <- r.server.Serve(open, entrance) }()
 	t.Cleanup(func() {
 		_ = listener.Close()
+		shut()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
@@ -119,18 +123,8 @@ func (r *rig) change(change func(*policy.Input)) {
 	r.policy.Store(compiled)
 }
 
-// small gives what it accepts little room in the system, so that a slow reader is noticed soon.
-type small struct{ net.Listener }
-
+// smallBuffer is what the system has room for on the way to a client, so that a slow reader is noticed soon.
 const smallBuffer = 64 << 10
-
-func (l small) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		_ = conn.(*net.TCPConn).SetWriteBuffer(smallBuffer)
-	}
-	return conn, err
-}
 
 func (r *rig) dial() *net.TCPConn {
 	r.t.Helper()
@@ -175,22 +169,22 @@ type sink struct {
 	mu      sync.Mutex
 	events  []event.Event
 	changed chan struct{}
-	before  func(event.Event) // called before an event is taken, unless nil
-	enabled func(event.Level) // called when somebody asks, unless nil
+	before  atomic.Pointer[func(event.Event)] // called before an event is taken, unless nil
+	enabled atomic.Pointer[func(event.Level)] // called when somebody asks, unless nil
 }
 
 func newSink() *sink { return &sink{changed: make(chan struct{}, 1)} }
 
 func (s *sink) Enabled(l event.Level) bool {
-	if s.enabled != nil {
-		s.enabled(l)
+	if f := s.enabled.Load(); f != nil {
+		(*f)(l)
 	}
 	return true
 }
 
 func (s *sink) Emit(e event.Event) {
-	if s.before != nil {
-		s.before(e)
+	if f := s.before.Load(); f != nil {
+		(*f)(e)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,6 +255,28 @@ func (d dialer) Dial(ctx context.Context, target hostname.Target, _ policy.Decis
 	conn, err := d(ctx, target)
 	return conn, nil, err
 }
+
+func (dialer) Known(target hostname.Target, how policy.Decision) (netip.AddrPort, bool) {
+	return nothingKnown{}.Known(target, how)
+}
+
+func (dialer) Forget(hostname.Target) {}
+
+// nothingKnown is the part of a dialer that knows no address.
+type nothingKnown struct{}
+
+func (nothingKnown) Known(hostname.Target, policy.Decision) (netip.AddrPort, bool) {
+	return netip.AddrPort{}, false
+}
+func (nothingKnown) Forget(hostname.Target) {}
+
+// known is a dialer to an address that nobody has to be asked for.
+type known struct {
+	dialer
+	address netip.AddrPort
+}
+
+func (k known) Known(hostname.Target, policy.Decision) (netip.AddrPort, bool) { return k.address, true }
 
 // never is the dialer of tests in which nothing may be dialled.
 func never(t *testing.T) forward.Dialer {
@@ -389,8 +405,11 @@ func entry(t *testing.T, host string) policy.Entry {
 
 // dialTo is a dialer that connects to address whatever the target is.
 func dialTo(address string) forward.Dialer {
-	return dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", address)
-	})
+	return known{
+		dialer: func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", address)
+		},
+		address: netip.MustParseAddrPort(address),
+	}
 }

@@ -9,15 +9,19 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"omsgateway/internal/handshake"
+	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/splice"
+	"omsgateway/server/forward"
 )
 
 // soakEnv makes TestTorture go on for a time, such as 10m, instead of a number of tunnels.
@@ -40,7 +44,7 @@ func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine)) {
 func TestTorture(t *testing.T) {
 	overEngines(t, func(t *testing.T, e splice.Engine) {
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) { in.Limits.MaxConnections = 1000 })
+		r := startWith(t, e, &fickle{Dialer: target}, func(in *policy.Input) { in.Limits.MaxConnections = 1000 })
 		clientConfig, serverConfig := configs(t)
 		full13 := converse(t, clientConfig, serverConfig)[:3]
 		clientConfig.MaxVersion = tls.VersionTLS12
@@ -64,6 +68,17 @@ func TestTorture(t *testing.T) {
 		}
 		holdings(t, r).expectLike(t, before)
 	})
+}
+
+// fickle is a dialer that knows every other time what it is asked, so that an engine which can connect a target does, or a goroutine.
+type fickle struct {
+	forward.Dialer
+	asked atomic.Int64
+}
+
+func (f *fickle) Known(target hostname.Target, how policy.Decision) (netip.AddrPort, bool) {
+	address, known := f.Dialer.Known(target, how)
+	return address, known && f.asked.Add(1)%2 == 0
 }
 
 // torturer opens tunnels to a raw target.

@@ -114,7 +114,7 @@ func (w *watch) inspect(from splice.Side, chunk []byte) (verdict splice.Verdict)
 	switch w.state {
 	case handshake.Done:
 		_ = w.outcome()
-		w.c.watched()
+		w.c.seenThrough()
 		return splice.PassAll
 	case handshake.Pending, handshake.Verified:
 		return splice.Pass

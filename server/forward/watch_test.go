@@ -427,7 +427,7 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 func TestCloseBeforeTheHandshake(t *testing.T) {
 	target := startRaw(t)
 	r := start(t, target, nil)
-	r.sink.enabled = func(event.Level) { r.tunnels.CloseIdle(0) } // it is asked before the watch begins, too
+	r.sink.enabled.Store(new(func(event.Level) { r.tunnels.CloseIdle(0) })) // it is asked before the watch begins, too
 	p := r.tunnel(target)
 	p.expectOver(client)
 	p.expectOver(server)

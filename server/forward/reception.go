@@ -1,0 +1,130 @@
+package forward
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"omsgateway/internal/event"
+	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
+)
+
+// quickConnect is how long a target may take to connect while the engine has the client. Most take much less; after that the address
+// is not the one to insist on.
+const quickConnect = 2 * time.Second
+
+// receive is the reception of an engine that accepts connections. What goes well needs no goroutine: a whole request comes with the
+// first bytes, is allowed, and its target is known and connects. Whatever else happens, a goroutine goes on from there.
+func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
+	c, err := s.admit(from)
+	if err != nil {
+		s.running.Add(1)
+		return splice.Plan{Take: func(client net.Conn, _ error) {
+			defer s.running.Done()
+			c.conn = client
+			s.refuseConnection(c, err)
+		}}
+	}
+	defer func() {
+		if c.failed(recover()) {
+			plan = c.later(func([]byte) { c.close("") })
+		}
+	}()
+	end, err := scanHead(first, 0)
+	if err == nil && end == 0 {
+		c.first = bytes.Clone(first)
+		return c.later(c.proceed)
+	}
+	c.slot.FirstByte()
+	c.slot.HeadRead()
+	c.start = time.Now()
+	var request head
+	if err == nil {
+		request, err = parseHead(first[:end])
+	}
+	if instead := c.judge(request, err); instead != nil {
+		return c.later(func([]byte) { instead() })
+	}
+	rest := bytes.Clone(first[end:])
+	address, known := s.Dialer.Known(c.target, c.choice)
+	if !known {
+		return c.later(func(buf []byte) { c.reach(buf, rest) })
+	}
+	return splice.Plan{
+		Target: address,
+		Limit:  min(quickConnect, c.choice.Limits.DialTimeout),
+		Open: func(client io.Writer, p *splice.Pair) (splice.Options, error) {
+			return c.connected(client, p, address, rest)
+		},
+		Take: func(client net.Conn, cause error) { c.notConnected(client, cause, rest) },
+	}
+}
+
+// later has a goroutine do what is left to do.
+func (c *connection) later(do func(buf []byte)) splice.Plan {
+	return splice.Plan{Take: func(client net.Conn, _ error) { c.resumeWith(client, do) }}
+}
+
+func (c *connection) resumeWith(client net.Conn, do func(buf []byte)) {
+	c.conn = client
+	c.server.take(client)
+	c.serve(do)
+}
+
+// connected opens the tunnel, whose target the engine has connected.
+func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.AddrPort, rest []byte) (o splice.Options, err error) {
+	s := c.server
+	defer func() {
+		if !c.failed(recover()) {
+			return
+		}
+		err = reason.New(reason.GatewayFault)
+		if c.entry != nil {
+			c.entry.Remove(0, 0)
+			c.entry = nil
+			s.handshakes.Add(-1)
+		}
+	}()
+	c.dialed = time.Since(c.start)
+	if s.stopping.Err() != nil {
+		return splice.Options{}, reason.New(reason.GatewayStopping)
+	}
+	if err := c.open(client, address); err != nil {
+		return splice.Options{}, err
+	}
+	_, o = c.watched(rest)
+	c.entry.Attach(p)
+	s.arrived() // after it is in the table, so that Shutdown closes it by the one or the other
+	s.running.Done()
+	return o, nil
+}
+
+// notConnected goes on with a connection whose target the engine has not connected, or whose tunnel could not be opened.
+func (c *connection) notConnected(client net.Conn, cause error, rest []byte) {
+	c.resumeWith(client, func(buf []byte) {
+		switch {
+		case errors.Is(cause, splice.ErrNotConnected):
+			c.server.Dialer.Forget(c.target)
+			c.reach(buf, rest)
+		case reason.Of(cause) == reason.GatewayFault:
+			c.close("") // the client may have its answer already
+		default:
+			c.refuseTarget(cause)
+		}
+	})
+}
+
+// failed tells of a fault of the program, if there is one.
+func (c *connection) failed(fault any) bool {
+	if fault == nil {
+		return false
+	}
+	c.server.Counters.Failed()
+	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
+	return true
+}
