@@ -49,7 +49,7 @@ type Limits struct {
 	MaxConnectionsPerClient int           // open connections of one client address; 0 is no limit
 	MaxHandshakes           int           // tunnels whose TLS handshake is watched
 	HeadTimeout             time.Duration // for the whole request head
-	DialTimeout             time.Duration // for the whole dial, look-up included, of a target or of the relay proxy
+	DialTimeout             time.Duration // for a dial, look-up included, of a target or of the relay proxy
 	RelayTimeout            time.Duration // for the relay proxy's answer, which comes when it has dialled the target
 	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways

@@ -15,8 +15,8 @@ type Accepter interface {
 	Engine
 
 	// Accept accepts connections from l, which stays the caller's, and asks receive about each, until ctx is done, which is no error,
-	// or accepting fails. It does not notice that l is closed: whoever does so ends ctx afterwards. When it has returned, receive is
-	// not called any more.
+	// or accepting fails; net.ErrClosed is that the engine is closed. It does not notice that l is closed: whoever closes it ends ctx
+	// afterwards. When Accept has returned, receive is not called any more.
 	Accept(ctx context.Context, l *net.TCPListener, receive Reception) error
 
 	// Abandon gives up every connection whose target is not connected yet, now and in future: it goes to Plan.Take for that cause.
@@ -44,7 +44,7 @@ type Plan struct {
 
 	// Take is called once, from a goroutine of its own, with a connection whose target is not to be connected, for which cause is nil,
 	// or was not: ErrNotConnected, the error of Open, the cause given to Abandon, net.ErrClosed if the engine is closed, or why the
-	// client is gone. Then the engine has nothing to do with the connection any more.
+	// client is gone. Then the engine has nothing to do with the connection any more. If it is nil, the connection is closed.
 	Take func(client net.Conn, cause error)
 }
 

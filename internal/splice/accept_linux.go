@@ -69,6 +69,9 @@ func (a *acceptor) begin() error {
 	l := a.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.shut {
+		return net.ErrClosed
+	}
 	l.lastAcceptor++
 	a.id = l.lastAcceptor
 	l.acceptors[a.id] = a
@@ -83,12 +86,36 @@ func (a *acceptor) begin() error {
 func (a *acceptor) end() {
 	l := a.loop
 	l.mu.Lock()
-	delete(l.acceptors, a.id)
+	if !l.shut {
+		delete(l.acceptors, a.id)
+		_ = a.control(func(fd int) error { return watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil) })
+	}
 	l.mu.Unlock()
-	_ = a.control(func(fd int) error { return watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil) })
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.over = true
-	a.mu.Unlock()
+}
+
+// shutDoors ends every Accept of this loop, now and in future.
+func (l *loop) shutDoors() {
+	l.mu.Lock()
+	l.shut = true
+	all := l.acceptors
+	l.acceptors = nil
+	l.mu.Unlock()
+	for _, a := range all {
+		a.mu.Lock()
+		a.fail(net.ErrClosed)
+		a.mu.Unlock()
+	}
+}
+
+// fail ends Accept; a.mu is held.
+func (a *acceptor) fail(err error) {
+	if !a.over {
+		a.over = true
+		a.failed <- err
+	}
 }
 
 func (a *acceptor) control(call func(fd int) error) error {
@@ -112,8 +139,7 @@ func (a *acceptor) drained() bool {
 		case errors.Is(a.err, unix.EAGAIN):
 			return true
 		default:
-			a.over = true
-			a.failed <- a.err
+			a.fail(a.err)
 			return true
 		}
 	}
@@ -125,6 +151,10 @@ func (a *acceptor) welcome() {
 	n, _ := read(a.socket, a.loop.scratch[:MaxFirst]) // an end or a failure shows again at the next read, or write
 	plan := a.receive(a.from, a.loop.scratch[:n])
 	e, client := a.engine, a.socket
+	if plan.Take == nil {
+		closeSocket(client)
+		return
+	}
 	if !plan.Target.IsValid() {
 		e.register.run(func() { plan.Take(e.connection(client), nil) })
 		return
@@ -175,6 +205,11 @@ func (l *loop) opened(p *spliced, e *edge) bool {
 	case e.side == Client || e.events&unix.EPOLLOUT == 0:
 		return false
 	}
+	if connectedToItself(p.fds[Target], p.plan.Target) {
+		p.ending.CompareAndSwap(nil, &ending{EndError, notConnected(errItself)})
+		l.end(p, Returned{})
+		return false
+	}
 	l.register.connected(&p.Pair)
 	if p.ending.Load() != nil {
 		return false // it was stopped before, and is about to be ended
@@ -194,6 +229,9 @@ func (l *loop) opened(p *spliced, e *edge) bool {
 	}
 	return goesOn
 }
+
+// errItself is why a target is not connected whose socket leads back to itself.
+var errItself = errors.New("nobody listens there but the connection itself")
 
 // Write is for Plan.Open: it writes to the client.
 func (p *spliced) Write(answer []byte) (int, error) {

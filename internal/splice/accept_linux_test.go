@@ -60,7 +60,7 @@ func receive(t *testing.T, e splice.Engine, plan func(from netip.AddrPort, first
 	t.Cleanup(func() {
 		_ = listener.Close()
 		shut()
-		if err := <-ended; err != nil {
+		if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) { // the engine is closed in some tests
 			t.Errorf("Accept: %v", err)
 		}
 	})
@@ -270,6 +270,104 @@ func TestAcceptHandsOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClientIsGoneBeforeItIsAccepted has both sides of a pair become ready, or fail, in the same moment: it is opened or taken, not both.
+func TestClientIsGoneBeforeItIsAccepted(t *testing.T) {
+	closed := listen(t, "tcp", "127.0.0.1:0")
+	_ = closed.Close()
+	for name, target := range map[string]*net.TCPListener{"target opens": listen(t, "tcp", "127.0.0.1:0"), "target refuses": closed} {
+		t.Run(name, func(t *testing.T) {
+			e, listener := kernelEngine(t).(splice.Accepter), listen(t, "tcp", "127.0.0.1:0")
+			client, err := net.Dial("tcp", listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			send(t, client, "hello")
+			reset(t, client.(*net.TCPConn))
+			ends := make(chan string, 10)
+			accepting := make(chan error)
+			go func() {
+				accepting <- e.Accept(t.Context(), listener, func(netip.AddrPort, []byte) splice.Plan {
+					return splice.Plan{
+						Target: addrOf(target),
+						Open: func(io.Writer, *splice.Pair) (splice.Options, error) {
+							ends <- "opened"
+							return splice.Options{}, nil
+						},
+						Take: func(conn net.Conn, _ error) {
+							ends <- "taken"
+							_ = conn.Close()
+						},
+					}
+				})
+			}()
+			first := <-ends
+			_ = e.Close()
+			if err := <-accepting; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Accept: %v", err)
+			}
+			if len(ends) > 0 {
+				t.Errorf("%s, and then %s", first, <-ends)
+			}
+		})
+	}
+}
+
+// TestAcceptAfterClose is told so.
+func TestAcceptAfterClose(t *testing.T) {
+	e := kernelEngine(t).(splice.Accepter)
+	_ = e.Close()
+	if err := e.Accept(t.Context(), listen(t, "tcp", "127.0.0.1:0"), nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+}
+
+// TestConnectedToItself tells a socket that TCP has connected to itself from others.
+func TestConnectedToItself(t *testing.T) {
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		fd, address, err := bound(ip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if splice.ConnectedToItself(fd, netip.AddrPortFrom(address.Addr(), address.Port()^1)) {
+			t.Errorf("%v is taken for another one", address)
+		}
+		to := unix.Sockaddr(&unix.SockaddrInet4{Port: int(address.Port()), Addr: [4]byte{127, 0, 0, 1}})
+		if address.Addr().Is6() {
+			to = &unix.SockaddrInet6{Port: int(address.Port()), Addr: address.Addr().As16()}
+		}
+		if err := unix.Connect(fd, to); err != nil {
+			t.Fatal(err)
+		}
+		if !splice.ConnectedToItself(fd, address) {
+			t.Errorf("%v is connected to itself", address)
+		}
+	}
+}
+
+// bound is a socket with an address.
+func bound(ip string) (fd int, address netip.AddrPort, err error) {
+	addr := netip.MustParseAddr(ip)
+	family, at := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	if addr.Is6() {
+		family, at = unix.AF_INET6, &unix.SockaddrInet6{Addr: addr.As16()}
+	}
+	if fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return -1, address, err
+	}
+	if err = unix.Bind(fd, at); err != nil {
+		return fd, address, err
+	}
+	name, err := unix.Getsockname(fd)
+	switch a := name.(type) {
+	case *unix.SockaddrInet4:
+		address = netip.AddrPortFrom(addr, uint16(a.Port))
+	case *unix.SockaddrInet6:
+		address = netip.AddrPortFrom(addr, uint16(a.Port))
+	}
+	return fd, address, err
 }
 
 // TestAbandonLasts has a connection abandoned that comes afterwards.

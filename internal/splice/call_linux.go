@@ -96,6 +96,18 @@ func startConnect(to netip.AddrPort) (socket int, err error) {
 	return int(fd), nil
 }
 
+// connectedToItself tells whether a socket was given the very port that it was to connect to, on this computer: TCP then opens a
+// connection, although nobody listens there (RFC 9293 section 3.5). Ports below 1024 are not given to anybody (ip_local_port_range).
+func connectedToItself(socket int, target netip.AddrPort) bool {
+	if target.Port() < 1024 {
+		return false
+	}
+	var addr unix.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(addr))
+	_, _, errno := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(socket), uintptr(unsafe.Pointer(&addr)), uintptr(unsafe.Pointer(&size)))
+	return errno == 0 && addrPort(&addr) == target
+}
+
 // pollNow takes up to len(events) events, 0 if there are none.
 func pollNow(epoll int, events []unix.EpollEvent) (int, error) {
 	for {

@@ -89,6 +89,9 @@ func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
 }
 
 func (e *epollEngine) Close() error {
+	for _, l := range e.loops {
+		l.shutDoors()
+	}
 	e.register.close()
 	e.shut.Do(func() {
 		for _, l := range e.loops {
@@ -166,7 +169,6 @@ type flow struct {
 	ended    bool   // the end of the stream was read
 	finished bool   // and passed on
 	closing  bool   // the sender has finished or failed, so that a read may find more than bytes
-	failing  bool   // it has failed
 	bulk     int8   // reads to come that are expected to find much
 	queued   bool   // waits for another turn
 }

@@ -60,6 +60,7 @@ type loop struct {
 
 	acceptors    map[int32]*acceptor
 	lastAcceptor int32
+	shut         bool // there are no acceptors any more
 
 	pairs atomic.Int32 // that are attached
 
@@ -271,14 +272,14 @@ func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*splic
 // so that bytes that came before it still pass; then it ends the pair even if nothing is left to read or write.
 func (l *loop) handle(e *edge) {
 	p, s := e.pair, e.side
+	if p.over {
+		return // since this round began
+	}
 	if e.events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s].readable = true
 	}
 	if e.events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s].closing = true
-	}
-	if e.events&unix.EPOLLERR != 0 {
-		p.flows[s].failing = true
 	}
 	if e.events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		p.flows[s.other()].blocked = false
@@ -347,9 +348,8 @@ func (l *loop) fill(p *spliced, from Side) int {
 		l.drained(p, from, err)
 		return 0
 	}
-	if n < len(l.scratch) {
-		f.readable = f.closing
-		f.ended = f.closing && !f.failing // nothing can come behind these bytes
+	if n < len(l.scratch) && !f.closing {
+		f.readable = false
 	}
 	l.found(p, from, n)
 	if p.inspection != nil && !l.inspect(p, from, l.scratch[:n]) {

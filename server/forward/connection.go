@@ -230,7 +230,7 @@ func (c *connection) dial(buf, rest []byte) (early int, err error) {
 
 	began := time.Now()
 	target, ahead, err := c.server.Dialer.Dial(ctx, c.target, c.choice)
-	c.dialed = time.Since(began)
+	c.dialed += time.Since(began)
 
 	var gone error
 	if !slow.Stop() {

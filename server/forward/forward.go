@@ -244,12 +244,15 @@ const quiet = time.Second
 func (s *Server) accept(conn net.Conn) {
 	c, err := s.admit(addrPort(conn.RemoteAddr()))
 	c.conn = conn
-	if err != nil {
-		s.refuseConnection(c, err)
-		return
+	switch {
+	case err == nil:
+		s.take(conn)
+		go c.serve(c.proceed)
+	case s.mayRefuse(err):
+		go s.refuseConnection(c, err)
+	default:
+		_ = conn.Close()
 	}
-	s.take(conn)
-	go c.serve(c.proceed)
 }
 
 // admit notes a connection that arrives; without an error it is to be served. Else there is no place for it.
@@ -271,22 +274,27 @@ func (s *Server) admit(from netip.AddrPort) (*connection, error) {
 	return c, nil
 }
 
-func (s *Server) refuseConnection(c *connection, err error) {
+// mayRefuse counts a connection for which there is no place, and takes one for the answer to it. Without one it is to be closed at
+// once.
+func (s *Server) mayRefuse(err error) bool {
+	s.Counters.Refused(reason.Of(err))
 	select {
 	case s.refusing <- struct{}{}:
+		s.running.Add(1)
+		return true
 	default:
-		_ = c.conn.Close()
-		s.Counters.Refused(reason.Of(err))
-		return
+		return false
 	}
+}
+
+// refuseConnection answers a connection that mayRefuse has let pass.
+func (s *Server) refuseConnection(c *connection, err error) {
+	defer s.running.Done()
+	defer func() { <-s.refusing }()
 	s.hold(c.conn)
-	s.running.Go(func() {
-		defer func() { <-s.refusing }()
-		defer s.forget(c.conn)
-		s.Counters.Refused(reason.Of(err))
-		s.Events.Emit(event.Refused(c.client, err))
-		answerAndClose(c.conn, refusal(err))
-	})
+	defer s.forget(c.conn)
+	s.Events.Emit(event.Refused(c.client, err))
+	answerAndClose(c.conn, refusal(err))
 }
 
 // take notes that an arriving connection is in a goroutine's hands, and that the server may be stopping already.

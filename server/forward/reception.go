@@ -23,9 +23,10 @@ const quickConnect = 2 * time.Second
 func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
 	c, err := s.admit(from)
 	if err != nil {
-		s.running.Add(1)
+		if !s.mayRefuse(err) {
+			return splice.Plan{}
+		}
 		return splice.Plan{Take: func(client net.Conn, _ error) {
-			defer s.running.Done()
 			c.conn = client
 			s.refuseConnection(c, err)
 		}}
@@ -106,6 +107,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 
 // notConnected goes on with a connection whose target the engine has not connected, or whose tunnel could not be opened.
 func (c *connection) notConnected(client net.Conn, cause error, rest []byte) {
+	c.dialed = time.Since(c.start)
 	c.resumeWith(client, func(buf []byte) {
 		switch {
 		case errors.Is(cause, splice.ErrNotConnected):

@@ -1,0 +1,4 @@
+package splice
+
+// ConnectedToItself tells whether a socket is its own peer.
+var ConnectedToItself = connectedToItself
