@@ -125,7 +125,9 @@ func (c *connection) reach(buf, rest []byte) {
 		c.refuseTarget(err)
 		return
 	}
-	c.server.forget(c.conn)           // after it is in the table, so that Shutdown closes it by the one or the other
+	if c.server.forget(c.conn) { // after it is in the table, so that Shutdown closes it by the one or the other
+		c.server.Tunnels.Close(c.client.Connection)
+	}
 	c.carry(bytes.Clone(buf[:early])) // buf is for others then
 }
 

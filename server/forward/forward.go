@@ -311,11 +311,12 @@ func (s *Server) take(conn net.Conn) {
 	}
 }
 
-// arrived notes that an arriving connection has a tunnel, or is no more.
-func (s *Server) arrived() {
+// arrived notes that an arriving connection has a tunnel. It answers whether nobody else is going to close that.
+func (s *Server) arrived() (late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.arriving--
+	return s.hurried
 }
 
 // hold notes a connection that has no tunnel any more and is not closed yet; it answers false if there is no time for it.
@@ -329,11 +330,13 @@ func (s *Server) hold(conn net.Conn) bool {
 	return true
 }
 
-// forget is the opposite of take and hold: the connection has a tunnel, or is closed.
-func (s *Server) forget(conn net.Conn) {
+// forget is the opposite of take and hold: the connection has a tunnel, or is closed. It answers whether nobody else is going to close
+// the tunnel.
+func (s *Server) forget(conn net.Conn) (late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.waiting, conn)
+	return s.hurried
 }
 
 // addrPort is the address of a TCP peer, an IPv4 address never in its IPv6 form.

@@ -100,7 +100,9 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 	}
 	_, o = c.watched(rest)
 	c.entry.Attach(p)
-	s.arrived() // after it is in the table, so that Shutdown closes it by the one or the other
+	if s.arrived() { // after it is in the table, so that Shutdown closes it by the one or the other
+		s.Tunnels.Close(c.client.Connection)
+	}
 	s.running.Done()
 	return o, nil
 }
