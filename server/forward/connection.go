@@ -73,8 +73,7 @@ func growStack(i int) byte {
 
 // caught, deferred, makes a fault of the program the end of this connection alone.
 func (c *connection) caught() {
-	fault := recover()
-	if fault == nil {
+	if !c.failed(recover()) {
 		return
 	}
 	if c.entry != nil {
@@ -86,8 +85,16 @@ func (c *connection) caught() {
 		}
 	}
 	c.slot.Release()
+}
+
+// failed tells of a fault of the program, if there is one.
+func (c *connection) failed(fault any) bool {
+	if fault == nil {
+		return false
+	}
 	c.server.Counters.Failed()
 	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
+	return true
 }
 
 // proceed goes from the request to the tunnel.

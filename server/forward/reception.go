@@ -6,10 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
-	"omsgateway/internal/event"
 	"omsgateway/internal/reason"
 	"omsgateway/internal/splice"
 )
@@ -121,14 +119,4 @@ func (c *connection) notConnected(client net.Conn, cause error, rest []byte) {
 			c.refuseTarget(cause)
 		}
 	})
-}
-
-// failed tells of a fault of the program, if there is one.
-func (c *connection) failed(fault any) bool {
-	if fault == nil {
-		return false
-	}
-	c.server.Counters.Failed()
-	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
-	return true
 }
