@@ -2,6 +2,7 @@ package forward_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -330,7 +331,14 @@ func TestReceiversThatNeverRead(t *testing.T) {
 	overEngines(t, func(t *testing.T, e splice.Engine) {
 		const tunnels, bound = 100, 64 << 20
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) { in.Limits.MaxConnections = 2 * tunnels })
+		// Little room on the way to the targets, too: the system has only so much for all connections.
+		r := startWith(t, e, dialer(func(ctx context.Context, to hostname.Target) (net.Conn, error) {
+			conn, _, err := target.Dial(ctx, to, policy.Decision{})
+			if err == nil {
+				err = conn.(*net.TCPConn).SetWriteBuffer(smallBuffer)
+			}
+			return conn, err
+		}), func(in *policy.Input) { in.Limits.MaxConnections = 2 * tunnels })
 		clientConfig, serverConfig := configs(t)
 		clientConfig.MaxVersion = tls.VersionTLS12
 		turns := converse(t, clientConfig, serverConfig)
