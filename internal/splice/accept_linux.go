@@ -195,9 +195,7 @@ func (l *loop) opened(p *spliced, e *edge) bool {
 	const failed = unix.EPOLLHUP | unix.EPOLLERR
 	switch {
 	case e.events&failed != 0 && e.side == Target:
-		cause := notConnected(cmp.Or(socketError(p.fds[Target]), io.EOF))
-		p.ending.CompareAndSwap(nil, &ending{EndError, cause})
-		l.end(p, Returned{})
+		l.endFor(p, EndError, notConnected(cmp.Or(socketError(p.fds[Target]), io.EOF)))
 		return false
 	case e.events&failed != 0:
 		l.fail(p, Client, "watching", cmp.Or(socketError(p.fds[Client]), io.EOF))
@@ -206,8 +204,7 @@ func (l *loop) opened(p *spliced, e *edge) bool {
 		return false
 	}
 	if connectedToItself(p.fds[Target], p.plan.Target) {
-		p.ending.CompareAndSwap(nil, &ending{EndError, notConnected(errItself)})
-		l.end(p, Returned{})
+		l.endFor(p, EndError, notConnected(errItself))
 		return false
 	}
 	l.register.connected(&p.Pair)
@@ -216,8 +213,7 @@ func (l *loop) opened(p *spliced, e *edge) bool {
 	}
 	o, err := p.plan.Open(p, &p.Pair)
 	if err != nil {
-		p.ending.CompareAndSwap(nil, &ending{EndError, err})
-		l.end(p, Returned{})
+		l.endFor(p, EndError, err)
 		return false
 	}
 	back, goesOn := o.inspectHeads()

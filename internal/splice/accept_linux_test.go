@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"omsgateway/internal/splice"
+	"omsgateway/internal/testnet"
 )
 
 // door is a listener that an engine accepts from; plan answers what becomes of each connection.
@@ -99,35 +100,6 @@ func (d *door) take() taken {
 
 func addrOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).AddrPort() }
 
-// silent is where a connection neither opens nor fails: the system answers no more of them than wait to be accepted.
-func silent(t *testing.T) netip.AddrPort {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(fd), "listener")
-	t.Cleanup(func() { _ = file.Close() })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
-	for {
-		conn, err := net.DialTimeout("tcp", address.String(), time.Second/4)
-		if err != nil {
-			return address
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-	}
-}
-
 func TestAcceptConnects(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
 		t.Run(host, func(t *testing.T) {
@@ -206,7 +178,7 @@ func TestAcceptPassesTheHead(t *testing.T) {
 }
 
 func TestAcceptHandsOn(t *testing.T) {
-	refused, quiet := errors.New("refused by the test"), silent(t)
+	refused, quiet := errors.New("refused by the test"), testnet.Silent(t)
 	closed := listen(t, "tcp", "127.0.0.1:0")
 	_ = closed.Close()
 	target := listen(t, "tcp", "127.0.0.1:0")
@@ -372,7 +344,7 @@ func bound(ip string) (fd int, address netip.AddrPort, err error) {
 
 // TestAbandonLasts has a connection abandoned that comes afterwards.
 func TestAbandonLasts(t *testing.T) {
-	e, quiet, cause := kernelEngine(t).(splice.Accepter), silent(t), errors.New("the test")
+	e, quiet, cause := kernelEngine(t).(splice.Accepter), testnet.Silent(t), errors.New("the test")
 	d := receive(t, e, func(netip.AddrPort, string) splice.Plan { return splice.Plan{Target: quiet} })
 	e.Abandon(cause)
 	d.enter("hello")

@@ -464,8 +464,7 @@ func (l *loop) finish(p *spliced, from Side) {
 	to := from.other()
 	p.flows[from].finished = true
 	if p.flows[to].finished { // both ends were read, so that the close says what is left to say
-		p.ending.CompareAndSwap(nil, &ending{end: EndFinished})
-		l.end(p, Returned{})
+		l.endFor(p, EndFinished, nil)
 	} else if err := shutdown(p.fds[to]); err != nil {
 		l.fail(p, to, "finishing", err)
 	}
@@ -475,6 +474,12 @@ func (l *loop) fail(p *spliced, s Side, doing string, err error) {
 	end, err := s.failure(doing, err)
 	p.ending.CompareAndSwap(nil, &ending{end, err})
 	l.end(p, Returned{From: s})
+}
+
+// endFor ends a pair that is not inspected for this cause, unless there was one before.
+func (l *loop) endFor(p *spliced, end End, err error) {
+	p.ending.CompareAndSwap(nil, &ending{end, err})
+	l.end(p, Returned{})
 }
 
 // end closes a pair whose ending is known, or gives it back if it is still inspected.

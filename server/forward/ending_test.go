@@ -367,17 +367,7 @@ func TestFaultEndsOneConnection(t *testing.T) {
 	turns := converse(t, clientConfig, serverConfig)
 	t.Run("before the tunnel", func(t *testing.T) {
 		r := start(t, dialer(func(context.Context, hostname.Target) (net.Conn, error) { panic("a fault of the test") }), nil)
-		conn := r.dial()
-		if _, err := io.WriteString(conn, request); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
-			t.Errorf("the client reads %q, %v", got, err)
-		}
-		r.expectFault()
-		if resp := r.exchange("GET / HTTP/1.1\r\n\r\n"); resp.StatusCode != 405 {
-			t.Errorf("the next one gets %d", resp.StatusCode)
-		}
+		r.expectFaultBeforeTheTunnel()
 	})
 	for from, text := range map[handshake.Direction]string{client: "[TLS][Handshake] >ClientHello", server: "[TLS][Handshake] <ServerHello"} {
 		t.Run("in the pump of the "+from.String(), func(t *testing.T) {
@@ -401,6 +391,22 @@ func TestFaultEndsOneConnection(t *testing.T) {
 			r.sink.wait(t, "canonical", summary("reason=GATEWAY_FAULT "))
 			r.expectFault()
 		})
+	}
+}
+
+// expectFaultBeforeTheTunnel asks for a tunnel, which ends in the fault, and goes on.
+func (r *rig) expectFaultBeforeTheTunnel() {
+	r.t.Helper()
+	conn := r.dial()
+	if _, err := io.WriteString(conn, request); err != nil {
+		r.t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+		r.t.Errorf("the client reads %q, %v", got, err)
+	}
+	r.expectFault()
+	if resp := r.exchange("GET / HTTP/1.1\r\n\r\n"); resp.StatusCode != 405 {
+		r.t.Errorf("the next one gets %d", resp.StatusCode)
 	}
 }
 

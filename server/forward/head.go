@@ -9,10 +9,12 @@ import (
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/splice"
 )
 
-// maxHead is the largest request head in bytes, from the first byte to the empty line.
-const maxHead = 16 << 10
+// maxHead is the largest request head in bytes, from the first byte to the empty line: 16 KiB, which is all that an engine that accepts
+// shows of it, so that the same limit holds everywhere.
+const maxHead = splice.MaxFirst
 
 // head is the head of one request (RFC 9112 sections 2 to 5).
 type head struct {

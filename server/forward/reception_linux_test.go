@@ -5,17 +5,15 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"omsgateway/internal/event"
 	"omsgateway/internal/hostname"
 	"omsgateway/internal/policy"
 	"omsgateway/internal/reason"
+	"omsgateway/internal/testnet"
 	"omsgateway/server/forward"
 )
 
@@ -32,35 +30,6 @@ func (r *remembering) Known(hostname.Target, policy.Decision) (netip.AddrPort, b
 
 func (r *remembering) Forget(hostname.Target) { r.forgotten.Add(1) }
 
-// silent is where a connection neither opens nor fails: the system answers no more of them than wait to be accepted.
-func silent(t *testing.T) netip.AddrPort {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(fd), "listener")
-	t.Cleanup(func() { _ = file.Close() })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
-	for {
-		conn, err := net.DialTimeout("tcp", address.String(), time.Second/4)
-		if err != nil {
-			return address
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-	}
-}
-
 // TestKnownAddressLeadsNowhere has the target dialled as if nothing had been known.
 func TestKnownAddressLeadsNowhere(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,7 +39,7 @@ func TestKnownAddressLeadsNowhere(t *testing.T) {
 	_ = closed.Close()
 	for name, address := range map[string]netip.AddrPort{
 		"refused":  closed.Addr().(*net.TCPAddr).AddrPort(),
-		"silent":   silent(t),
+		"silent":   testnet.Silent(t),
 		"no route": netip.MustParseAddrPort("255.255.255.255:1"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +62,7 @@ func TestKnownAddressLeadsNowhere(t *testing.T) {
 
 // TestShutdownWhileTheEngineConnects answers a client whose target does not, and lets nothing wait for that.
 func TestShutdownWhileTheEngineConnects(t *testing.T) {
-	known := &remembering{Dialer: never(t), address: silent(t)}
+	known := &remembering{Dialer: never(t), address: testnet.Silent(t)}
 	r := start(t, known, nil)
 	conn := r.dial()
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -115,7 +84,7 @@ func TestShutdownWhileTheEngineConnects(t *testing.T) {
 
 // TestClientGoesAwayWhileTheEngineConnects tells so, and dials no more.
 func TestClientGoesAwayWhileTheEngineConnects(t *testing.T) {
-	r := start(t, &remembering{Dialer: never(t), address: silent(t)}, nil)
+	r := start(t, &remembering{Dialer: never(t), address: testnet.Silent(t)}, nil)
 	conn := r.dial()
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
@@ -141,17 +110,7 @@ func (forgetful) Known(hostname.Target, policy.Decision) (netip.AddrPort, bool) 
 func TestFaultInTheEngine(t *testing.T) {
 	t.Run("deciding", func(t *testing.T) {
 		r := start(t, forgetful{func(context.Context, hostname.Target) (net.Conn, error) { return nil, net.ErrClosed }}, nil)
-		conn := r.dial()
-		if _, err := io.WriteString(conn, request); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
-			t.Errorf("the client reads %q, %v", got, err)
-		}
-		r.expectFault()
-		if resp := r.exchange("GET / HTTP/1.1\r\n\r\n"); resp.StatusCode != 405 {
-			t.Errorf("the next one gets %d", resp.StatusCode)
-		}
+		r.expectFaultBeforeTheTunnel()
 	})
 	t.Run("opening", func(t *testing.T) {
 		r := start(t, startRaw(t), nil)
