@@ -23,7 +23,7 @@ export GOFLAGS += -buildvcs=false
 compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgateway$(2) ./server && \
           go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgwctl$(2) ./ctl
 
-.PHONY: help run test race lint generate check-generate breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
+.PHONY: help run test race lint generate check-generate rename-module breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
 .PHONY: bench-smoke soak clean
 .DEFAULT_GOAL := help
 
@@ -62,6 +62,12 @@ check-generate: $(BUF) $(PLUGINS) ## fail if the generated code is not what the 
 	@rm -rf bin/.generated # with a dot, so that ./... does not find it
 	$(BUF) generate --output bin/.generated
 	@diff -r --exclude='*.proto' bin/.generated/proto proto || { echo 'generated code is not current: run make generate, and remove what it no longer makes'; exit 1; }
+
+rename-module: $(BUF) $(PLUGINS) ## give the Go module another path: make rename-module TO=github.com/OWNER/omsgateway
+	@printf '%s\n' '$(TO)' | grep -qE '^[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._-]+)*/omsgateway$$' || { echo 'TO is the new path: github.com/OWNER/omsgateway'; exit 1; }
+	git grep -lF "$$(go list -m)" | xargs sed -i "s|$$(go list -m)|$(TO)|g"
+	gofmt -w $$(git ls-files '*.go')
+	@$(MAKE) --no-print-directory generate
 
 breaking: $(BUF) ## compare the .proto files with branch main: does a client of the old ones break?
 	$(BUF) breaking --against '.git#branch=main'

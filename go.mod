@@ -1,4 +1,4 @@
-module omsgateway
+module github.com/omsgateway/omsgateway
 
 go 1.26.0
 

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 func main() {

@@ -13,7 +13,7 @@ import (
 	"os"
 	"strconv"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // originAddress is what an origin says about itself in its first line.

@@ -21,10 +21,10 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // What stands in the table of results.
@@ -71,7 +71,7 @@ func preparePrograms(ctx context.Context, dir, gateway string, beside []string) 
 	if gateway != "" {
 		err = copyProgram(p.gateway, gateway)
 	} else {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.gateway, "omsgateway/server")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.gateway, "github.com/omsgateway/omsgateway/server")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
 		err = build.Run()

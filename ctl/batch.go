@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"omsgateway/internal/adminclient"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func (a *app) batch() *cobra.Command {

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 
-	ctl "omsgateway/ctl"
-	"omsgateway/internal/osdefaults"
+	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 const hello = `{"jsonrpc":"2.0","method":"hello","params":{"protocol":1,"version":"dev"}}` + "\n"

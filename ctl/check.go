@@ -8,10 +8,10 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
-	"omsgateway/internal/adminclient"
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func (a *app) check() *cobra.Command {

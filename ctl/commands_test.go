@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	ctl "omsgateway/ctl"
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func TestWrongUsage(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
 )
 
 // completionTimeout bounds how long a press of the tab key may take.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/adminclient"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func (a *app) denied() *cobra.Command {

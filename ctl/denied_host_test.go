@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func (g *gateway) ListDeniedHosts(_ context.Context, r *adminv1.ListDeniedHostsRequest) (*adminv1.ListDeniedHostsResponse, error) {

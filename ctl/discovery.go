@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/adminclient"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func (a *app) discovery() *cobra.Command {

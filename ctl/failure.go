@@ -10,8 +10,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // The exit codes, a contract with scripts.

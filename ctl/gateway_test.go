@@ -17,14 +17,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	ctl "omsgateway/ctl"
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/testpipe"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/testpipe"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testpipe.Poller()) }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	ctl "omsgateway/ctl"
+	ctl "github.com/omsgateway/omsgateway/ctl"
 )
 
 func TestLines(t *testing.T) {

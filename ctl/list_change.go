@@ -15,9 +15,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"omsgateway/internal/adminclient"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // What one change takes. The bytes keep a request, and an answer that explains every entry, well below 1 MiB.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // entryKind is what the entries of one of the gateway's lists have in common.

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	ctl "omsgateway/ctl"
-	"omsgateway/packaging/manual"
+	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/packaging/manual"
 )
 
 // TestManual writes the man pages into the folder OMSGATEWAY_WRITE_MANUAL, as make packages does, else into one that goes away.

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/apierr"
 )
 
 // table prints rows in columns. What the gateway sent cannot control the terminal.

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
-	"omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
 )
 
 // Every call of the admin API ends after callTimeout, and a gateway that starts is waited for at most startWait.

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // letServiceReadAgents lets the service read the configuration chunks of the monitoring agents that are on this computer

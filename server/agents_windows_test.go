@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 func TestLetServiceRead(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"sync"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // door is where clients come in: the listener on ListenAddress and ListenPort. As an effect of a change of settings it opens the

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 // What the service is. The Windows package makes the same by tables of its own (packaging/msi).

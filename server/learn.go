@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/event"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // learn keeps what monitoring agents are configured to reach in force until the Watcher is stopped. It adds an effect to the store.

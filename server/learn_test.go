@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // What is learned is in force when learn returns; the setting drops it at once, and brings it back soon.

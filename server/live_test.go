@@ -20,8 +20,8 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/testpipe"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/testpipe"
 )
 
 // running is a gateway for a Go test.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/original"
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/original"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // version is stamped by the linker.

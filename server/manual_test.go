@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"omsgateway/packaging/manual"
+	"github.com/omsgateway/omsgateway/packaging/manual"
 )
 
 // TestManual writes the man pages into the folder OMSGATEWAY_WRITE_MANUAL, as make packages does, else into one that goes away.

@@ -8,10 +8,10 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/settings"
-	"omsgateway/server/adminapi"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/server/adminapi"
 )
 
 // orders are what the system asks of the gateway, and what it wants to be told. The service manager's are made in

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // origin is a TLS server on loopback that clients reach through the gateway. It answers HTTP requests with "hello", and gives

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/settings"
-	"omsgateway/internal/testpipe"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/testpipe"
 )
 
 // TestPause pauses a gateway, as the service manager of Windows can: tunnels stay, new clients do not get in, the configuration can

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 // TestResources asks Windows for what make put into the programs: the texts of the event log, and the name and version that Explorer

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/original"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/original"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 const (

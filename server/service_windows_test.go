@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/testpipe"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/testpipe"
 )
 
 // TestServiceLife installs the service where setup would, starts, pauses and stops it as the service manager does, and uninstalls it.

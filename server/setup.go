@@ -11,15 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/filelock"
-	"omsgateway/internal/installer"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/installer"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 func newSetup() *cobra.Command {

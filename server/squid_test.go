@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // squid is a running Squid.

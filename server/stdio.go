@@ -6,14 +6,14 @@ import (
 	"net"
 	"time"
 
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/event"
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/settings"
-	"omsgateway/internal/tunnel"
-	"omsgateway/internal/usage"
-	"omsgateway/server/adminapi"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/usage"
+	"github.com/omsgateway/omsgateway/server/adminapi"
 )
 
 // adminStdio serves the admin API on the standard streams until the input ends. The log file tells of the changes; standard error

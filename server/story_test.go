@@ -20,8 +20,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/testpipe"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/testpipe"
 )
 
 // binaries is the folder with the two programs as they ship: OMSGATEWAY_TEST_PROGRAMS, else they are built once for all tests of this
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "omsgateway/server", "omsgateway/ctl")
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/omsgateway/omsgateway/server", "github.com/omsgateway/omsgateway/ctl")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 			return 1

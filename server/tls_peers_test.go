@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // policyCase is one way in which a row of the policy table comes about.

@@ -10,8 +10,8 @@ import (
 
 	"google.golang.org/grpc"
 
-	"omsgateway/internal/osdefaults"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // AddressVariable is the environment variable that has the address of the admin API, for example unix:/run/omsgateway/admin.sock.

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/filelock"
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // pause is how long reach waits before it looks again for a gateway that is starting.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 const (

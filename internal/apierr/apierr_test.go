@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // notInTheAPI has the reasons that no call of the admin API fails with: they are given to proxy clients, told in events and

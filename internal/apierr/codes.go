@@ -3,7 +3,7 @@ package apierr
 import (
 	"google.golang.org/grpc/codes"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Code is the status code for r. A reason without a row is a fault of the gateway: INTERNAL.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
 )
 
 const nobody = 65534

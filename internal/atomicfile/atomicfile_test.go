@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
 )
 
 func TestWriteReplacesTheFile(t *testing.T) {

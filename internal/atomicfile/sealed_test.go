@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
 )
 
 var sealed = atomicfile.Sealed{Header: "test notes 1\n", MaxBody: 10}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
-	"omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
 )
 
 // String types by tag.

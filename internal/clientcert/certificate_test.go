@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
 )
 
 func TestParse(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // MaxEntry bounds an entry, in bytes. No Subject of a Certificate is longer: a byte of its DER prints as six at most.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
 )
 
 // FuzzSubject: whatever a subject is, it prints without anything that cannot be seen, and what is printed matches it.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestMatch(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Version is that of the files which Encode makes. Every new field raises it.

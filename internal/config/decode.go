@@ -7,7 +7,7 @@ import (
 	"os"
 	"strconv"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Read decodes the file at path. The errors are CONFIG_UNREADABLE, which is fs.ErrNotExist if there is no file, and those of

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 var update = flag.Bool("update", false, "write the files under testdata that are expected")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/config"
 )
 
 // TestSettingsPage holds docs/settings.md to the table of settings. With OMSGATEWAY_WRITE_DOCS set it writes the page instead, as

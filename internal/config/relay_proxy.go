@@ -6,9 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/secret"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/secret"
 )
 
 // RelayProxy is the proxy through which the gateway connects. The zero value is none.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestSameRelayProxy(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Settings are the values of all settings; Table tells what each means.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestTable(t *testing.T) {

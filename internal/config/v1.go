@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // decodeV1 reads

@@ -3,9 +3,9 @@ package config
 import (
 	"errors"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/secret"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/secret"
 )
 
 // decodeV2 reads what decodeV1 reads, with settings that are new, and

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 func accountName() string {

@@ -3,8 +3,8 @@ package discovery
 import (
 	"fmt"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
 // maxNews bounds the events of one kind for one Reading; the rest is counted in one more event.

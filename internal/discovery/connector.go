@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // connector is the registry key of a workspace of the Microsoft Monitoring Agent, with the values that are read of it. The shared

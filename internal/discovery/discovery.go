@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
 // The agents, as they are called in lists and events.

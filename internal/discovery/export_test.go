@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // The parsers, for the fuzzer.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // finding is what one file or registry key says.

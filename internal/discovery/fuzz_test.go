@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/hostname"
 )
 
 // result is what all parsers answer.

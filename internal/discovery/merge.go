@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // httpsPort is the only port that is learned.

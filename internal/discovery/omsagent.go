@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // parseOnboarding learns from the file omsadmin.conf of a workspace: lines KEY=VALUE, of which the first with a key counts. Keys

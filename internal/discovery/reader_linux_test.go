@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Nothing is read that is no plain file in a plain folder, whatever leads there.

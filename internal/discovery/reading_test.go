@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // TestReadings reads the agents' folders in testdata/reading. Each archive has the files below the folder that all agents share,

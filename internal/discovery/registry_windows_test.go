@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sys/windows/registry"
 
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/event"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // The Microsoft Monitoring Agent's keys come, change and go, and each change is followed without waiting for the next reading.

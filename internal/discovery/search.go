@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // search is one reading under way. It goes through folders by os.Root, so that nothing leads out of an agent's folder, and looks at

@@ -3,7 +3,7 @@ package discovery
 import (
 	"strings"
 
-	"omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/hostname"
 )
 
 // cloud is one of the separate clouds that Azure consists of.

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // How soon a change is followed: when nothing has changed for quiet, or patience after the first of many changes; and after every

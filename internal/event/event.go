@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // ID is the number of a kind of event.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 var headers = []event.Header{{Name: "Host", Value: "a.example.com:443"}, {Name: "User-Agent", Value: "curl/7.37.0"}}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 const maxLog = 10 << 20

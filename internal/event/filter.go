@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Filter selects events. Every field that is not zero must fit.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Options make a hub.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 func TestLibrariesLogAsEvents(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Repeats of one client address, host and reason: so many pass in a minute, the others become one line when it is over.

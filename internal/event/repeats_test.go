@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 // passSeconds lets time pass inside a synctest bubble, and lets everybody finish what they then do.

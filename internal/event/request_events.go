@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Header is one field of a request head.

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Started is event 101. Addresses are where the gateway listens.

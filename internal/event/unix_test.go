@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 const nobody = 65534

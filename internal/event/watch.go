@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"sync"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 const (

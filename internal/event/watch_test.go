@@ -7,8 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func watch(t *testing.T, h *event.Hub, f event.Filter, tail int) *event.Watcher {

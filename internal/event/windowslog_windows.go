@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/windows/svc/eventlog"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // WindowsLog writes to the event log "OMS Gateway Log" of Windows: the id and the level of the event, and as its text the same line

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 // TestWindowsLog writes an event of each level. Whether Event Viewer shows them right, only a person can tell

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/filelock"
 )
 
 func TestRootGivesTheFileToTheOwnerOfTheFolder(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/filelock"
 )
 
 const childPath = "FILELOCK_TEST_PATH"

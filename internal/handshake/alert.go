@@ -3,7 +3,7 @@ package handshake
 import (
 	"encoding/binary"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Alert descriptions (RFC 8446, section 6) that a Refusal tells the client; the last one is read from either side.

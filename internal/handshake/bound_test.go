@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 // mostHeld is what one handshake holds at most, in bytes: a ClientHello that is collected and then kept, both up to 64 KiB, or one

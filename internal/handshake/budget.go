@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // MaxCollected is the usual Budget: the bytes that all handshakes under way may hold together.

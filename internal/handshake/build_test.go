@@ -8,7 +8,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 const host = "gateway.example.com"

@@ -1,8 +1,8 @@
 package handshake
 
 import (
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Requirement says what is asked of the client's certificate.

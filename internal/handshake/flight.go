@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // phase is how far both sides have come together; it is named for what has come or what must come next.

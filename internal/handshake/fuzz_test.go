@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 // pack writes a conversation as bytes that a fuzzer can change: for each turn the direction, two bytes of length, and data.

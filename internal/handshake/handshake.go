@@ -13,8 +13,8 @@ import (
 	"errors"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // What a caller has to keep, since this package has neither clock nor table.

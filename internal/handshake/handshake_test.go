@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 // sameVerdict ignores what depends on the cut: how much of the chunk that was refused had been forwarded, and the Opaque of a

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Extensions (IANA, TLS ExtensionType Values) that are read, or that change the messages that follow.

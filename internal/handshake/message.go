@@ -1,7 +1,7 @@
 package handshake
 
 import (
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Handshake types (RFC 8446, appendix B.3; RFC 5246, section 7.4).

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // checkServerName judges the server name of the first ClientHello against the host that the tunnel was opened for.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // TestClientCertificatePolicy is the policy table of docs/tls.md: case and policy make the verdict.

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Content types of records (RFC 8446, appendix B.1; RFC 6520).

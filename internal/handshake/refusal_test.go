@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // refusalCase is a conversation whose last turn is refused, and none before.

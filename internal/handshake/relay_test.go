@@ -19,7 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 var recordFlag = flag.Bool("record", false, "write the conversations of the real stacks to testdata/recordings")

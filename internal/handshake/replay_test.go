@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"testing"
 
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // outcome is all that a caller can know of a handshake in the end.

@@ -3,7 +3,7 @@ package handshake
 import (
 	"crypto/sha256"
 
-	"omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
 )
 
 // Seen is what a handshake has shown. What has not come yet is zero.

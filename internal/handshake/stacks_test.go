@@ -24,8 +24,8 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // identity is a certificate that signs itself, for Go and as a PEM file with its key.

@@ -3,7 +3,7 @@ package handshake
 import (
 	"crypto/tls"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // draftVersions is the first byte of the numbers that drafts of TLS 1.3 had (draft-ietf-tls-tls13-28, section 4.2.1).

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/net/idna"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 const (

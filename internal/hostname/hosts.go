@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // MaxHosts is how many hosts ParseHosts takes.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestParseHosts(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // maxPaste is how many octets of a pattern are looked at for what was meant.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // refuse is a refusal of given; parts are names and values besides "host".

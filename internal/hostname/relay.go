@@ -3,7 +3,7 @@ package hostname
 import (
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // RelayAddress is where a relay proxy listens. Addresses are equal (==) if they mean the same; the zero value is none.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestParseRelayAddress(t *testing.T) {

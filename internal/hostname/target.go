@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Target is what a client wants to reach. Targets are equal (==) if they mean the same.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestParseTargetAccepts(t *testing.T) {

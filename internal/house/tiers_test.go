@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	module  = "omsgateway"
+	module  = "github.com/omsgateway/omsgateway"
 	adminv1 = "proto/omsgateway/admin/v1"
 	forward = "server/forward"
 )
@@ -116,7 +116,7 @@ func TestViolationsAreFound(t *testing.T) {
 		},
 		"settings in the data path": {
 			code: imports{forward: {module + "/internal/settings"}},
-			want: []string{"server/forward reaches omsgateway/internal/settings"},
+			want: []string{"server/forward reaches github.com/omsgateway/omsgateway/internal/settings"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

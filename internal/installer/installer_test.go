@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/installer"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/installer"
 )
 
 func TestPropertiesChangeWhatTheyName(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/hostname"
 )
 
 // addedBy is who has added what was taken over.

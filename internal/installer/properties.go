@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/config"
 )
 
 // maxInput bounds the properties in bytes; setup hands over 32 Ki characters at most.

@@ -3,7 +3,7 @@ package localsock
 import (
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // pathOf is the path of the socket or pipe that address names, in the spelling of this operating system.

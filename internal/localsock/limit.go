@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 func TestOneUserCannotUseUpTheTotal(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 // In these tests every connection has the same caller: this process.

@@ -13,7 +13,7 @@ import (
 
 	"google.golang.org/grpc/peer"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Role is what a caller may do with the admin API; a higher one includes the lower ones.

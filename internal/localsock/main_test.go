@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 // TestMain lets a test start this binary again as another process, which may be another user's.

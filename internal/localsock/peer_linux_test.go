@@ -17,7 +17,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 // Groups that every Linux has, in the place of the gateway's own, which this computer may not have.

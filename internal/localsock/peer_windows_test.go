@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // TestRoleOfToken takes groups away from this process's token, as Windows does for an administrator who is not elevated.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestAddressesThatAreNone(t *testing.T) {

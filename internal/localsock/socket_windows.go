@@ -12,7 +12,7 @@ import (
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // maxPath is the longest name of a pipe, \\.\pipe\ included (CreateNamedPipe).

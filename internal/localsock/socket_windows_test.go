@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 func TestPipe(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"os/user"
 	"testing"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 func TestStandIn(t *testing.T) {

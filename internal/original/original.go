@@ -9,10 +9,10 @@ import (
 	"io/fs"
 	"os"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // Values are the settings in the registry as they are written there, "" for one that is absent. The original has the names and

@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/original"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/original"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // TestTakeOver starts a gateway several times, each with what the registry has then.

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/windows/registry"
 
-	"omsgateway/internal/original"
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/original"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 func TestRegistry(t *testing.T) {

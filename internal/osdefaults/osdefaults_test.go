@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 func TestFilesAreInTheStateFolder(t *testing.T) {

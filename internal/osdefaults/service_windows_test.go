@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 func TestServiceSID(t *testing.T) {

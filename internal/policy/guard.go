@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Guard judges the address that is about to be dialled for a host that was allowed: a name must not lead to the gateway's own

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // SourceKind is a way by which an entry gets into the policy.

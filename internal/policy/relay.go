@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Relay is the proxy that is asked for the connection to a target.

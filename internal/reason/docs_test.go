@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // TestTroubleshootingPage holds docs/troubleshooting.md to the reasons: each has its row, with a cause and what to do, and no row is

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 func TestShown(t *testing.T) {

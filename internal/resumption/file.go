@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 // kind is a file whose body has each session, the one used longest ago first. A session is its id, the seconds since 1970 of its

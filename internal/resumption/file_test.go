@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/resumption"
 )
 
 const header = "omsgateway tls-sessions 1\n"

@@ -18,8 +18,8 @@ import (
 	"sync"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
 )
 
 // Bounds of a Memory. When one is passed, the sessions that were not used for the longest time are forgotten.

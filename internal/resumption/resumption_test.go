@@ -16,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/resumption"
 )
 
 const target = "agents.example.com:443"

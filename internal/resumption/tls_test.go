@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/resumption"
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // stack is a server of crypto/tls that asks for a certificate and gives tickets, and a client that has one.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/secret"
+	"github.com/omsgateway/omsgateway/internal/secret"
 )
 
 func TestSealAndOpen(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // Each change stores one number in several places: DrainSeconds, and the only allowed host. A reader that finds two numbers has

@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
 // Learned is what the policy allows without anybody having configured it, while LearnHosts is on. It is in no file.

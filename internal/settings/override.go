@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/config"
 )
 
 // Override is a setting that the command line gives a value for this run, whatever the file says. ListenPort may be 0 here,

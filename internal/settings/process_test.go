@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // childDir, in the environment, makes the test binary a process that owns the folder it names.

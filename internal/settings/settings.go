@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/filelock"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 // Options are what a Store is made from.

@@ -10,11 +10,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 // A folder that may be written and not read cannot be synced: the file is replaced by then, so the change is made, and an event

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Request is how a change is to be made.

@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
 func TestUpdate(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"omsgateway/internal/splice"
-	"omsgateway/internal/testnet"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/testnet"
 )
 
 // door is a listener that an engine accepts from; plan answers what becomes of each connection.

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // The benchmarks run a relay for each engine, and one that is written with io.Copy as most are, as processes of their own,

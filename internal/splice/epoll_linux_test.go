@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"testing"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // TestWaitingTunnelsOwnNoGoroutine counts what tunnels hold on Linux while no byte is under way: two descriptors each.

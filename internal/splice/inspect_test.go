@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // inspected is a tunnel whose inspection is answered by the test.

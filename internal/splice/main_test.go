@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 func TestMain(m *testing.M) {

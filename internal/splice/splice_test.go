@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 func TestBothDirectionsHalfClose(t *testing.T) {

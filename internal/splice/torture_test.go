@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // TestTorture sends random streams through many tunnels at once, both ways, in pieces of 1 byte to 1 MiB, with pauses of the

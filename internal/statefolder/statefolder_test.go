@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 func TestMakeIsForNobodyElse(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // administrators are the owner of a folder that an elevated process makes: whichever of them it was, the service trusts the folder.

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/osdefaults"
-	"omsgateway/internal/statefolder"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/statefolder"
 )
 
 // checkAccess reads who gets into the folder, and into the file config.json in it.

@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
 // Prime is to be called when the serving of address has begun, before anybody dials it.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"sync"
 
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Counters bound the client connections and count what the status shows. The zero value is ready. The methods may be called from

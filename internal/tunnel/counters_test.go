@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
 
 var (

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/hostname"
 )
 
 // Info is what does not change about a tunnel.

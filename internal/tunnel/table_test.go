@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
 
 // relay is a moving part that a test moves.

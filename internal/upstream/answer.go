@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // maxAnswer bounds what is read of a relay proxy's answer, in bytes: interim answers, the head, and what follows it in one piece.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
 // Cached is a Dialer that keeps the address to which a direct dial has connected, so that the next ones need not look the name up: for

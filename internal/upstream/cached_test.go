@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/policy"
-	"omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/upstream"
 )
 
 func TestCachedKnowsWhatItHasDialled(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/upstream"
 )
 
 // No local port is left, which is the gateway's fault and not the target's.

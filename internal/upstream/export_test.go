@@ -3,7 +3,7 @@ package upstream
 import (
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // ParseAnswers reads what a relay proxy has sent so far: rest is what comes behind its answer once that is complete.

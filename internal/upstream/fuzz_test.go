@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/reason"
-	"omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/upstream"
 )
 
 // FuzzAnswer feeds what a relay proxy may send: it is understood the same in whatever pieces it comes, and what it says cannot get out

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // checkTime bounds the look-up of CheckRelay.

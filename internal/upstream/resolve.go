@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/netip"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
 // maxAddresses is how many addresses of one name are answered.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/internal/upstream"
 )
 
 // dialSecured is a connection through a relay proxy that is spoken to in TLS; serve is the relay proxy behind its good answer.

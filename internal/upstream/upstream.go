@@ -12,9 +12,9 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Dialer opens connections, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.

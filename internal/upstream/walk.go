@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // WalkTime is the longest that a Walk takes.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Bounds of the hosts that were refused.

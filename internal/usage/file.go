@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
-	"omsgateway/internal/atomicfile"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // kind is a file whose body has the number of entries that were used (4 bytes) and each of them, sorted, then each host that was

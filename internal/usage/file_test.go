@@ -16,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/usage"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/usage"
 )
 
 const header = "omsgateway usage 1\n"

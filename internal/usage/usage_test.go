@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/usage"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/usage"
 )
 
 // at is a second of the tests' day.

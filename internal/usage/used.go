@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/hostname"
 )
 
 // MaxUsed is how many entries are remembered that were used, those included that the policy no longer has, since they may come

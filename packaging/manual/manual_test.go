@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
-	"omsgateway/packaging/manual"
+	"github.com/omsgateway/omsgateway/packaging/manual"
 )
 
 func TestWrite(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/installer"
+	"github.com/omsgateway/omsgateway/internal/installer"
 )
 
 // row is a row of a table, by column.

@@ -19,7 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/testca"
 )
 
 // TestStories runs the user stories in testdata/story under Wine; packaging/msi/smoke starts it, on a fresh computer for each story.

@@ -10,11 +10,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"omsgateway/internal/apierr"
-	"omsgateway/internal/event"
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // access has the role that a caller needs for each method. A method without a row is for nobody.

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"omsgateway/internal/localsock"
-	"omsgateway/server/adminapi"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/server/adminapi"
 )
 
 // TestEveryMethodHasARow walks the descriptors of the API, so that no method can be added without saying who may call it.

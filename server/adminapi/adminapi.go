@@ -13,13 +13,13 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
-	"omsgateway/internal/discovery"
-	"omsgateway/internal/event"
-	"omsgateway/internal/settings"
-	"omsgateway/internal/tunnel"
-	"omsgateway/internal/upstream"
-	"omsgateway/internal/usage"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/internal/usage"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by package localsock, where the user is known.

@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 const (

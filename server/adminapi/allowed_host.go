@@ -9,10 +9,10 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 type allowedHosts struct {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"strconv"
 
-	"omsgateway/internal/localsock"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // Bounds of a change and of a page.

@@ -5,12 +5,12 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/secret"
-	"omsgateway/internal/upstream"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/secret"
+	"github.com/omsgateway/omsgateway/internal/upstream"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 type relayProxyService struct {

@@ -16,11 +16,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/settings"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 func TestRelayProxy(t *testing.T) {

@@ -3,9 +3,9 @@ package adminapi
 import (
 	"context"
 
-	"omsgateway/internal/config"
-	"omsgateway/internal/settings"
-	adminv1 "omsgateway/proto/omsgateway/admin/v1"
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 type settingService struct {

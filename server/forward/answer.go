@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // ReasonHeader is the header of a refusal that carries its reason.

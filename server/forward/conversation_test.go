@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/testca"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 const (

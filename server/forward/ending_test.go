@@ -14,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/splice"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // TestHandshakeEndedByOneSide ends a handshake at every stage from each side, by FIN, reset or alert: the other side is told so, and

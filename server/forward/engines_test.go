@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/policy"
-	"omsgateway/internal/splice"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // TestEnginesTellTheSame has each connection leave the same events and counts, whether a goroutine serves it or the engine accepts and

@@ -17,14 +17,14 @@ import (
 	"syscall"
 	"time"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/resumption"
-	"omsgateway/internal/splice"
-	"omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
 
 // Dialer opens the outward connection of a tunnel in the way that a policy has decided. Its errors are *reason.Error, or that of ctx.

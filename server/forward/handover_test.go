@@ -17,11 +17,11 @@ import (
 	"time"
 	"weak"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 const mebibyte = 1 << 20

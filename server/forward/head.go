@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // maxHead is the largest request head in bytes, from the first byte to the empty line: 16 KiB, which is all that an engine that accepts

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"omsgateway/internal/reason"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // FuzzHead checks that a head is read the same however it is cut, that every refusal has a reason, and that what is accepted means

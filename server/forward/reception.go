@@ -8,8 +8,8 @@ import (
 	"net/netip"
 	"time"
 
-	"omsgateway/internal/reason"
-	"omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 // quickConnect is how long a target may take to connect while the engine has the client. Most take much less; after that the address

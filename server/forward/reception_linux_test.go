@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/testnet"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/testnet"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // remembering is a dialer that knows an address until it is told to forget it.

@@ -13,13 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/testca"
-	"omsgateway/internal/upstream"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/upstream"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // throughRelay is a dialer that goes through a relay proxy of the test's own, which connects to address whatever it is asked for. With

@@ -18,16 +18,16 @@ import (
 
 	"go.uber.org/goleak"
 
-	"omsgateway/internal/event"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/resumption"
-	"omsgateway/internal/splice"
-	"omsgateway/internal/testca"
-	"omsgateway/internal/tunnel"
-	"omsgateway/internal/usage"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/testca"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/usage"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

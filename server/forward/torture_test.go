@@ -18,11 +18,11 @@ import (
 	"testing"
 	"time"
 
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/policy"
-	"omsgateway/internal/splice"
-	"omsgateway/server/forward"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // soakEnv makes TestTorture go on for a time, such as 10m, instead of a number of tunnels.

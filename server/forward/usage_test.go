@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"omsgateway/internal/hostname"
-	"omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // TestUsage: what the policy decides is told, whatever becomes of the request afterwards.

@@ -13,12 +13,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"omsgateway/internal/clientcert"
-	"omsgateway/internal/event"
-	"omsgateway/internal/handshake"
-	"omsgateway/internal/reason"
-	"omsgateway/internal/splice"
-	"omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/handshake"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/splice"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
 
 // watch is a tunnel from the answer 200 to the verdict on its TLS handshake; each chunk is judged before it is forwarded. While the

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/event"
 )
 
 func TestEveryEventHasAMessage(t *testing.T) {

@@ -652,7 +652,7 @@ const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\x1fAllowedClientCertificateService\x12\x96\x01\n" +
 	"\x1dListAllowedClientCertificates\x129.omsgateway.admin.v1.ListAllowedClientCertificatesRequest\x1a:.omsgateway.admin.v1.ListAllowedClientCertificatesResponse\x12\x93\x01\n" +
 	"\x1cAddAllowedClientCertificates\x128.omsgateway.admin.v1.AddAllowedClientCertificatesRequest\x1a9.omsgateway.admin.v1.AddAllowedClientCertificatesResponse\x12\x9c\x01\n" +
-	"\x1fRemoveAllowedClientCertificates\x12;.omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest\x1a<.omsgateway.admin.v1.RemoveAllowedClientCertificatesResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x1fRemoveAllowedClientCertificates\x12;.omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest\x1a<.omsgateway.admin.v1.RemoveAllowedClientCertificatesResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDescOnce sync.Once

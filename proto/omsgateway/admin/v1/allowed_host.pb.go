@@ -1629,7 +1629,7 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponse\x12i\n" +
 	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponse\x12u\n" +
 	"\x12ListEffectiveHosts\x12..omsgateway.admin.v1.ListEffectiveHostsRequest\x1a/.omsgateway.admin.v1.ListEffectiveHostsResponse\x12Z\n" +
-	"\tCheckHost\x12%.omsgateway.admin.v1.CheckHostRequest\x1a&.omsgateway.admin.v1.CheckHostResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\tCheckHost\x12%.omsgateway.admin.v1.CheckHostRequest\x1a&.omsgateway.admin.v1.CheckHostResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_allowed_host_proto_rawDescOnce sync.Once

@@ -374,7 +374,7 @@ const file_omsgateway_admin_v1_denied_host_proto_rawDesc = "" +
 	"notPresent2\xf2\x01\n" +
 	"\x11DeniedHostService\x12l\n" +
 	"\x0fListDeniedHosts\x12+.omsgateway.admin.v1.ListDeniedHostsRequest\x1a,.omsgateway.admin.v1.ListDeniedHostsResponse\x12o\n" +
-	"\x10ClearDeniedHosts\x12,.omsgateway.admin.v1.ClearDeniedHostsRequest\x1a-.omsgateway.admin.v1.ClearDeniedHostsResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x10ClearDeniedHosts\x12,.omsgateway.admin.v1.ClearDeniedHostsRequest\x1a-.omsgateway.admin.v1.ClearDeniedHostsResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_denied_host_proto_rawDescOnce sync.Once

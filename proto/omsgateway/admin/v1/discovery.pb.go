@@ -506,7 +506,7 @@ const file_omsgateway_admin_v1_discovery_proto_rawDesc = "" +
 	"\x05place\x18\x04 \x01(\tR\x05place\x120\n" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since2w\n" +
 	"\x10DiscoveryService\x12c\n" +
-	"\fGetDiscovery\x12(.omsgateway.admin.v1.GetDiscoveryRequest\x1a).omsgateway.admin.v1.GetDiscoveryResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\fGetDiscovery\x12(.omsgateway.admin.v1.GetDiscoveryRequest\x1a).omsgateway.admin.v1.GetDiscoveryResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_discovery_proto_rawDescOnce sync.Once

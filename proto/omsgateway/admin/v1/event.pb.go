@@ -585,7 +585,7 @@ const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\fEventService\x12]\n" +
 	"\n" +
 	"ListEvents\x12&.omsgateway.admin.v1.ListEventsRequest\x1a'.omsgateway.admin.v1.ListEventsResponse\x12b\n" +
-	"\vWatchEvents\x12'.omsgateway.admin.v1.WatchEventsRequest\x1a(.omsgateway.admin.v1.WatchEventsResponse0\x01B.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\vWatchEvents\x12'.omsgateway.admin.v1.WatchEventsRequest\x1a(.omsgateway.admin.v1.WatchEventsResponse0\x01BDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_event_proto_rawDescOnce sync.Once

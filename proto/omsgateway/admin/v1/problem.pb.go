@@ -97,7 +97,7 @@ const file_omsgateway_admin_v1_problem_proto_rawDesc = "" +
 	"\bmetadata\x18\x03 \x03(\v2*.omsgateway.admin.v1.Problem.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01BDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_problem_proto_rawDescOnce sync.Once

@@ -748,7 +748,7 @@ const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\rGetRelayProxy\x12).omsgateway.admin.v1.GetRelayProxyRequest\x1a*.omsgateway.admin.v1.GetRelayProxyResponse\x12f\n" +
 	"\rSetRelayProxy\x12).omsgateway.admin.v1.SetRelayProxyRequest\x1a*.omsgateway.admin.v1.SetRelayProxyResponse\x12l\n" +
 	"\x0fClearRelayProxy\x12+.omsgateway.admin.v1.ClearRelayProxyRequest\x1a,.omsgateway.admin.v1.ClearRelayProxyResponse\x12i\n" +
-	"\x0eTestRelayProxy\x12*.omsgateway.admin.v1.TestRelayProxyRequest\x1a+.omsgateway.admin.v1.TestRelayProxyResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\x0eTestRelayProxy\x12*.omsgateway.admin.v1.TestRelayProxyRequest\x1a+.omsgateway.admin.v1.TestRelayProxyResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_relay_proxy_proto_rawDescOnce sync.Once

@@ -587,7 +587,7 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
 	"GetSetting\x12&.omsgateway.admin.v1.GetSettingRequest\x1a'.omsgateway.admin.v1.GetSettingResponse\x12]\n" +
 	"\n" +
-	"SetSetting\x12&.omsgateway.admin.v1.SetSettingRequest\x1a'.omsgateway.admin.v1.SetSettingResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"SetSetting\x12&.omsgateway.admin.v1.SetSettingRequest\x1a'.omsgateway.admin.v1.SetSettingResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_setting_proto_rawDescOnce sync.Once

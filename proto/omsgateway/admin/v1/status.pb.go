@@ -382,7 +382,7 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x06PAUSED\x10\x042k\n" +
 	"\rStatusService\x12Z\n" +
-	"\tGetStatus\x12%.omsgateway.admin.v1.GetStatusRequest\x1a&.omsgateway.admin.v1.GetStatusResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\tGetStatus\x12%.omsgateway.admin.v1.GetStatusRequest\x1a&.omsgateway.admin.v1.GetStatusResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_status_proto_rawDescOnce sync.Once

@@ -515,7 +515,7 @@ const file_omsgateway_admin_v1_tunnel_proto_rawDesc = "" +
 	"\bnot_open\x18\x02 \x03(\x03R\anotOpen2\xd6\x01\n" +
 	"\rTunnelService\x12`\n" +
 	"\vListTunnels\x12'.omsgateway.admin.v1.ListTunnelsRequest\x1a(.omsgateway.admin.v1.ListTunnelsResponse\x12c\n" +
-	"\fCloseTunnels\x12(.omsgateway.admin.v1.CloseTunnelsRequest\x1a).omsgateway.admin.v1.CloseTunnelsResponseB.Z,omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\fCloseTunnels\x12(.omsgateway.admin.v1.CloseTunnelsRequest\x1a).omsgateway.admin.v1.CloseTunnelsResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_tunnel_proto_rawDescOnce sync.Once
