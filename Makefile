@@ -20,7 +20,7 @@ VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 export GOFLAGS += -buildvcs=false
 
 # $(call compile,FOLDER,SUFFIX) builds both programs into FOLDER.
-compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgateway$(2) ./server && \
+compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgateway$(2) ./cmd/omsgateway && \
           go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgwctl$(2) ./ctl
 
 .PHONY: help run test race lint generate check-generate rename-module breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
@@ -90,7 +90,7 @@ resources: export GOARCH =
 resources: $(WINRES)
 	@rm -rf bin/resources
 	@go run ./packaging/windows/resources bin/resources
-	@$(call embed,omsgateway,server) && $(call embed,omsgwctl,ctl)
+	@$(call embed,omsgateway,cmd/omsgateway) && $(call embed,omsgwctl,ctl)
 
 # $(call embed,PROGRAM,FOLDER) makes the .syso files of the program whose code is in FOLDER.
 embed = $(WINRES) make --in bin/resources/$(1).json --out $(2)/rsrc --arch amd64,arm64 \
@@ -187,7 +187,7 @@ release: ## build all that is published into bin/release/: packages, archives, b
 	@cd $(RELEASE) && sha256sum * >SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what make built; the state in .run/ stays
-	rm -rf bin psmodule/out server/*.syso ctl/*.syso
+	rm -rf bin psmodule/out cmd/*/*.syso ctl/*.syso
 
 # Each tool has a module of its own, so that their dependencies do not mix; it is built again when the module changes.
 # They run here, whatever system the target that needs them is for.

@@ -71,7 +71,7 @@ func preparePrograms(ctx context.Context, dir, gateway string, beside []string) 
 	if gateway != "" {
 		err = copyProgram(p.gateway, gateway)
 	} else {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.gateway, "github.com/omsgateway/omsgateway/server")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.gateway, "github.com/omsgateway/omsgateway/cmd/omsgateway")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
 		err = build.Run()

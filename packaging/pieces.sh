@@ -7,7 +7,7 @@ pieces=$1
 rm -rf "$pieces"
 mkdir -p "$pieces/man" "$pieces/completions"
 
-OMSGATEWAY_WRITE_MANUAL=$(cd "$pieces/man" && pwd) go test -count=1 -run '^TestManual$' ./ctl ./server >/dev/null
+OMSGATEWAY_WRITE_MANUAL=$(cd "$pieces/man" && pwd) go test -count=1 -run '^TestManual$' ./ctl ./cmd/omsgateway >/dev/null
 for shell in bash zsh fish; do
 	go run ./ctl completion "$shell" >"$pieces/completions/omsgwctl.$shell"
 done

@@ -3,13 +3,18 @@
 package filelock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // ErrHeld says that another process, or another Lock of this one, holds the lock.
 var ErrHeld = errors.New("the lock is held by another process")
+
+// askAgain is how long AcquireWithin waits between two tries.
+const askAgain = 50 * time.Millisecond
 
 // Lock is a lock that is held.
 type Lock struct{ file *os.File }
@@ -30,6 +35,24 @@ func Acquire(path string) (*Lock, error) {
 		return nil, errors.Join(ErrHeld, f.Close())
 	}
 	return &Lock{file: f}, nil
+}
+
+// AcquireWithin is [Acquire], but a lock that somebody else has is waited for as long as wait, or until ctx is done.
+func AcquireWithin(ctx context.Context, path string, wait time.Duration) (*Lock, error) {
+	over := time.After(wait)
+	for {
+		lock, err := Acquire(path)
+		if wait == 0 || !errors.Is(err, ErrHeld) {
+			return lock, err
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-over:
+			return lock, err
+		case <-ctx.Done():
+			return lock, err
+		}
+	}
 }
 
 // Release gives the lock back.

@@ -3,11 +3,13 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
 	"github.com/omsgateway/omsgateway/internal/config"
@@ -56,7 +58,10 @@ type Store struct {
 // Open takes the state folder for this process and reads its file; without a file the defaults are in force. An error leaves
 // everything as it is: CONFIG_IN_USE if another process has the folder, CONFIG_FOLDER_DENIED, those of config.Read, and for
 // a wrong override SETTING_UNKNOWN, what is wrong with its value, or SETTING_CONFLICT.
-func Open(o Options) (*Store, error) {
+func Open(o Options) (*Store, error) { return OpenWithin(context.Background(), 0, o) }
+
+// OpenWithin is [Open], but a folder that is in use is waited for as long as wait, or until ctx is done.
+func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, error) {
 	overrides, fixed, err := checkOverrides(o.Overrides)
 	if err != nil {
 		return nil, err
@@ -65,7 +70,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the state folder: %w", err)
 	}
-	lock, err := takeFolder(dir)
+	lock, err := takeFolder(ctx, dir, wait)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +102,11 @@ func (s *Store) Close() error {
 	return s.lock.Release()
 }
 
-func takeFolder(dir string) (*filelock.Lock, error) {
+func takeFolder(ctx context.Context, dir string, wait time.Duration) (*filelock.Lock, error) {
 	if err := statefolder.Make(dir); err != nil {
 		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
 	}
-	lock, err := filelock.Acquire(osdefaults.LockFile(dir))
+	lock, err := filelock.AcquireWithin(ctx, osdefaults.LockFile(dir), wait)
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
 		return nil, reason.New(reason.ConfigInUse, "folder", dir)

@@ -16,7 +16,8 @@ import (
 func TestRun(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1792000000")
 	program := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/omsgateway/omsgateway/ctl").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/omsgateway/omsgateway/ctl")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	grpc := module(t, program, "google.golang.org/grpc")

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/omsgateway/omsgateway/internal/installer"
+	gatewaysetup "github.com/omsgateway/omsgateway/internal/setup"
 )
 
 // row is a row of a table, by column.
@@ -495,11 +495,11 @@ func TestOriginalIsSaved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := installer.ReadOriginal(file)
+	got, err := gatewaysetup.ReadOriginal(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := installer.Original{
+	want := gatewaysetup.Original{
 		Version: 1, ListenPort: "8081", LogLevel: "Info", RelayProxy: "http://10.0.0.5:3128",
 		AllowedHosts: []string{"a.example.com", "ü.example.com"}, AllowedClientCertificates: []string{"CN=agent"},
 	}

@@ -1,7 +1,7 @@
 /*
  * The custom actions of setup that cannot be said in tables: they hand text to a program on its standard input, since everybody on
  * the computer may read command lines, and show what the program answers. What the text means is the program's business
- * (server/setup.go).
+ * (internal/setup).
  *
  * A library, not a script: Windows is losing VBScript
  * (techcommunity.microsoft.com, "VBScript deprecation: Timelines and next steps").

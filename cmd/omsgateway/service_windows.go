@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/server/winservice"
+)
+
+// serviceCommands are those of the Windows service.
+func serviceCommands() []*cobra.Command {
+	command := &cobra.Command{
+		Use:   "service",
+		Short: "Install, uninstall or run the Windows service " + osdefaults.ServiceName,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.New("say what to do: install, uninstall or run")
+		},
+	}
+	command.AddCommand(
+		&cobra.Command{
+			Use:   "install",
+			Short: "Install this program as the service, from where it is",
+			Long: `install makes the service ` + osdefaults.ServiceName + `, its event log and its folder
+` + osdefaults.StateDir() + `. It does not start the service, and leaves the firewall as it is.
+
+The program has to stay where it is, in a folder that only administrators can write to.`,
+			Example: "  omsgateway service install\n  Start-Service " + osdefaults.ServiceName,
+			Args:    cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return failed(winservice.Install(cmd.OutOrStdout()))
+			},
+		},
+		&cobra.Command{
+			Use:   "uninstall",
+			Short: "Stop the service and remove it; configuration and logs stay",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return failed(winservice.Uninstall(cmd.Context(), cmd.OutOrStdout()))
+			},
+		},
+		&cobra.Command{
+			Use:   "run",
+			Short: "Run the gateway as the service; only the service manager can do it",
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return failed(winservice.Run(version))
+			},
+		},
+	)
+	return []*cobra.Command{command}
+}
+
+// systemLogs is where a program that is no service tells what it has done to the gateway, besides the log file.
+func systemLogs() []event.Output { return []event.Output{event.NewWindowsLog()} }

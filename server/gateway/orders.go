@@ -1,0 +1,77 @@
+package gateway
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/server/adminapi"
+)
+
+// Orders are what the system asks of the gateway, and what it wants to be told.
+type Orders struct {
+	Stop  context.Context // done when the gateway is asked to stop: idle tunnels close, busy ones may end within DrainSeconds
+	Hurry context.Context // done when it is asked a second time, or has no more time: then it waits for nothing
+	Pause <-chan bool     // true: accept nobody, but keep tunnels; false: accept again; nil if it is never asked
+
+	Running  func()                    // told when clients and administrators are served, also after a pause
+	Paused   func()                    // told when nobody is accepted any more
+	Stopping func(drain time.Duration) // told when the stop has begun, and how long it may take
+}
+
+// Signals are the orders that signals give until end: the first interrupt or SIGTERM stops the gateway, the second hurries
+// it.
+func Signals(parent context.Context) (o Orders, end func()) {
+	stop, stopNow := context.WithCancel(parent)
+	hurry, hurryUp := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for _, obey := range []func(){stopNow, hurryUp} {
+			select {
+			case <-signals:
+				obey()
+			case <-done:
+				return
+			}
+		}
+	}()
+	o = Orders{Stop: stop, Hurry: hurry, Running: notifyRunning, Paused: func() {}, Stopping: notifyStopping}
+	return o, func() {
+		signal.Stop(signals)
+		close(done)
+		stopNow()
+		hurryUp()
+	}
+}
+
+// attend pauses and goes on as it is asked, until the gateway has to stop.
+func attend(orders Orders, door *door, store *settings.Store, state *atomic.Int32, events event.Sink) {
+	for {
+		select {
+		case <-orders.Stop.Done():
+			return
+		case pause := <-orders.Pause:
+			if pause {
+				door.close()
+				state.Store(int32(adminapi.Paused))
+				events.Emit(event.Paused())
+				orders.Paused()
+			} else if err := door.open(orders.Stop, func() config.Settings { return store.Current().Settings }); err != nil {
+				events.Emit(event.Failure(event.GatewayServer, "to go on after a pause", err))
+				orders.Paused()
+			} else {
+				state.Store(int32(adminapi.Running))
+				events.Emit(event.Continued(door.addresses()))
+				orders.Running()
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/omsgateway/omsgateway/internal/discovery"
+	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
+	"github.com/omsgateway/omsgateway/internal/usage"
+	"github.com/omsgateway/omsgateway/server/adminapi"
+)
+
+// ServeStdio stands in for a gateway that is stopped: it serves the admin API on the standard streams until the input ends. The
+// log file tells of the changes; standard error is the caller's.
+func ServeStdio(ctx context.Context, stateDir, version string) error {
+	events := event.NewHub(event.Options{
+		Level:   event.Info,
+		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
+	})
+	defer closeEvents(events)
+	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events})
+	if err != nil {
+		return err
+	}
+	defer closeStore(store, events)
+	setLogLevel(events, store.Current())
+	store.AddEffect(logLevel{events})
+	// The agents are read once, since this process lives for one command. The gateway itself tells of problems.
+	reading := &discovery.Reading{At: time.Now()}
+	if store.Current().Settings.LearnHosts {
+		reading = discovery.NewReader(osdefaults.Agents(), time.Now).Read()
+	}
+	if err := store.Learn(ctx, learned(reading)); err != nil {
+		return err
+	}
+
+	used := usage.New()
+	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events)()
+
+	admin := adminapi.NewServer(adminapi.Gateway{
+		Store:     store,
+		Events:    events,
+		Tunnels:   tunnel.NewTable(),
+		Counters:  &tunnel.Counters{},
+		Usage:     used,
+		Discovery: func() *discovery.Reading { return reading },
+		Status: adminapi.Status{
+			Version:    version,
+			Started:    time.Now(),
+			ConfigFile: osdefaults.ConfigFile(stateDir),
+			State:      func() adminapi.State { return adminapi.Stopped },
+			Addresses:  func() []string { return nil },
+		},
+	}, localsock.StdioCredentials())
+	defer stopAdmin(admin, events)
+	if err := admin.Serve(localsock.StdioListener()); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil // the input has ended
+}

@@ -1,7 +1,0 @@
-package main
-
-import "net"
-
-func listenConfig() net.ListenConfig {
-	return net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
-}
