@@ -40,9 +40,9 @@ type Config struct {
 // AllowedHost is an entry of the list of allowed hosts.
 type AllowedHost struct {
 	Pattern                 hostname.Pattern
-	ClientCertificatePolicy string    // Off, IfShown or Required; empty for what the setting says
-	AddedAt                 time.Time // in UTC and whole seconds; zero if unknown
-	AddedBy                 string    // at most 256 bytes, all printable; empty if unknown
+	ClientCertificatePolicy CertificatePolicy // not Automatic
+	AddedAt                 time.Time         // in UTC and whole seconds; zero if unknown
+	AddedBy                 string            // at most 256 bytes, all printable; empty if unknown
 }
 
 // AllowedClientCertificate is an entry of the list that client certificates are judged by.
@@ -64,7 +64,7 @@ func (c Config) Clone() Config {
 
 // Equal says whether c and d are the same in all their parts.
 func (c Config) Equal(d Config) bool {
-	return c.Settings == d.Settings && c.RelayProxy == d.RelayProxy && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
+	return c.Settings.Equal(d.Settings) && c.RelayProxy == d.RelayProxy && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
 		slices.EqualFunc(c.AllowedClientCertificates, d.AllowedClientCertificates, AllowedClientCertificate.equal)
 }
 
@@ -88,7 +88,7 @@ func (c *Config) RemoveHosts(patterns ...hostname.Pattern) (removed []bool) {
 
 // SetHostPolicy gives the host with this pattern a client certificate policy, and answers the host as it was; present is false
 // if there is none.
-func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy string) (before AllowedHost, present bool) {
+func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy CertificatePolicy) (before AllowedHost, present bool) {
 	i := slices.IndexFunc(c.AllowedHosts, func(h AllowedHost) bool { return h.Pattern == pattern })
 	if i < 0 {
 		return AllowedHost{}, false
@@ -236,11 +236,16 @@ func (a AllowedClientCertificate) equal(b AllowedClientCertificate) bool {
 var hostPolicies = []string{Off, IfShown, Required}
 
 // checkHostPolicy refuses what is neither a policy nor empty.
-func checkHostPolicy(policy string) error {
-	if policy == "" || slices.Contains(hostPolicies, policy) {
+func checkHostPolicy(policy CertificatePolicy) error {
+	if policy == "" || slices.Contains(hostPolicies, string(policy)) {
 		return nil
 	}
-	return reason.New(reason.CertificatePolicyUnknown, "value", shown(policy), "choices", strings.Join(hostPolicies, ", "))
+	return HostPolicyUnknown(string(policy))
+}
+
+// HostPolicyUnknown is the error CERTIFICATE_POLICY_UNKNOWN for a value that is no policy of an allowed host.
+func HostPolicyUnknown(value string) error {
+	return reason.New(reason.CertificatePolicyUnknown, "value", shown(value), "choices", strings.Join(hostPolicies, ", "))
 }
 
 func checkAdded(at time.Time, by string) error {

@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +91,7 @@ func randomConfig(t *testing.T, random *rand.Rand) config.Config {
 		}
 		c.AddHosts(config.AllowedHost{
 			Pattern:                 pattern(t, fmt.Sprintf("%s:%d", host, 1+random.IntN(65535))),
-			ClientCertificatePolicy: []string{"", config.Off, config.IfShown, config.Required}[random.IntN(4)],
+			ClientCertificatePolicy: []config.CertificatePolicy{"", config.Off, config.IfShown, config.Required}[random.IntN(4)],
 			AddedAt:                 addedAt(),
 			AddedBy:                 addedBy(),
 		})
@@ -133,7 +135,7 @@ func TestSetHostPolicy(t *testing.T) {
 	c := config.Default()
 	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com"), ClientCertificatePolicy: config.Off, AddedBy: "root"},
 		config.AllowedHost{Pattern: pattern(t, "b.example.com")})
-	for _, step := range []struct{ before, after string }{
+	for _, step := range []struct{ before, after config.CertificatePolicy }{
 		{config.Off, config.Required}, {config.Required, ""}, {"", ""}, {"", config.IfShown},
 	} {
 		before, present := c.SetHostPolicy(pattern(t, "a.example.com"), step.after)
@@ -203,7 +205,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	e := c.Clone()
 	e.AllowedHosts[0].AddedBy = "root"
 	f := c.Clone()
-	f.Settings.DrainSeconds = 6
+	f.Settings.DrainTimeout = 6 * time.Second
 	if c.Equal(e) || c.Equal(f) || c.AllowedHosts[0].AddedBy != "" {
 		t.Error("a change makes no difference, or one to the original")
 	}
@@ -251,10 +253,11 @@ func TestValidate(t *testing.T) {
 		text   string
 	}{
 		{"no settings", func(c *config.Config) { c.Settings = config.Settings{} }, reason.SettingOutOfRange, "ListenPort"},
-		{"port", func(c *config.Config) { c.Settings.ListenPort = 65536 }, reason.SettingOutOfRange, "ListenPort cannot be 65536"},
-		{"level", func(c *config.Config) { c.Settings.LogLevel = "" }, reason.SettingNotAChoice, "LogLevel"},
-		{"level not canonical", func(c *config.Config) { c.Settings.LogLevel = "info" }, "", `"info" is written "Info"`},
-		{"address not canonical", func(c *config.Config) { c.Settings.ListenAddress = "::ffff:192.0.2.1" }, "", `"192.0.2.1"`},
+		{"port", func(c *config.Config) { c.Settings.ListenPort = 0 }, reason.SettingOutOfRange, "ListenPort cannot be 0"},
+		{"number", func(c *config.Config) { c.Settings.MaxConnections = 1_000_001 }, reason.SettingOutOfRange, "MaxConnections cannot be 1000001"},
+		{"part of a second in a setting", func(c *config.Config) { c.Settings.IdleTimeout += time.Millisecond }, reason.SettingNotANumber, "IdleTimeoutSeconds"},
+		{"level", func(c *config.Config) { c.Settings.LogLevel = 0 }, reason.SettingNotAChoice, "LogLevel"},
+		{"address not canonical", func(c *config.Config) { c.Settings.ListenAddress = netip.MustParseAddr("::ffff:192.0.2.1") }, "", `"192.0.2.1"`},
 		{"order", func(c *config.Config) { c.AllowedHosts = []config.AllowedHost{b, a} }, "", `allowed host "a.example.com"`},
 		{"twice", func(c *config.Config) { c.AllowedHosts = []config.AllowedHost{a, a} }, "", "twice"},
 		{"no pattern", host(func(h *config.AllowedHost) { h.Pattern = hostname.Pattern{} }), reason.HostPort, ""},
@@ -272,7 +275,9 @@ func TestValidate(t *testing.T) {
 			`allowed host "a.example.com": the client certificate policy of a host cannot be "off": it is one of Off, IfShown, Required`},
 		{"policy that is a setting's", host(func(h *config.AllowedHost) { h.ClientCertificatePolicy = config.Automatic }),
 			reason.CertificatePolicyUnknown, "Automatic"},
-		{"versions", func(c *config.Config) { c.Settings.MaximumTLSVersion, c.Settings.MinimumTLSVersion = "1.1", "1.2" },
+		{"versions", func(c *config.Config) {
+			c.Settings.MaximumTLSVersion, c.Settings.MinimumTLSVersion = tls.VersionTLS11, tls.VersionTLS12
+		},
 			reason.SettingConflict, "MinimumTlsVersion would be 1.2 and MaximumTlsVersion 1.1"},
 		{"no entry", func(c *config.Config) { c.AllowedClientCertificates = make([]config.AllowedClientCertificate, 1) },
 			reason.CertificateEmpty, "client certificate"},
@@ -295,7 +300,9 @@ func TestValidate(t *testing.T) {
 			c.RelayProxy = relayProxy(t, "proxy", "", "")
 			c.RelayProxy.Address.Target.Port = 0
 		}, reason.RelayAddressInvalid, "port"},
-		{"bypass not canonical", func(c *config.Config) { c.Settings.RelayProxyBypass = "B.example.com,a.example.com" }, "",
+		{"bypass not canonical", func(c *config.Config) {
+			c.Settings.RelayProxyBypass = []hostname.Pattern{pattern(t, "b.example.com"), pattern(t, "a.example.com")}
+		}, "",
 			`"a.example.com,b.example.com"`},
 		{"time when a certificate was added", func(c *config.Config) {
 			c.AllowedClientCertificates = []config.AllowedClientCertificate{{Entry: entry(t, "a"), AddedAt: time.Unix(0, 1).UTC()}}

@@ -33,14 +33,7 @@ func Decode(name string, data []byte) (Config, error) {
 	}
 	r := newReader(name, data)
 	r.version = version
-	return decoders[version](r)
-}
-
-// decoders has one for each version that ever was; each makes a configuration of today, with the defaults for what its version
-// did not have yet.
-var decoders = map[int]func(*reader) (Config, error){
-	1: decodeV1,
-	2: decodeV2,
+	return r.file()
 }
 
 // FileVersion is the version of a file, from 1 to Version. The file is then one JSON object that is not too large and not
@@ -59,7 +52,7 @@ func FileVersion(name string, data []byte) (int, error) {
 	if tooLong := errors.Is(err, strconv.ErrRange) && written[0] != '-'; tooLong || err == nil && version > Version {
 		return 0, reason.New(reason.ConfigTooNew, "file", name, "version", shown(written), "supported", supported)
 	}
-	if decoders[version] == nil {
+	if err != nil || version < 1 {
 		return 0, reason.New(reason.ConfigVersion, "file", name, "supported", supported)
 	}
 	return version, nil

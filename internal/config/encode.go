@@ -25,7 +25,7 @@ func (c Config) Encode() []byte {
 			w.object(func() {
 				w.text("host", h.Pattern.String())
 				if h.ClientCertificatePolicy != "" {
-					w.text("clientCertificatePolicy", h.ClientCertificatePolicy)
+					w.text("clientCertificatePolicy", string(h.ClientCertificatePolicy))
 				}
 				w.added(h.AddedAt, h.AddedBy)
 			})
@@ -46,7 +46,7 @@ type writer struct{ *jsontext.Encoder }
 
 func (w writer) settings(s Settings) {
 	for _, row := range table {
-		value := row.get(&s)
+		value := row.field.get(row, &s)
 		if value == row.Default {
 			continue
 		}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -13,24 +13,39 @@ import (
 
 // Settings are the values of all settings; Table tells what each means.
 type Settings struct {
-	ListenPort              int
-	ListenAddress           string // canonical IP address, or empty for all
-	LogLevel                string
-	DrainSeconds            int
-	IdleTimeoutSeconds      int
+	ListenPort              uint16
+	ListenAddress           netip.Addr // not valid for all addresses of this computer
+	LogLevel                LogLevel
+	DrainTimeout            time.Duration // DrainSeconds
+	IdleTimeout             time.Duration // IdleTimeoutSeconds
 	AllowLoopbackTargets    bool
 	MaxConnections          int
 	MaxRequestHeads         int
-	MaxConnectionsPerClient int
-	MinimumTLSVersion       string // "1.0" to "1.3", as MaximumTLSVersion
-	MaximumTLSVersion       string
+	MaxConnectionsPerClient int    // 0 sets no limit
+	MinimumTLSVersion       uint16 // a number of crypto/tls, as MaximumTLSVersion
+	MaximumTLSVersion       uint16
 	RequireServerName       bool
-	ClientCertificatePolicy string // Automatic or one of the policies of an allowed host
+	ClientCertificatePolicy CertificatePolicy
 
-	RelayProxyBypass         string // as hostname.FormatHosts has it
+	RelayProxyBypass         []hostname.Pattern // as hostname.ParseHosts makes them; read only
 	RelayProxyResolveLocally bool
 	LearnHosts               bool
 }
+
+// LogLevel is the least important level of events that are logged. Its numbers are those of event.Level.
+type LogLevel int
+
+// The log levels.
+const (
+	LogError LogLevel = iota + 1
+	LogWarning
+	LogInfo
+	LogDebug
+)
+
+// CertificatePolicy is what is asked of a client's certificate: one of Automatic (of the setting), Off, IfShown and Required, or empty
+// for what the setting says (of an allowed host).
+type CertificatePolicy string
 
 // Setting is a row of the table that the API, the commands, the cmdlets and the documentation are made from.
 type Setting struct {
@@ -42,8 +57,8 @@ type Setting struct {
 	Choices  []string // of a Choice; read only
 	Help     string   // one sentence or more, each with its full stop
 
-	since int                 // version of the files that can have it; 0 for all
-	field func(*Settings) any // *int for a Number, *string or (On and Off) *bool for a Choice, *string for the others
+	since int // version of the files that can have it; 0 for all
+	field field
 }
 
 // Type is what kind of value a setting has.
@@ -77,92 +92,93 @@ var table = []Setting{
 	{
 		Key: "ListenPort", Type: Number, Default: "8080", Min: 1, Max: 65535,
 		Help:  "TCP port on which clients connect. Open tunnels stay when it changes.",
-		field: func(s *Settings) any { return &s.ListenPort },
+		field: number(func(s *Settings) *uint16 { return &s.ListenPort }),
 	},
 	{
 		Key: "ListenAddress", Type: Address,
 		Help:  "IP address of this computer on which clients connect; empty for all of its addresses.",
-		field: func(s *Settings) any { return &s.ListenAddress },
+		field: address(func(s *Settings) *netip.Addr { return &s.ListenAddress }),
 	},
 	{
 		Key: "LogLevel", Type: Choice, Default: "Info", Choices: []string{"Error", "Warning", "Info", "Debug"},
 		Help:  "Least important events that are logged. Debug logs several events for each tunnel.",
-		field: func(s *Settings) any { return &s.LogLevel },
+		field: choice(func(s *Settings) *LogLevel { return &s.LogLevel }, LogError, LogWarning, LogInfo, LogDebug),
 	},
 	{
 		Key: "DrainSeconds", Type: Number, Default: "5", Max: 3600, Unit: "seconds",
 		Help:  "How long busy tunnels may go on when the gateway stops.",
-		field: func(s *Settings) any { return &s.DrainSeconds },
+		field: seconds(func(s *Settings) *time.Duration { return &s.DrainTimeout }),
 	},
 	{
 		Key: "IdleTimeoutSeconds", Type: Number, Default: "1800", Min: 10, Max: 86400, Unit: "seconds",
 		Help:  "After how long a tunnel is closed in which nothing moves in either direction.",
-		field: func(s *Settings) any { return &s.IdleTimeoutSeconds },
+		field: seconds(func(s *Settings) *time.Duration { return &s.IdleTimeout }),
 	},
 	{
 		Key: "AllowLoopbackTargets", Type: Choice, Default: Off, Choices: []string{On, Off},
 		Help: "Whether an allowed host name may lead to this computer's loopback addresses. It is meant for tests: clients then " +
 			"reach services that listen for this computer alone.",
-		field: func(s *Settings) any { return &s.AllowLoopbackTargets },
+		field: onOff(func(s *Settings) *bool { return &s.AllowLoopbackTargets }),
 	},
 	{
 		Key: "MaxConnections", Type: Number, Default: "20000", Min: 1, Max: 1_000_000, Unit: "connections",
 		Help:  "Open client connections at a time; more are refused.",
-		field: func(s *Settings) any { return &s.MaxConnections },
+		field: number(func(s *Settings) *int { return &s.MaxConnections }),
 	},
 	{
 		Key: "MaxRequestHeads", Type: Number, Default: "2048", Min: 1, Max: 100_000, Unit: "connections",
 		Help:  "Client connections at a time that have not sent their whole request yet. One client may have a quarter of them.",
-		field: func(s *Settings) any { return &s.MaxRequestHeads },
+		field: number(func(s *Settings) *int { return &s.MaxRequestHeads }),
 	},
 	{
 		Key: "MaxConnectionsPerClient", Type: Number, Default: "0", Max: 1_000_000, Unit: "connections",
 		Help:  "Open connections of one client address at a time; 0 sets no limit.",
-		field: func(s *Settings) any { return &s.MaxConnectionsPerClient },
+		field: number(func(s *Settings) *int { return &s.MaxConnectionsPerClient }),
 	},
 	{
 		Key: "MinimumTlsVersion", Type: Choice, Default: "1.0", Choices: tlsVersions,
 		Help:  "Oldest version of TLS that passes through.",
-		field: func(s *Settings) any { return &s.MinimumTLSVersion },
+		field: tlsVersion(func(s *Settings) *uint16 { return &s.MinimumTLSVersion }),
 	},
 	{
 		Key: "MaximumTlsVersion", Type: Choice, Default: "1.3", Choices: tlsVersions,
 		Help:  "Newest version of TLS that passes through. TLS 1.3 hides client certificates.",
-		field: func(s *Settings) any { return &s.MaximumTLSVersion },
+		field: tlsVersion(func(s *Settings) *uint16 { return &s.MaximumTLSVersion }),
 	},
 	{
 		Key: "RequireServerName", Type: Choice, Default: Off, Choices: []string{On, Off},
 		Help:  "Whether a client that names no server in its TLS hello is refused.",
-		field: func(s *Settings) any { return &s.RequireServerName },
+		field: onOff(func(s *Settings) *bool { return &s.RequireServerName }),
 	},
 	{
 		Key: "ClientCertificatePolicy", Type: Choice, Default: Automatic, Choices: []string{Automatic, Off, IfShown, Required},
 		Help: "What is asked of a client's certificate. IfShown refuses one that can be seen and is not allowed; Required refuses " +
 			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off.",
-		field: func(s *Settings) any { return &s.ClientCertificatePolicy },
+		field: choice(func(s *Settings) *CertificatePolicy { return &s.ClientCertificatePolicy }, Automatic, Off, IfShown, Required),
 	},
 	{
 		Key: "RelayProxyBypass", Type: Hosts,
 		Help: "Hosts, and *.domain for every name below a domain, to which the gateway connects directly although a relay proxy is " +
 			"set; with commas between them, and without ports.",
 		since: 2,
-		field: func(s *Settings) any { return &s.RelayProxyBypass },
+		field: hosts(func(s *Settings) *[]hostname.Pattern { return &s.RelayProxyBypass }),
 	},
 	{
 		Key: "RelayProxyResolveLocally", Type: Choice, Default: Off, Choices: []string{On, Off},
 		Help: "Whether the gateway, too, resolves the names that it hands to the relay proxy, and refuses those that lead to an " +
 			"address of its own computer or network segment. Off leaves names to the relay proxy alone.",
 		since: 2,
-		field: func(s *Settings) any { return &s.RelayProxyResolveLocally },
+		field: onOff(func(s *Settings) *bool { return &s.RelayProxyResolveLocally }),
 	},
 	{
 		Key: "LearnHosts", Type: Choice, Default: On, Choices: []string{On, Off},
 		Help:  "Whether hosts are allowed that the monitoring agents on this computer are configured to reach.",
 		since: 2,
-		field: func(s *Settings) any { return &s.LearnHosts },
+		field: onOff(func(s *Settings) *bool { return &s.LearnHosts }),
 	},
 }
 
+// tlsVersions are the spellings of the versions from 1.0 on, whose numbers follow each other.
 var tlsVersions = []string{"1.0", "1.1", "1.2", "1.3"}
 
 // Lookup finds a setting; key ignores case. The error is SETTING_UNKNOWN.
@@ -184,7 +200,7 @@ func Lookup(key string) (Setting, error) {
 func DefaultSettings() Settings {
 	var s Settings
 	for _, row := range table {
-		if err := row.set(&s, row.Default); err != nil {
+		if err := row.field.set(row, &s, row.Default); err != nil {
 			panic(err) // the table contradicts itself
 		}
 	}
@@ -197,7 +213,17 @@ func (s Settings) Get(key string) string {
 	if err != nil {
 		return ""
 	}
-	return row.get(&s)
+	return row.field.get(row, &s)
+}
+
+// Equal reports whether s and t have the same values.
+func (s Settings) Equal(t Settings) bool {
+	for _, row := range table {
+		if row.field.get(row, &s) != row.field.get(row, &t) {
+			return false
+		}
+	}
+	return true
 }
 
 // Set gives a setting a value; key and the choices ignore case, white space around is dropped, and an empty value stands for
@@ -211,13 +237,13 @@ func (s *Settings) Set(key, value string) error {
 	if value = strings.TrimSpace(value); value == "" {
 		value = row.Default
 	}
-	return row.set(s, value)
+	return row.field.set(row, s, value)
 }
 
 // Conflict is SETTING_CONFLICT if two settings have values that do not go together.
 func (s Settings) Conflict() error {
 	if s.MinimumTLSVersion > s.MaximumTLSVersion {
-		return reason.New(reason.SettingConflict, "minimum", s.MinimumTLSVersion, "maximum", s.MaximumTLSVersion)
+		return reason.New(reason.SettingConflict, "minimum", s.Get("MinimumTlsVersion"), "maximum", s.Get("MaximumTlsVersion"))
 	}
 	return nil
 }
@@ -225,112 +251,16 @@ func (s Settings) Conflict() error {
 // validate finds values that Set would not have stored.
 func (s Settings) validate() error {
 	for _, row := range table {
+		written := row.field.get(row, &s)
 		again := s
-		if err := row.set(&again, row.get(&s)); err != nil {
+		if err := row.field.set(row, &again, written); err != nil {
 			return err
 		}
-		if again != s {
-			return fmt.Errorf("checking setting %s: %q is written %q", row.Key, row.get(&s), row.get(&again))
+		if canonical := row.field.get(row, &again); canonical != written {
+			return fmt.Errorf("checking setting %s: %q is written %q", row.Key, written, canonical)
 		}
 	}
 	return s.Conflict()
-}
-
-func (row Setting) get(s *Settings) string {
-	switch field := row.field(s).(type) {
-	case *int:
-		return strconv.Itoa(*field)
-	case *bool:
-		if *field {
-			return On
-		}
-		return Off
-	default:
-		return *field.(*string)
-	}
-}
-
-func (row Setting) set(s *Settings, value string) error {
-	switch field := row.field(s).(type) {
-	case *int:
-		n, err := row.number(value)
-		if err != nil {
-			return err
-		}
-		*field = n
-	case *bool:
-		choice, err := row.choice(value)
-		if err != nil {
-			return err
-		}
-		*field = choice == On
-	case *string:
-		parse := row.choice
-		switch row.Type {
-		case Address:
-			parse = row.address
-		case Hosts:
-			parse = row.hosts
-		case Number, Choice:
-		}
-		text, err := parse(value)
-		if err != nil {
-			return err
-		}
-		*field = text
-	}
-	return nil
-}
-
-func (row Setting) number(value string) (int, error) {
-	digits := strings.TrimPrefix(value, "-")
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return 0, row.refuse(reason.SettingNotANumber, value)
-	}
-	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil || n < row.Min || n > row.Max {
-		return 0, row.refuse(reason.SettingOutOfRange, value)
-	}
-	return int(n), nil
-}
-
-func (row Setting) choice(value string) (string, error) {
-	for _, choice := range row.Choices {
-		if strings.EqualFold(choice, value) {
-			return choice, nil
-		}
-	}
-	return "", row.refuse(reason.SettingNotAChoice, value)
-}
-
-func (row Setting) address(value string) (string, error) {
-	if value == "" {
-		return "", nil
-	}
-	addr, err := netip.ParseAddr(value)
-	if err != nil || addr.Zone() != "" || addr.IsMulticast() {
-		return "", row.refuse(reason.SettingNotAnAddr, value)
-	}
-	return addr.Unmap().String(), nil
-}
-
-func (row Setting) hosts(value string) (string, error) {
-	patterns, err := hostname.ParseHosts(value)
-	if err != nil {
-		return "", reason.Wrap(err, reason.SettingNotHosts, "key", row.Key)
-	}
-	return hostname.FormatHosts(patterns), nil
-}
-
-func (row Setting) refuse(why reason.Reason, value string) error {
-	parts := []string{"key", row.Key, "value", shown(value)}
-	switch row.Type {
-	case Number:
-		parts = append(parts, "minimum", strconv.FormatInt(row.Min, 10), "maximum", strconv.FormatInt(row.Max, 10))
-	case Choice:
-		parts = append(parts, "choices", strings.Join(row.Choices, ", "))
-	}
-	return reason.New(why, parts...)
 }
 
 // shown is what somebody typed, cut and cleaned for an error.

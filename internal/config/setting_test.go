@@ -1,10 +1,12 @@
 package config_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,9 +17,9 @@ import (
 func TestTable(t *testing.T) {
 	defaults := config.DefaultSettings()
 	want := config.Settings{
-		ListenPort: 8080, LogLevel: "Info", DrainSeconds: 5, IdleTimeoutSeconds: 1800,
+		ListenPort: 8080, LogLevel: config.LogInfo, DrainTimeout: 5 * time.Second, IdleTimeout: 30 * time.Minute,
 		MaxConnections: 20000, MaxRequestHeads: 2048,
-		MinimumTLSVersion: "1.0", MaximumTLSVersion: "1.3", ClientCertificatePolicy: "Automatic",
+		MinimumTLSVersion: tls.VersionTLS10, MaximumTLSVersion: tls.VersionTLS13, ClientCertificatePolicy: config.Automatic,
 		LearnHosts: true,
 	}
 	if diff := cmp.Diff(want, defaults); diff != "" {
@@ -76,7 +78,7 @@ func TestEverySettingIsStored(t *testing.T) {
 			}
 		}
 		wantRoundTrip(t, config.Config{Settings: s})
-		if err := s.Set(row.Key, ""); err != nil || s != config.DefaultSettings() {
+		if err := s.Set(row.Key, ""); err != nil || !s.Equal(config.DefaultSettings()) {
 			t.Errorf("%s = \"\" does not set the default: %q, %v", row.Key, s.Get(row.Key), err)
 		}
 	}
@@ -146,7 +148,7 @@ func TestSetRefuses(t *testing.T) {
 	} {
 		s := config.DefaultSettings()
 		wantError(t, s.Set(test.key, test.value), test.why, test.text)
-		if s != config.DefaultSettings() {
+		if !s.Equal(config.DefaultSettings()) {
 			t.Errorf("Set(%.20q, %.20q) failed and changed the settings", test.key, test.value)
 		}
 	}
@@ -157,7 +159,9 @@ func TestConflict(t *testing.T) {
 	for _, minimum := range []string{"1.0", "1.1", "1.2", "1.3"} {
 		for _, maximum := range []string{"1.0", "1.1", "1.2", "1.3"} {
 			c := config.Default()
-			c.Settings.MinimumTLSVersion, c.Settings.MaximumTLSVersion = minimum, maximum
+			if err := errors.Join(c.Settings.Set("MinimumTlsVersion", minimum), c.Settings.Set("MaximumTlsVersion", maximum)); err != nil {
+				t.Fatal(err)
+			}
 			_, decoded := config.Decode("config.json", c.Encode())
 			if minimum <= maximum {
 				if err := errors.Join(c.Settings.Conflict(), c.Validate(), decoded); err != nil {

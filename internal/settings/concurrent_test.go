@@ -32,8 +32,8 @@ func TestReadersSeeOneSnapshot(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if after.Settings.DrainSeconds != n {
-					t.Errorf("the snapshot of change %d has %d", n, after.Settings.DrainSeconds)
+				if drainSeconds(after.Settings) != n {
+					t.Errorf("the snapshot of change %d has %d", n, drainSeconds(after.Settings))
 				}
 			}
 		})
@@ -65,7 +65,7 @@ func TestEtagLosesNoChange(t *testing.T) {
 		writing.Go(func() {
 			for made := 0; made < changes; {
 				read := s.Current()
-				next := strconv.Itoa(read.Config.Settings.DrainSeconds + 1)
+				next := strconv.Itoa(drainSeconds(read.Config.Settings) + 1)
 				_, _, err := s.Update(context.Background(), settings.Request{Etag: read.Etag}, set("DrainSeconds", next))
 				switch {
 				case err == nil:
@@ -78,7 +78,7 @@ func TestEtagLosesNoChange(t *testing.T) {
 		})
 	}
 	writing.Wait()
-	if got, want := s.Current().Settings.DrainSeconds, config.Default().Settings.DrainSeconds+writers*changes; got != want {
+	if got, want := drainSeconds(s.Current().Settings), drainSeconds(config.Default().Settings)+writers*changes; got != want {
 		t.Errorf("DrainSeconds = %d, want %d", got, want)
 	}
 }
@@ -120,6 +120,8 @@ func TestCloseDuringChanges(t *testing.T) {
 	}
 }
 
+func drainSeconds(s config.Settings) int { return int(s.DrainTimeout / time.Second) }
+
 // numbered is the change that stores n everywhere.
 func numbered(t *testing.T, n int) func(*config.Config) error {
 	t.Helper()
@@ -134,9 +136,9 @@ func numbered(t *testing.T, n int) func(*config.Config) error {
 // checkNumbered finds the number that s has in all its places.
 func checkNumbered(t *testing.T, s *settings.Snapshot) int {
 	t.Helper()
-	n := s.Settings.DrainSeconds
+	n := drainSeconds(s.Settings)
 	hosts, limits := s.Config.AllowedHosts, s.Policy.Limits()
-	if s.Config.Settings.DrainSeconds != n || s.Settings.ListenPort != n || limits.DrainTimeout != time.Duration(n)*time.Second ||
+	if drainSeconds(s.Config.Settings) != n || int(s.Settings.ListenPort) != n || limits.DrainTimeout != time.Duration(n)*time.Second ||
 		!allowed(t, s, fmt.Sprintf("h%d.example.com:443", n)) || len(s.Policy.Entries()) != 1 ||
 		len(hosts) != 1 || hosts[0].AddedAt.Unix() != int64(n) || config.Etag(s.Config.Encode()) != s.Etag {
 		t.Errorf("a mixture: %+v", s)

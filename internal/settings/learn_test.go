@@ -140,7 +140,7 @@ func TestLearnDuringChanges(t *testing.T) {
 	})
 	working.Wait()
 	wantSources(t, s, fmt.Sprintf("h%d.example.com local", rounds), fmt.Sprintf("l%d.example.com learned", rounds))
-	if last := s.Current(); last.Config.Settings.DrainSeconds != rounds || config.Etag(last.Config.Encode()) != last.Etag {
+	if last := s.Current(); drainSeconds(last.Config.Settings) != rounds || config.Etag(last.Config.Encode()) != last.Etag {
 		t.Errorf("at the end: %+v", last)
 	}
 }

@@ -1,13 +1,10 @@
 package settings
 
 import (
-	"crypto/tls"
-	"net/netip"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/handshake"
-	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -54,16 +51,16 @@ func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
 			DialTimeout:             dialTimeout,
 			RelayTimeout:            relayTimeout,
 			HandshakeTimeout:        handshake.TimeLimit,
-			IdleTimeout:             time.Duration(s.IdleTimeoutSeconds) * time.Second,
-			DrainTimeout:            time.Duration(s.DrainSeconds) * time.Second,
+			IdleTimeout:             s.IdleTimeout,
+			DrainTimeout:            s.DrainTimeout,
 		},
 		AllowLoopback:     s.AllowLoopbackTargets,
-		ListenPort:        uint16(s.ListenPort),
-		ListenAddress:     listenAddress(s),
+		ListenPort:        s.ListenPort,
+		ListenAddress:     s.ListenAddress,
 		Relay:             relay(s, c.RelayProxy),
-		RelayBypass:       bypass(s),
-		MinVersion:        versions[s.MinimumTLSVersion],
-		MaxVersion:        versions[s.MaximumTLSVersion],
+		RelayBypass:       s.RelayProxyBypass,
+		MinVersion:        s.MinimumTLSVersion,
+		MaxVersion:        s.MaximumTLSVersion,
 		RequireServerName: s.RequireServerName,
 		ClientCertificate: requirement(s.ClientCertificatePolicy, len(c.AllowedClientCertificates)),
 		Certificates:      certificates,
@@ -85,27 +82,9 @@ func relay(s config.Settings, p config.RelayProxy) *policy.Relay {
 	return r
 }
 
-// listenAddress is a setting that has been checked, or not valid for all.
-func listenAddress(s config.Settings) netip.Addr {
-	addr, err := netip.ParseAddr(s.ListenAddress)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr
-}
-
-// bypass is the list of a setting that has been checked.
-func bypass(s config.Settings) []hostname.Pattern {
-	patterns, err := hostname.ParseHosts(s.RelayProxyBypass)
-	if err != nil {
-		return nil
-	}
-	return patterns
-}
-
 // requirement is what policy, a value of the setting, means with so many configured client certificates. Learned ones do not count:
 // what an agent's configuration says must not begin to refuse clients.
-func requirement(policy string, certificates int) handshake.Requirement {
+func requirement(policy config.CertificatePolicy, certificates int) handshake.Requirement {
 	if own := requirements[policy]; own != nil {
 		return *own
 	}
@@ -116,15 +95,8 @@ func requirement(policy string, certificates int) handshake.Requirement {
 }
 
 // requirements has the policies that say the same whatever the list holds.
-var requirements = map[string]*handshake.Requirement{
+var requirements = map[config.CertificatePolicy]*handshake.Requirement{
 	config.Off:      new(handshake.Off),
 	config.IfShown:  new(handshake.IfShown),
 	config.Required: new(handshake.Required),
-}
-
-var versions = map[string]uint16{
-	"1.0": tls.VersionTLS10,
-	"1.1": tls.VersionTLS11,
-	"1.2": tls.VersionTLS12,
-	"1.3": tls.VersionTLS13,
 }

@@ -45,7 +45,7 @@ func child(dir string) error {
 	}
 	n := 0
 	if hosts := s.Current().Config.AllowedHosts; len(hosts) > 0 {
-		n = s.Current().Settings.DrainSeconds
+		n = drainSeconds(s.Current().Settings)
 	}
 	fmt.Println(n)
 	for n < crashChanges {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,10 +49,10 @@ func TestFolderRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || c.Settings.DrainSeconds != 9 {
+	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || c.Settings.DrainTimeout != 9*time.Second {
 		t.Errorf("the file has %+v, %v", c.Settings, err)
 	}
-	if got := s.Current().Settings.DrainSeconds; got != 9 {
+	if got := s.Current().Settings.DrainTimeout; got != 9*time.Second {
 		t.Errorf("in force is %d, want 9", got)
 	}
 	if len(events.events) != 2 || events.events[0].ID != event.Information || events.events[1].ID != event.Fault ||

@@ -32,7 +32,7 @@ func TestOpenWithoutAFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "by", "open")
 	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
 	now := s.Current()
-	if !now.Config.Equal(config.Default()) || now.Settings != config.DefaultSettings() || now.Policy == nil || now.Etag == "" {
+	if !now.Config.Equal(config.Default()) || !now.Settings.Equal(config.DefaultSettings()) || now.Policy == nil || now.Etag == "" {
 		t.Errorf("Current() = %+v, want the defaults", now)
 	}
 	wantNames(t, dir, "omsgateway.lock")
@@ -48,7 +48,7 @@ func TestOpenReadsTheFile(t *testing.T) {
 	writeFile(t, filepath.Join(dir, ".config.json.123.tmp"), "left by a process that died")
 	s := open(t, settings.Options{Dir: dir, Events: &recorder{}})
 	now := s.Current()
-	if now.Settings.DrainSeconds != 7 || now.Policy.Limits().DrainTimeout != 7*time.Second || !allowed(t, now, "a.example.com:443") {
+	if drainSeconds(now.Settings) != 7 || now.Policy.Limits().DrainTimeout != 7*time.Second || !allowed(t, now, "a.example.com:443") {
 		t.Errorf("Current() = %+v, want what the file says", now)
 	}
 	wantNames(t, dir, "config.json", "omsgateway.lock")
@@ -124,12 +124,13 @@ func TestOverrides(t *testing.T) {
 		t.Helper()
 		now := s.Current()
 		want := config.DefaultSettings()
-		want.LogLevel, want.ListenPort, want.ListenAddress, want.MaxConnections = "Error", 0, "127.0.0.1", 7
-		want.DrainSeconds = wantDrain
+		want.LogLevel, want.ListenPort, want.MaxConnections = config.LogError, 0, 7
+		want.ListenAddress = netip.MustParseAddr("127.0.0.1")
+		want.DrainTimeout = time.Duration(wantDrain) * time.Second
 		if diff := cmp.Diff(want, now.Settings); diff != "" {
 			t.Errorf("in force (-want +got):\n%s", diff)
 		}
-		if stored := now.Config.Settings; stored.ListenPort != 81 || stored.ListenAddress != "" || stored.MaxConnections != 20000 {
+		if stored := now.Config.Settings; stored.ListenPort != 81 || stored.ListenAddress.IsValid() || stored.MaxConnections != 20000 {
 			t.Errorf("overrides are stored: %+v", stored)
 		}
 		if now.Policy.Limits().MaxConnections != 7 {
@@ -152,7 +153,7 @@ func TestOverrides(t *testing.T) {
 		t.Error(err)
 	}
 	check(9)
-	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || c.Settings.ListenPort != 81 || c.Settings.DrainSeconds != 9 {
+	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || c.Settings.ListenPort != 81 || drainSeconds(c.Settings) != 9 {
 		t.Errorf("the file has %+v, %v", c.Settings, err)
 	}
 }
@@ -174,16 +175,17 @@ func TestOverridesThatConflict(t *testing.T) {
 	s := open(t, o)
 	_, _, err = s.Update(t.Context(), settings.Request{}, set("MaximumTlsVersion", "1.1"))
 	wantError(t, err, reason.SettingConflict, "MinimumTlsVersion would be 1.2 and MaximumTlsVersion 1.1")
-	if s.Current().Settings.MaximumTLSVersion != "1.3" {
+	if s.Current().Settings.MaximumTLSVersion != tls.VersionTLS13 {
 		t.Error("it was changed")
 	}
 }
 
 func TestPolicyInput(t *testing.T) {
 	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
-	s := config.Settings{ListenPort: 1, DrainSeconds: 2, AllowLoopbackTargets: true, LearnHosts: true,
-		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeoutSeconds: 6,
-		MinimumTLSVersion: "1.1", MaximumTLSVersion: "1.2", RequireServerName: true, ClientCertificatePolicy: config.Required}
+	s := config.Settings{ListenPort: 1, DrainTimeout: 2 * time.Second, AllowLoopbackTargets: true, LearnHosts: true,
+		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeout: 6 * time.Second,
+		MinimumTLSVersion: tls.VersionTLS11, MaximumTLSVersion: tls.VersionTLS12, RequireServerName: true,
+		ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
 	added := time.Unix(9, 0)
 	local := policy.Source{Kind: policy.Local}
@@ -222,12 +224,15 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.IsValid() {
 		t.Errorf("by default the gateway listens at %v", in.ListenAddress)
 	}
-	s.ListenAddress = "192.0.2.1"
+	s.ListenAddress = netip.MustParseAddr("192.0.2.1")
 	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.String() != "192.0.2.1" {
 		t.Errorf("the gateway listens at %v", in.ListenAddress)
 	}
-	s.RelayProxyBypass, s.RelayProxyResolveLocally = "*.corp,near.example.com", true
-	var err error
+	s.RelayProxyResolveLocally = true
+	err := s.Set("RelayProxyBypass", "*.corp,near.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if c.RelayProxy, err = config.NewRelayProxy("https://proxy.example.com", "svc", "p%:ss"); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +257,7 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 // TestClientCertificatePolicy goes through the values of the setting, with an empty list and with one that is not.
 func TestClientCertificatePolicy(t *testing.T) {
 	for _, test := range []struct {
-		value           string
+		value           config.CertificatePolicy
 		empty, notEmpty handshake.Requirement
 	}{
 		{config.Automatic, handshake.Off, handshake.IfShown},
@@ -296,7 +301,7 @@ func TestClose(t *testing.T) {
 	}
 	_, _, err := s.Update(t.Context(), settings.Request{}, set("DrainSeconds", "9"))
 	wantError(t, err, reason.GatewayStopping, "")
-	if s.Current().Settings != config.DefaultSettings() {
+	if !s.Current().Settings.Equal(config.DefaultSettings()) {
 		t.Error("Current does not answer after Close")
 	}
 	wantNames(t, dir, "omsgateway.lock")

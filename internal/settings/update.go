@@ -214,7 +214,7 @@ func (s *Store) announce(caller string, before, after config.Config) {
 		}
 		if now != nil && old.ClientCertificatePolicy != now.ClientCertificatePolicy {
 			s.events.Emit(event.HostPolicyChanged(
-				caller, now.Pattern.String(), old.ClientCertificatePolicy, now.ClientCertificatePolicy))
+				caller, now.Pattern.String(), string(old.ClientCertificatePolicy), string(now.ClientCertificatePolicy)))
 		}
 	})
 	difference(before.AllowedClientCertificates, after.AllowedClientCertificates, compareSubjects,

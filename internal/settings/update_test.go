@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -198,7 +199,7 @@ func TestFailedUpdate(t *testing.T) {
 			text:   "boom",
 		}, {
 			name:   "value",
-			change: func(c *config.Config) error { c.Settings.ListenPort = 65536; return nil },
+			change: func(c *config.Config) error { c.Settings.ListenPort = 0; return nil },
 			why:    reason.SettingOutOfRange,
 		}, {
 			name: "size",
@@ -476,7 +477,7 @@ func BenchmarkUpdate(b *testing.B) {
 				_, _, err := s.Update(b.Context(), settings.Request{}, func(c *config.Config) error {
 					c.AddHosts(hosts...)
 					next = 1 + next%1000
-					c.Settings.DrainSeconds = next
+					c.Settings.DrainTimeout = time.Duration(next) * time.Second
 					return nil
 				})
 				if err != nil {

@@ -52,9 +52,7 @@ func Apply(ctx context.Context, stateDir string, in io.Reader, logs ...event.Out
 		return err
 	}
 	defer closeStore(store, events)
-	if level, err := event.ParseLevel(store.Current().Settings.LogLevel); err == nil {
-		events.SetLevel(level)
-	}
+	events.SetLevel(event.Level(store.Current().Settings.LogLevel))
 
 	// Only once the folder is known to be the gateway's own is anything in it believed.
 	original, err := readOriginal(osdefaults.SavedOriginal(stateDir))

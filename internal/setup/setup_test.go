@@ -16,7 +16,7 @@ import (
 func TestPropertiesChangeWhatTheyName(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lines           string
-		port            int
+		port            uint16
 		relay, username string
 		hasPassword     bool
 	}{

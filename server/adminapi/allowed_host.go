@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -177,22 +176,21 @@ func invalidHost(spelling string, err error) *adminv1.AllowedHostOutcome {
 }
 
 // policies has what the configuration calls each policy, by its number in the API.
-var policies = []string{
+var policies = []config.CertificatePolicy{
 	adminv1.AllowedHost_UNSPECIFIED: "",
 	adminv1.AllowedHost_OFF:         config.Off,
 	adminv1.AllowedHost_IF_SHOWN:    config.IfShown,
 	adminv1.AllowedHost_REQUIRED:    config.Required,
 }
 
-func policyOf(number adminv1.AllowedHost_ClientCertificatePolicy) (string, error) {
+func policyOf(number adminv1.AllowedHost_ClientCertificatePolicy) (config.CertificatePolicy, error) {
 	if number < 0 || int(number) >= len(policies) {
-		return "", reason.New(reason.CertificatePolicyUnknown,
-			"value", strconv.Itoa(int(number)), "choices", strings.Join(policies[1:], ", "))
+		return "", config.HostPolicyUnknown(strconv.Itoa(int(number)))
 	}
 	return policies[number], nil
 }
 
-func enumOf(policy string) adminv1.AllowedHost_ClientCertificatePolicy {
+func enumOf(policy config.CertificatePolicy) adminv1.AllowedHost_ClientCertificatePolicy {
 	return adminv1.AllowedHost_ClientCertificatePolicy(slices.Index(policies, policy))
 }
 

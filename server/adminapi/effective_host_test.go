@@ -251,8 +251,7 @@ func TestCheckHost(t *testing.T) {
 	// Through a relay proxy the gateway looks nothing up, and the way is told.
 	relayed := func(c *config.Config) error {
 		c.RelayProxy.Address.Target = parseTarget(t, fmt.Sprintf("127.0.0.1:%d", open.Port()))
-		c.Settings.RelayProxyBypass = "localhost"
-		return nil
+		return c.Settings.Set("RelayProxyBypass", "localhost")
 	}
 	if _, _, err := a.Store.Update(t.Context(), settings.Request{}, relayed); err != nil {
 		t.Fatal(err)

@@ -155,7 +155,11 @@ func listen(ctx context.Context, address string) (*entrance, error) {
 }
 
 func listenAddress(s config.Settings) string {
-	return net.JoinHostPort(s.ListenAddress, strconv.Itoa(s.ListenPort))
+	host := "" // all
+	if s.ListenAddress.IsValid() {
+		host = s.ListenAddress.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(s.ListenPort)))
 }
 
 // overlaps tells whether two listen addresses cannot be open at the same time.

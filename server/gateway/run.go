@@ -254,9 +254,7 @@ func (l logLevel) Prepare(_ context.Context, _, after *settings.Snapshot) (setti
 }
 
 func setLogLevel(events *event.Hub, s *settings.Snapshot) {
-	if level, err := event.ParseLevel(s.Settings.LogLevel); err == nil {
-		events.SetLevel(level)
-	}
+	events.SetLevel(event.Level(s.Settings.LogLevel))
 }
 
 func closeStore(store *settings.Store, events event.Sink) {

@@ -10,34 +10,30 @@ import (
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/secret"
 )
 
-// decodeV1 reads
+// file reads
 //
 //	{
-//	  "version": 1,
+//	  "version": 2,
 //	  "settings": {KEY: VALUE, ...},
+//	  "relayProxy": {"address": ..., "username": ..., "password": ...},
 //	  "allowedHosts": [{"host": ..., "clientCertificatePolicy": ..., "addedAt": ..., "addedBy": ...}, ...],
 //	  "allowedClientCertificates": [{"subject": ..., "addedAt": ..., "addedBy": ...}, ...]
 //	}
 //
-// where only version, and host and subject in their objects, must be there.
-func decodeV1(r *reader) (Config, error) {
+// where only version must be there, and address, host and subject in their objects; a password comes with a user name. What the version
+// of the file did not have yet is as by default.
+func (r *reader) file() (Config, error) {
 	c := Default()
-	err := r.object(func(name string) error {
-		switch name {
-		case "version":
-			return r.skip()
-		case "settings":
-			return r.settings(&c.Settings)
-		case "allowedHosts":
-			return r.hosts(&c.AllowedHosts)
-		case "allowedClientCertificates":
-			return r.certificates(&c.AllowedClientCertificates)
-		default:
-			return r.unknown(name, "version", "settings", "allowedHosts", "allowedClientCertificates")
-		}
-	})
+	err := r.members(
+		member{name: "version", read: r.skip},
+		member{name: "settings", read: func() error { return r.settings(&c.Settings) }},
+		member{name: "relayProxy", since: 2, read: func() error { return r.relayProxy(&c.RelayProxy) }},
+		member{name: "allowedHosts", read: func() error { return r.hosts(&c.AllowedHosts) }},
+		member{name: "allowedClientCertificates", read: func() error { return r.certificates(&c.AllowedClientCertificates) }},
+	)
 	if err != nil {
 		return Config{}, err
 	}
@@ -79,6 +75,23 @@ func (r *reader) setting(s *Settings, key string) error {
 	return nil
 }
 
+func (r *reader) relayProxy(p *RelayProxy) error {
+	err := r.members(
+		r.textMember("address", func(value string) (err error) { p.Address, err = hostname.ParseRelayAddress(value); return err }),
+		r.textMember("username", func(value string) error { p.Username = value; return checkUsername(value) }),
+		r.textMember("password", func(value string) (err error) { p.Password, err = secret.Parse(value); return err }),
+	)
+	switch {
+	case err != nil:
+		return err
+	case p.Address == hostname.RelayAddress{}:
+		return r.wrong(errors.New(`it has no "address"`))
+	case p.Username == "" && p.Password != secret.Sealed{}:
+		return r.wrong(reason.New(reason.RelayUsernameMissing))
+	}
+	return nil
+}
+
 func (r *reader) hosts(hosts *[]AllowedHost) error {
 	seen := map[hostname.Pattern]bool{}
 	err := r.array(func() error {
@@ -100,10 +113,13 @@ func (r *reader) hosts(hosts *[]AllowedHost) error {
 }
 
 func (r *reader) host() (h AllowedHost, err error) {
-	err = r.texts(append([]field{
-		{"host", func(value string) (err error) { h.Pattern, err = hostname.ParsePattern(value); return err }},
-		{"clientCertificatePolicy", func(value string) error { h.ClientCertificatePolicy = value; return checkWrittenPolicy(value) }},
-	}, addedFields(&h.AddedAt, &h.AddedBy)...))
+	err = r.members(append([]member{
+		r.textMember("host", func(value string) (err error) { h.Pattern, err = hostname.ParsePattern(value); return err }),
+		r.textMember("clientCertificatePolicy", func(value string) error {
+			h.ClientCertificatePolicy = CertificatePolicy(value)
+			return checkWrittenPolicy(h.ClientCertificatePolicy)
+		}),
+	}, r.added(&h.AddedAt, &h.AddedBy)...)...)
 	if err == nil && h.Pattern == (hostname.Pattern{}) {
 		err = r.wrong(errors.New(`it has no "host"`))
 	}
@@ -111,7 +127,7 @@ func (r *reader) host() (h AllowedHost, err error) {
 }
 
 // checkWrittenPolicy refuses "" as well: a host without a policy has no such field.
-func checkWrittenPolicy(policy string) error {
+func checkWrittenPolicy(policy CertificatePolicy) error {
 	if policy == "" {
 		return errors.New("it is empty; leave it out for what the setting says")
 	}
@@ -139,48 +155,58 @@ func (r *reader) certificates(list *[]AllowedClientCertificate) error {
 }
 
 func (r *reader) certificate() (a AllowedClientCertificate, err error) {
-	err = r.texts(append([]field{
-		{"subject", func(value string) (err error) { a.Entry, err = clientcert.ParseEntry(value); return err }},
-	}, addedFields(&a.AddedAt, &a.AddedBy)...))
+	err = r.members(append([]member{
+		r.textMember("subject", func(value string) (err error) { a.Entry, err = clientcert.ParseEntry(value); return err }),
+	}, r.added(&a.AddedAt, &a.AddedBy)...)...)
 	if err == nil && a.Entry.String() == "" {
 		err = r.wrong(errors.New(`it has no "subject"`))
 	}
 	return a, err
 }
 
-// field is one field of an object, which is a text.
-type field struct {
-	name string
-	set  func(value string) error
+// member is what an object may have under a name: since is the first version of the file that has it, 0 for all.
+type member struct {
+	name  string
+	since int
+	read  func() error
 }
 
-// addedFields are the fields that tell how an entry came into its list.
-func addedFields(at *time.Time, by *string) []field {
-	return []field{
-		{"addedAt", func(value string) (err error) { *at, err = parseTime(value); return err }},
-		{"addedBy", func(value string) error { *by = value; return checkAddedBy(value) }},
-	}
-}
-
-// texts reads an object that has no other fields than these.
-func (r *reader) texts(fields []field) error {
-	return r.object(func(name string) error {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-		if i < 0 {
-			var known []string
-			for _, f := range fields {
-				known = append(known, f.name)
-			}
-			return r.unknown(name, known...)
-		}
+// textMember is a member that is a text.
+func (r *reader) textMember(name string, set func(value string) error) member {
+	return member{name: name, read: func() error {
 		value, err := r.text()
 		if err != nil {
 			return err
 		}
-		if err := fields[i].set(value); err != nil {
+		if err := set(value); err != nil {
 			return r.wrong(err)
 		}
 		return nil
+	}}
+}
+
+// added are the members that tell how an entry came into its list.
+func (r *reader) added(at *time.Time, by *string) []member {
+	return []member{
+		r.textMember("addedAt", func(value string) (err error) { *at, err = parseTime(value); return err }),
+		r.textMember("addedBy", func(value string) error { *by = value; return checkAddedBy(value) }),
+	}
+}
+
+// members reads an object that has no other members than those of these that the version of the file has.
+func (r *reader) members(all ...member) error {
+	known := slices.DeleteFunc(all, func(m member) bool { return m.since > r.version })
+	return r.object(func(name string) error {
+		for _, m := range known {
+			if m.name == name {
+				return m.read()
+			}
+		}
+		names := make([]string, len(known))
+		for i, m := range known {
+			names[i] = m.name
+		}
+		return r.unknown(name, names...)
 	})
 }
 
