@@ -15,13 +15,6 @@ import (
 	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
-// The agents, as they are called in lists and events.
-const (
-	AzureMonitorAgent        = "Azure Monitor Agent"
-	OMSAgent                 = "OMS agent"
-	MicrosoftMonitoringAgent = "Microsoft Monitoring Agent"
-)
-
 // Limits of one reading.
 const (
 	maxFile       = 1 << 20  // bytes of a file
@@ -93,7 +86,7 @@ func (r *Reading) Hosts() int {
 
 // Reader reads again and again, and remembers what it needs when a place cannot be read. It is not safe for concurrent use.
 type Reader struct {
-	agents osdefaults.MonitoringAgents
+	agents []osdefaults.AgentFiles
 	now    func() time.Time
 	kept   map[string]kept          // by place
 	first  map[learnedKey]time.Time // since when something is learned
@@ -107,7 +100,7 @@ type kept struct {
 }
 
 // NewReader makes a Reader for agents at these places.
-func NewReader(agents osdefaults.MonitoringAgents, now func() time.Time) *Reader {
+func NewReader(agents []osdefaults.AgentFiles, now func() time.Time) *Reader {
 	return &Reader{agents: agents, now: now, kept: map[string]kept{}, first: map[learnedKey]time.Time{}}
 }
 
@@ -117,19 +110,14 @@ func (r *Reader) Read() *Reading { return r.read(func(string, string) {}) }
 // read calls watch for each folder before it looks into it, with the name of the one element that matters there, "" for any.
 func (r *Reader) read(watch func(folder, name string)) *Reading {
 	s := &search{reader: r, now: r.now(), watch: watch, kept: map[string]kept{}}
-	for _, files := range r.agents.Chunks {
-		s.files(AzureMonitorAgent, files, func(place, _ string, data []byte) (*finding, error) { return parseChunk(place, data) })
+	for _, row := range table() {
+		for _, files := range r.agents {
+			if files.Kind == row.kind {
+				row.read(s, row.agent, files)
+			}
+		}
 	}
 	s.defaultChunks()
-	for _, files := range r.agents.Onboarding {
-		s.files(OMSAgent, files, parseOnboarding)
-	}
-	for _, files := range r.agents.Certificates {
-		s.files(OMSAgent, files, parseCertificate)
-	}
-	if r.agents.Connectors != "" {
-		s.connectors(r.agents.Connectors)
-	}
 	r.kept = s.kept
 	return r.merge(s)
 }

@@ -3,8 +3,6 @@ package discovery
 import (
 	"context"
 	"time"
-
-	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
 // The parsers, for the fuzzer.
@@ -20,13 +18,13 @@ type Connector struct{ Name, URL, Thumbprint string }
 
 // ReadConnectors makes the Reading of a registry that has these keys.
 func ReadConnectors(place string, list ...Connector) *Reading {
-	r := NewReader(osdefaults.MonitoringAgents{}, time.Now)
+	r := NewReader(nil, time.Now)
 	s := &search{reader: r, now: r.now(), watch: func(string, string) {}, kept: map[string]kept{}}
 	var keys []connector
 	for _, c := range list {
 		keys = append(keys, connector{c.Name, c.URL, c.Thumbprint})
 	}
-	s.learnConnectors(place, keys)
+	s.learnConnectors(MicrosoftMonitoringAgent, place, keys)
 	r.kept = s.kept
 	return r.merge(s)
 }

@@ -122,10 +122,7 @@ func (m *merger) workspaceFits(k kept, workspace string) bool {
 	if known {
 		return fits
 	}
-	limit := maxWorkspaces
-	if k.agent == MicrosoftMonitoringAgent {
-		limit = maxConnectors
-	}
+	limit := workspacesOf(k.agent)
 	if fits = m.fitting[k.agent] < limit; fits {
 		m.fitting[k.agent]++
 	} else {

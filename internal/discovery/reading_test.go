@@ -46,11 +46,11 @@ func TestReadings(t *testing.T) {
 }
 
 // agentsIn has the paths of Linux below base.
-func agentsIn(base string) osdefaults.MonitoringAgents {
-	return osdefaults.MonitoringAgents{
-		Chunks:       []osdefaults.AgentFiles{{Base: base, Path: "azuremonitoragent/config-cache/configchunks/*.json"}},
-		Onboarding:   []osdefaults.AgentFiles{{Base: base, Path: "omsagent/*/conf/omsadmin.conf"}},
-		Certificates: []osdefaults.AgentFiles{{Base: base, Path: "omsagent/*/certs/oms.crt"}},
+func agentsIn(base string) []osdefaults.AgentFiles {
+	return []osdefaults.AgentFiles{
+		{Kind: osdefaults.AzureMonitorChunks, Base: base, Path: "azuremonitoragent/config-cache/configchunks/*.json"},
+		{Kind: osdefaults.OMSOnboarding, Base: base, Path: "omsagent/*/conf/omsadmin.conf"},
+		{Kind: osdefaults.OMSCertificates, Base: base, Path: "omsagent/*/certs/oms.crt"},
 	}
 }
 

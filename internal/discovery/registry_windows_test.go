@@ -29,7 +29,7 @@ func TestRegistry(t *testing.T) {
 	})
 	f := newFolder(t)
 	r := &rig{folder: f, applied: make(chan *discovery.Reading, 1000)}
-	r.start(osdefaults.MonitoringAgents{Connectors: connectors}, time.Hour)
+	r.start([]osdefaults.AgentFiles{{Kind: osdefaults.MicrosoftMonitoringConnectors, Base: connectors}}, time.Hour)
 
 	if first := r.await("the first reading", func(*discovery.Reading) bool { return true }); first.AgentFound() {
 		t.Errorf("without the key: %s", describe(f.base, first))

@@ -92,7 +92,7 @@ func (s *search) defaultChunks() {
 		return
 	}
 	for _, k := range s.kept {
-		if k.finding.clouds != (clouds{}) {
+		if k.agent == AzureMonitorAgent && k.finding.clouds != (clouds{}) {
 			return
 		}
 	}
@@ -329,34 +329,35 @@ func isMissing(err error) bool {
 }
 
 // connectors reads the registry of the Microsoft Monitoring Agent.
-func (s *search) connectors(key string) {
+func (s *search) connectors(agent string, files osdefaults.AgentFiles) {
+	key := files.Base
 	place := `HKLM\` + key
 	list, err := readConnectors(key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.add(Place{Agent: MicrosoftMonitoringAgent, Path: place, State: Missing})
+		s.add(Place{Agent: agent, Path: place, State: Missing})
 		return
 	case errors.Is(err, fs.ErrPermission):
 		account := accountName()
 		err = reason.New(reason.LearnedPlaceDenied, "place", place, "account", account, "command", grantKeyCommand(account, key))
 		fallthrough
 	case err != nil:
-		d := &descent{search: s, agent: MicrosoftMonitoringAgent}
+		d := &descent{search: s, agent: agent}
 		d.fail(place, err)
 		return
 	}
-	s.learnConnectors(place, list)
+	s.learnConnectors(agent, place, list)
 }
 
 // learnConnectors learns from what the registry has.
-func (s *search) learnConnectors(place string, list []connector) {
+func (s *search) learnConnectors(agent, place string, list []connector) {
 	slices.SortFunc(list, func(a, b connector) int { return cmp.Compare(a.name, b.name) })
 	if len(list) == 0 {
-		s.add(Place{Agent: MicrosoftMonitoringAgent, Path: place, State: Empty})
+		s.add(Place{Agent: agent, Path: place, State: Empty})
 	}
 	for _, c := range list {
 		f := parseConnector(fmt.Sprintf(`%s\%s`, place, shown(c.name)), c)
-		s.keep(MicrosoftMonitoringAgent, f)
-		s.add(Place{Agent: MicrosoftMonitoringAgent, Path: f.place, State: Read, ReadAt: s.now})
+		s.keep(agent, f)
+		s.add(Place{Agent: agent, Path: f.place, State: Read, ReadAt: s.now})
 	}
 }

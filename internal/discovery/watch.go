@@ -20,7 +20,7 @@ const (
 
 // Options are what a Watcher is made from.
 type Options struct {
-	Agents osdefaults.MonitoringAgents
+	Agents []osdefaults.AgentFiles
 	Events event.Sink
 	// On says whether hosts are to be learned; Recheck tells the Watcher that the answer has changed. Nothing is read while it
 	// is off.
@@ -65,8 +65,12 @@ func watchEvery(ctx context.Context, o Options, every time.Duration) *Watcher {
 	}
 	w.folders = folders
 	w.running.Go(func() { w.folders.follow(ctx, func() { signal(w.changed) }) })
-	if key := o.Agents.Connectors; key != "" {
-		w.running.Go(func() { watchConnectors(ctx, key, func() { signal(w.changed) }) })
+	for _, row := range table() {
+		for _, files := range o.Agents {
+			if files.Kind == row.kind && row.watch != nil {
+				w.running.Go(func() { row.watch(ctx, files.Base, func() { signal(w.changed) }) })
+			}
+		}
 	}
 	w.read(ctx)
 	w.running.Go(func() { w.run(ctx) })

@@ -47,7 +47,7 @@ func watch(t *testing.T, f *folder, dir string, every time.Duration) *rig {
 	return r
 }
 
-func (r *rig) start(agents osdefaults.MonitoringAgents, every time.Duration) {
+func (r *rig) start(agents []osdefaults.AgentFiles, every time.Duration) {
 	r.t.Helper()
 	r.watcher = discovery.WatchEvery(r.t.Context(), discovery.Options{
 		Agents: agents,

@@ -11,7 +11,7 @@ import (
 )
 
 // learn keeps what monitoring agents are configured to reach in force until the Watcher is stopped. It adds an effect to the store.
-func learn(ctx context.Context, agents osdefaults.MonitoringAgents, store *settings.Store, events event.Sink) *discovery.Watcher {
+func learn(ctx context.Context, agents []osdefaults.AgentFiles, store *settings.Store, events event.Sink) *discovery.Watcher {
 	watcher := discovery.Watch(ctx, discovery.Options{
 		Agents: agents,
 		Events: events,

@@ -48,7 +48,7 @@ func TestLearn(t *testing.T) {
 		}
 	}
 
-	agents := osdefaults.MonitoringAgents{Chunks: []osdefaults.AgentFiles{{Base: base, Path: "agent/*.json"}}}
+	agents := []osdefaults.AgentFiles{{Kind: osdefaults.AzureMonitorChunks, Base: base, Path: "agent/*.json"}}
 	watcher := learn(t.Context(), agents, store, hub)
 	defer watcher.Stop()
 	if !learns() {

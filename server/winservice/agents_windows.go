@@ -14,7 +14,10 @@ import (
 // letServiceReadAgents lets the service read the configuration chunks of the monitoring agents that are on this computer
 // (internal/discovery). What cannot be granted is said and is no error: the gateway then tells the command in an event 400.
 func letServiceReadAgents(out io.Writer) {
-	for _, files := range osdefaults.Agents().Chunks {
+	for _, files := range osdefaults.Agents() {
+		if files.Kind != osdefaults.AzureMonitorChunks {
+			continue // the registry may be read by everybody
+		}
 		folders, err := filepath.Glob(filepath.Join(files.Base, filepath.Dir(filepath.FromSlash(files.Path))))
 		if err != nil || len(folders) == 0 {
 			continue
