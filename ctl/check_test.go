@@ -26,6 +26,7 @@ func effectiveHosts() []*adminv1.EffectiveHost {
 			Sources: []*adminv1.EffectiveHost_Source{local, learned}},
 		{Host: "*.example.com", ClientCertificatePolicy: adminv1.AllowedHost_OFF, Sources: []*adminv1.EffectiveHost_Source{
 			{Kind: adminv1.EffectiveHost_Source_LEARNED, Agent: "Azure Monitor Agent", Place: "chunk.json"}, {Kind: adminv1.EffectiveHost_Source_LOCAL}, {Kind: 9},
+			{Kind: 10, Particulars: []*adminv1.EffectiveHost_Source_Particular{{Name: "profile", Value: "azure-arc"}, {Name: "row", Value: "3"}}},
 		}},
 	}
 }
@@ -48,6 +49,7 @@ a.example.com  17    TIME  TIME  configured here by root
 *.example.com  0                                               learned from Azure Monitor Agent (chunk.json)
                                                                configured here
                                                                9
+                                                               10 (profile azure-arc, row 3)
 `}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

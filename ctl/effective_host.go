@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -65,7 +66,19 @@ func sourceText(s *adminv1.EffectiveHost_Source) string {
 		return text + " (" + s.Place + ")"
 	case adminv1.EffectiveHost_Source_UNSPECIFIED:
 	}
-	return s.Kind.String() // of a newer gateway
+	return unknownSource(s)
+}
+
+// unknownSource is a source of a kind that only a newer gateway knows: its number, and what it says of itself.
+func unknownSource(s *adminv1.EffectiveHost_Source) string {
+	particulars := make([]string, len(s.Particulars))
+	for i, p := range s.Particulars {
+		particulars[i] = p.Name + " " + p.Value
+	}
+	if len(particulars) == 0 {
+		return s.Kind.String()
+	}
+	return s.Kind.String() + " (" + strings.Join(particulars, ", ") + ")"
 }
 
 func sourceSince(s *adminv1.EffectiveHost_Source) string {

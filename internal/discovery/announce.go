@@ -28,16 +28,16 @@ func (w *Watcher) announce(now *Reading) {
 		return event.Failure(event.GatewayServer, "to learn hosts from a monitoring agent", err)
 	})
 	tell(events, before.Entries, now.Entries, entryKey, func(e policy.Entry) event.Event {
-		return event.HostLearned(e.Pattern.String(), e.Source.Agent, e.Source.Place)
+		return event.HostLearned(e.Pattern.String(), e.Source.Particular(Agent), e.Source.Particular(PlaceRead))
 	})
 	tell(events, now.Entries, before.Entries, entryKey, func(e policy.Entry) event.Event {
-		return event.HostForgotten(e.Pattern.String(), e.Source.Agent, e.Source.Place)
+		return event.HostForgotten(e.Pattern.String(), e.Source.Particular(Agent), e.Source.Particular(PlaceRead))
 	})
 	tell(events, before.ClientCertificates, now.ClientCertificates, certificateKey, func(c ClientCertificate) event.Event {
-		return event.CertificateLearned(c.Entry.String(), c.Source.Agent, c.Source.Place)
+		return event.CertificateLearned(c.Entry.String(), c.Source.Particular(Agent), c.Source.Particular(PlaceRead))
 	})
 	tell(events, now.ClientCertificates, before.ClientCertificates, certificateKey, func(c ClientCertificate) event.Event {
-		return event.CertificateForgotten(c.Entry.String(), c.Source.Agent, c.Source.Place)
+		return event.CertificateForgotten(c.Entry.String(), c.Source.Particular(Agent), c.Source.Particular(PlaceRead))
 	})
 }
 
@@ -53,11 +53,11 @@ func (r *Reading) problems() []error {
 }
 
 func entryKey(e policy.Entry) string {
-	return e.Pattern.String() + " " + e.Source.Workspace + " " + e.Source.Agent
+	return e.Pattern.String() + " " + e.Source.Particular(Workspace) + " " + e.Source.Particular(Agent)
 }
 
 func certificateKey(c ClientCertificate) string {
-	return c.Entry.String() + " " + c.Source.Workspace + " " + c.Source.Agent
+	return c.Entry.String() + " " + c.Source.Particular(Workspace) + " " + c.Source.Particular(Agent)
 }
 
 // tell emits an event for each item of now that is not in before.

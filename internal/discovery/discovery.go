@@ -15,6 +15,13 @@ import (
 	"github.com/omsgateway/omsgateway/internal/policy"
 )
 
+// The particulars of what is learned.
+const (
+	Agent     = "agent"     // whose configuration has it
+	PlaceRead = "place"     // the file or registry key that it was read from
+	Workspace = "workspace" // to which the agent sends; there is none if it is for all
+)
+
 // Limits of one reading.
 const (
 	maxFile       = 1 << 20  // bytes of a file

@@ -82,7 +82,11 @@ func (m *merger) add(k kept) {
 }
 
 func source(k kept, workspace string, since time.Time) policy.Source {
-	return policy.Source{Kind: policy.Learned, Since: since, Agent: k.agent, Place: k.finding.place, Workspace: workspace}
+	particulars := []policy.Particular{{Name: Agent, Value: k.agent}, {Name: PlaceRead, Value: k.finding.place}}
+	if workspace != "" {
+		particulars = append(particulars, policy.Particular{Name: Workspace, Value: workspace})
+	}
+	return policy.Source{Kind: policy.Learned, Since: since, Particulars: particulars}
 }
 
 // sinceOf is since when something is learned; isNew is false if it is in this reading already.

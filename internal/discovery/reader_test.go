@@ -144,7 +144,7 @@ func TestSince(t *testing.T) {
 	f.write(chunks+"0.json", regional("a"), chunks+"2.json", regional("b"))
 	since := map[string]string{}
 	for _, e := range f.Read().Entries {
-		since[e.Pattern.String()] = fmt.Sprintf("%d %s", e.Source.Since.Unix(), filepath.Base(e.Source.Place))
+		since[e.Pattern.String()] = fmt.Sprintf("%d %s", e.Source.Since.Unix(), filepath.Base(e.Source.Particular(discovery.PlaceRead)))
 	}
 	want := map[string]string{
 		"a.monitoring.azure.com": "1 0.json", "b.monitoring.azure.com": "2 2.json",
@@ -316,7 +316,7 @@ func TestCertificate(t *testing.T) {
 		var entries []string
 		for _, c := range r.ClientCertificates {
 			entries = append(entries, c.Entry.String())
-			if c.Source.Agent != discovery.OMSAgent || c.Source.Workspace != workspace || c.Source.Place != f.path(file) {
+			if c.Source.Particular(discovery.Agent) != discovery.OMSAgent || c.Source.Particular(discovery.Workspace) != workspace || c.Source.Particular(discovery.PlaceRead) != f.path(file) {
 				t.Errorf("%s: source %+v", name, c.Source)
 			}
 		}

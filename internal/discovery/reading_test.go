@@ -68,13 +68,13 @@ func describe(base string, r *discovery.Reading) string {
 	}
 	for _, e := range r.Entries {
 		fmt.Fprintf(&b, "host %s", e.Pattern)
-		if e.Source.Workspace != "" {
-			fmt.Fprintf(&b, " of workspace %s", e.Source.Workspace)
+		if e.Source.Particular(discovery.Workspace) != "" {
+			fmt.Fprintf(&b, " of workspace %s", e.Source.Particular(discovery.Workspace))
 		}
-		fmt.Fprintf(&b, "\n  %s, %s\n", e.Source.Agent, e.Source.Place)
+		fmt.Fprintf(&b, "\n  %s, %s\n", e.Source.Particular(discovery.Agent), e.Source.Particular(discovery.PlaceRead))
 	}
 	for _, c := range r.ClientCertificates {
-		fmt.Fprintf(&b, "certificate %s of workspace %s\n  %s, %s\n", c.Entry, c.Source.Workspace, c.Source.Agent, c.Source.Place)
+		fmt.Fprintf(&b, "certificate %s of workspace %s\n  %s, %s\n", c.Entry, c.Source.Particular(discovery.Workspace), c.Source.Particular(discovery.Agent), c.Source.Particular(discovery.PlaceRead))
 	}
 	for _, err := range r.Ignored {
 		fmt.Fprintf(&b, "ignored %s\n  %s\n", reason.Of(err), err)

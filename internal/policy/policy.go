@@ -30,9 +30,27 @@ const (
 type Source struct {
 	Kind  SourceKind
 	Since time.Time
+	// Loosens says that the entry may ask less of client certificates than a wildcard above it, which would decide without it.
+	Loosens     bool
+	Particulars []Particular // what else the source says, in the order in which it is shown; read only
+}
 
-	// Of a learned entry: whose configuration, which file or registry key of it, and for which workspace, "" if it is for all.
-	Agent, Place, Workspace string
+// Particular is something that a source says of an entry: its name, in lower case, and its value.
+type Particular struct{ Name, Value string }
+
+// Particular is the value of a particular, "" if the source does not say it.
+func (s Source) Particular(name string) string {
+	for _, p := range s.Particulars {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// Equal reports whether s and t are the same.
+func (s Source) Equal(t Source) bool {
+	return s.Kind == t.Kind && s.Since.Equal(t.Since) && s.Loosens == t.Loosens && slices.Equal(s.Particulars, t.Particulars)
 }
 
 // Entry is one rule of the policy.
@@ -40,6 +58,13 @@ type Entry struct {
 	Pattern           hostname.Pattern
 	Source            Source
 	ClientCertificate *handshake.Requirement // nil if that of the Input is good for it; read only
+}
+
+// Equal reports whether e and f are the same.
+func (e Entry) Equal(f Entry) bool {
+	same := e.ClientCertificate == nil && f.ClientCertificate == nil ||
+		e.ClientCertificate != nil && f.ClientCertificate != nil && *e.ClientCertificate == *f.ClientCertificate
+	return same && e.Pattern == f.Pattern && e.Source.Equal(f.Source)
 }
 
 // Limits are all that the data path needs to know before and after a decision.
@@ -149,18 +174,28 @@ func Compile(in Input) (*Policy, error) {
 	return p, nil
 }
 
-// keepRequirements gives a learned entry the requirement of the wildcard that would decide without it: what is learned must not
-// loosen what was configured.
+// keepRequirements gives an entry that does not loosen the requirement of the wildcard that would decide without it, or its own if that
+// is stricter.
 func (p *Policy) keepRequirements() {
 	for i := range p.entries {
 		e := &p.entries[i]
-		if e.Source.Kind != Learned || e.ClientCertificate != nil {
+		if e.Source.Loosens {
 			continue
 		}
-		if wildcard, ok := p.CoveredBy(e.Pattern); ok {
-			e.ClientCertificate = wildcard.ClientCertificate
+		wildcard, ok := p.CoveredBy(e.Pattern)
+		if !ok || e.ClientCertificate != nil && *e.ClientCertificate >= p.requirementOf(wildcard) {
+			continue
 		}
+		e.ClientCertificate = wildcard.ClientCertificate
 	}
+}
+
+// requirementOf is what is asked where e decides.
+func (p *Policy) requirementOf(e Entry) handshake.Requirement {
+	if e.ClientCertificate != nil {
+		return *e.ClientCertificate
+	}
+	return p.tls.ClientCertificate
 }
 
 func sameHosts(a, b hostname.Pattern) bool { return a.Host == b.Host && a.Wildcard == b.Wildcard }

@@ -55,7 +55,7 @@ func entries(t testing.TB, hosts ...string) []policy.Entry {
 	t.Helper()
 	list := make([]policy.Entry, len(hosts))
 	for i, h := range hosts {
-		list[i] = policy.Entry{Pattern: pattern(t, h), Source: policy.Source{Kind: policy.Local}}
+		list[i] = policy.Entry{Pattern: pattern(t, h), Source: policy.Source{Kind: policy.Local, Loosens: true}}
 	}
 	return list
 }
@@ -153,10 +153,11 @@ func TestDecide(t *testing.T) {
 
 func TestDecideTellsWhatTLSIsJudgedBy(t *testing.T) {
 	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
+	local := policy.Source{Kind: policy.Local, Loosens: true}
 	in := policy.Input{
 		Entries: []policy.Entry{
-			{Pattern: pattern(t, "as-set.example.com")},
-			{Pattern: pattern(t, "off.example.com"), ClientCertificate: own(handshake.Off)},
+			{Pattern: pattern(t, "as-set.example.com"), Source: local},
+			{Pattern: pattern(t, "off.example.com"), Source: local, ClientCertificate: own(handshake.Off)},
 			{Pattern: pattern(t, "*.example.com"), ClientCertificate: own(handshake.Required)},
 		},
 		MinVersion:        tls.VersionTLS11,
@@ -341,8 +342,8 @@ func TestDecideAgreesWithCovers(t *testing.T) {
 }
 
 func TestEntriesKeepTheirSources(t *testing.T) {
-	learned := policy.Source{Kind: policy.Learned, Agent: "agent", Place: "agent.conf"}
-	local := policy.Source{Kind: policy.Local}
+	learned := policy.Source{Kind: policy.Learned, Particulars: []policy.Particular{{Name: "agent", Value: "an agent"}}}
+	local := policy.Source{Kind: policy.Local, Loosens: true}
 	in := []policy.Entry{
 		{Pattern: pattern(t, "b.example.com"), Source: local},
 		{Pattern: pattern(t, "a.example.com:8443"), Source: learned},
@@ -360,7 +361,7 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 		t.Errorf("Compile changed its input (-want +got):\n%s", diff)
 	}
 	d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, "a.example.com:443")})
-	if d.Entry == nil || d.Entry.Source != local {
+	if d.Entry == nil || !d.Entry.Source.Equal(local) {
 		t.Errorf("of two entries with one pattern %+v decides, want the first", d.Entry)
 	}
 	p.Entries()[0] = policy.Entry{}
@@ -370,7 +371,7 @@ func TestEntriesKeepTheirSources(t *testing.T) {
 }
 
 func TestEntriesOfOnePatternAndBehind(t *testing.T) {
-	local, learned := policy.Source{Kind: policy.Local}, policy.Source{Kind: policy.Learned}
+	local, learned := policy.Source{Kind: policy.Local, Loosens: true}, policy.Source{Kind: policy.Learned}
 	p := compile(t, policy.Input{Entries: []policy.Entry{
 		{Pattern: pattern(t, "b.example.com"), Source: local},
 		{Pattern: pattern(t, "a.example.com:8443"), Source: learned},
@@ -402,7 +403,7 @@ func TestEntriesOfOnePatternAndBehind(t *testing.T) {
 	}
 	for text, want := range map[string]int{"a.example.com": 2, "*.example.com": 1, "10.1.2.3": 1, "a.example.com:444": 0, "c.example.com": 0} {
 		got := p.Of(pattern(t, text))
-		if len(got) != want || want == 2 && got[0].Source != local {
+		if len(got) != want || want == 2 && !got[0].Source.Equal(local) {
 			t.Errorf("entries of %s: %+v", text, got)
 		}
 	}
@@ -424,7 +425,7 @@ func TestRefusal(t *testing.T) {
 // What is learned has the client certificate policy of the wildcard that would decide without it.
 func TestLearnedEntryLoosensNothing(t *testing.T) {
 	required, off := handshake.Required, handshake.Off
-	local, learned := policy.Source{Kind: policy.Local}, policy.Source{Kind: policy.Learned}
+	local, learned := policy.Source{Kind: policy.Local, Loosens: true}, policy.Source{Kind: policy.Learned}
 	p := compile(t, policy.Input{ClientCertificate: handshake.IfShown, Entries: []policy.Entry{
 		{Pattern: pattern(t, "*.example.com"), Source: local, ClientCertificate: &required},
 		{Pattern: pattern(t, "*.off.example.com"), Source: local, ClientCertificate: &off},
@@ -437,6 +438,10 @@ func TestLearnedEntryLoosensNothing(t *testing.T) {
 		{Pattern: pattern(t, "a.setting.example.com"), Source: learned},
 		{Pattern: pattern(t, "same.example.com"), Source: learned},
 		{Pattern: pattern(t, "a.example.org"), Source: learned},
+		{Pattern: pattern(t, "own.example.com"), Source: learned, ClientCertificate: &off},
+		{Pattern: pattern(t, "own.off.example.com"), Source: learned, ClientCertificate: &required},
+		{Pattern: pattern(t, "own.setting.example.com"), Source: learned, ClientCertificate: &off},
+		{Pattern: pattern(t, "own.example.org"), Source: learned, ClientCertificate: &off},
 	}})
 	for authority, want := range map[string]handshake.Requirement{
 		"a.example.com:443":         handshake.Required,
@@ -446,6 +451,12 @@ func TestLearnedEntryLoosensNothing(t *testing.T) {
 		"same.example.com:443":      handshake.Off,
 		"local.example.com:443":     handshake.IfShown,
 		"a.example.org:443":         handshake.IfShown,
+
+		// With a requirement of their own, the stricter one counts.
+		"own.example.com:443":         handshake.Required,
+		"own.off.example.com:443":     handshake.Required,
+		"own.setting.example.com:443": handshake.IfShown,
+		"own.example.org:443":         handshake.Off,
 	} {
 		d := p.Decide(policy.Request{Method: "CONNECT", Target: target(t, authority)})
 		if !d.Allowed || d.TLS.ClientCertificate != want {

@@ -41,7 +41,7 @@ func (s *Store) Learn(ctx context.Context, l Learned) error {
 }
 
 func (l Learned) equal(other Learned) bool {
-	return slices.Equal(l.Entries, other.Entries) &&
+	return slices.EqualFunc(l.Entries, other.Entries, policy.Entry.Equal) &&
 		slices.EqualFunc(l.ClientCertificates, other.ClientCertificates, func(a, b clientcert.Entry) bool {
 			return a.String() == b.String()
 		})

@@ -149,7 +149,7 @@ func learned(t *testing.T, hosts ...string) (l settings.Learned) {
 	t.Helper()
 	for _, h := range hosts {
 		l.Entries = append(l.Entries, policy.Entry{Pattern: pattern(t, h), Source: policy.Source{
-			Kind: policy.Learned, Since: time.Unix(1, 0), Agent: "agent", Place: "file",
+			Kind: policy.Learned, Since: time.Unix(1, 0), Particulars: []policy.Particular{{Name: "agent", Value: "an agent"}},
 		}})
 	}
 	return l

@@ -28,7 +28,7 @@ func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
 	for _, h := range c.AllowedHosts {
 		entries = append(entries, policy.Entry{
 			Pattern:           h.Pattern,
-			Source:            policy.Source{Kind: policy.Local, Since: h.AddedAt},
+			Source:            policy.Source{Kind: policy.Local, Since: h.AddedAt, Loosens: true},
 			ClientCertificate: requirements[h.ClientCertificatePolicy],
 		})
 	}

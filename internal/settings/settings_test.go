@@ -188,11 +188,13 @@ func TestPolicyInput(t *testing.T) {
 		ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
 	added := time.Unix(9, 0)
-	local := policy.Source{Kind: policy.Local}
-	learned := policy.Entry{Pattern: p, Source: policy.Source{Kind: policy.Learned, Agent: "agent", Place: "file", Workspace: "w"}}
+	local := policy.Source{Kind: policy.Local, Loosens: true}
+	learned := policy.Entry{Pattern: p, Source: policy.Source{
+		Kind: policy.Learned, Particulars: []policy.Particular{{Name: "agent", Value: "an agent"}},
+	}}
 	want := policy.Input{
 		Entries: []policy.Entry{
-			{Pattern: p, Source: policy.Source{Kind: policy.Local, Since: added}},
+			{Pattern: p, Source: policy.Source{Kind: policy.Local, Since: added, Loosens: true}},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.Off)},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.IfShown)},
 			{Pattern: p, Source: local, ClientCertificate: own(handshake.Required)},

@@ -22,18 +22,18 @@ func (s *discoveryService) GetDiscovery(context.Context, *adminv1.GetDiscoveryRe
 	for _, e := range r.Entries {
 		resp.Hosts = append(resp.Hosts, &adminv1.LearnedHost{
 			Host:      e.Pattern.String(),
-			Agent:     e.Source.Agent,
-			Workspace: e.Source.Workspace,
-			Place:     e.Source.Place,
+			Agent:     e.Source.Particular(discovery.Agent),
+			Workspace: e.Source.Particular(discovery.Workspace),
+			Place:     e.Source.Particular(discovery.PlaceRead),
 			Since:     timestamppb.New(e.Source.Since),
 		})
 	}
 	for _, c := range r.ClientCertificates {
 		resp.ClientCertificates = append(resp.ClientCertificates, &adminv1.LearnedClientCertificate{
 			Subject:   c.Entry.String(),
-			Agent:     c.Source.Agent,
-			Workspace: c.Source.Workspace,
-			Place:     c.Source.Place,
+			Agent:     c.Source.Particular(discovery.Agent),
+			Workspace: c.Source.Particular(discovery.Workspace),
+			Place:     c.Source.Particular(discovery.PlaceRead),
 			Since:     timestamppb.New(c.Source.Since),
 		})
 	}

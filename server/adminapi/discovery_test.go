@@ -38,7 +38,7 @@ func TestGetDiscovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := policy.Source{Kind: policy.Learned, Since: since, Agent: "A", Place: "/a", Workspace: "w"}
+	source := policy.Source{Kind: policy.Learned, Since: since, Particulars: learnedFrom("A", "/a", "w")}
 	a.agents = discovery.Reading{
 		At: at, On: true,
 		Places: []discovery.Place{
@@ -94,7 +94,7 @@ func TestGetDiscoveryIsBounded(t *testing.T) {
 	for i := range 1000 {
 		name := fmt.Sprintf("h%03d.%s%s.com", i, strings.Repeat("a", 50), strings.Repeat("."+strings.Repeat("a", 45), 4))
 		a.agents.Entries = append(a.agents.Entries, policy.Entry{Pattern: learnedPattern(t, name), Source: policy.Source{
-			Since: time.Now(), Agent: discovery.MicrosoftMonitoringAgent, Place: place, Workspace: strings.Repeat("w", 63),
+			Since: time.Now(), Particulars: learnedFrom(discovery.MicrosoftMonitoringAgent, place, strings.Repeat("w", 63)),
 		}})
 		err := reason.New(reason.LearnedPlaceDenied, "place", place, "account", "a", "command", strings.Repeat(place, 5))
 		a.agents.Places = append(a.agents.Places, discovery.Place{Agent: "A", Path: place, State: discovery.Failed, Err: err})

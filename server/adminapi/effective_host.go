@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
@@ -73,9 +74,12 @@ func sourceOf(now *settings.Snapshot, e policy.Entry) *adminv1.EffectiveHost_Sou
 	source := &adminv1.EffectiveHost_Source{
 		Kind:      sourceKinds[e.Source.Kind],
 		Since:     timestamp(e.Source.Since),
-		Agent:     e.Source.Agent,
-		Place:     e.Source.Place,
-		Workspace: e.Source.Workspace,
+		Agent:     e.Source.Particular(discovery.Agent),
+		Place:     e.Source.Particular(discovery.PlaceRead),
+		Workspace: e.Source.Particular(discovery.Workspace),
+	}
+	for _, p := range e.Source.Particulars {
+		source.Particulars = append(source.Particulars, &adminv1.EffectiveHost_Source_Particular{Name: p.Name, Value: p.Value})
 	}
 	if e.Source.Kind == policy.Local {
 		h, _ := configured(now.Config, e.Pattern)

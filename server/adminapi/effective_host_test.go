@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -41,13 +42,19 @@ func parsePattern(t *testing.T, host string) hostname.Pattern {
 	return pattern
 }
 
+func learnedFrom(agent, place, workspace string) []policy.Particular {
+	return []policy.Particular{
+		{Name: discovery.Agent, Value: agent}, {Name: discovery.PlaceRead, Value: place}, {Name: discovery.Workspace, Value: workspace},
+	}
+}
+
 // learn puts hosts in force that were read at a place, one source for each place.
 func learn(t *testing.T, a *api, host string, places ...string) {
 	t.Helper()
 	var l settings.Learned
 	for _, place := range places {
 		l.Entries = append(l.Entries, policy.Entry{Pattern: parsePattern(t, host), Source: policy.Source{
-			Kind: policy.Learned, Since: second(7), Agent: "an agent", Place: place, Workspace: "w",
+			Kind: policy.Learned, Since: second(7), Particulars: learnedFrom("an agent", place, "w"),
 		}})
 	}
 	if err := a.Store.Learn(t.Context(), l); err != nil {
@@ -87,7 +94,9 @@ func TestEffectiveHosts(t *testing.T) {
 	}
 	learned := func(place string) *adminv1.EffectiveHost_Source {
 		return &adminv1.EffectiveHost_Source{Kind: adminv1.EffectiveHost_Source_LEARNED, Since: timestamppb.New(second(7)),
-			Agent: "an agent", Place: place, Workspace: "w"}
+			Agent: "an agent", Place: place, Workspace: "w", Particulars: []*adminv1.EffectiveHost_Source_Particular{
+				{Name: "agent", Value: "an agent"}, {Name: "place", Value: place}, {Name: "workspace", Value: "w"},
+			}}
 	}
 	want := &adminv1.ListEffectiveHostsResponse{Etag: configured.GetEtag(), Hosts: []*adminv1.EffectiveHost{
 		{Host: "*.example.com", Sources: []*adminv1.EffectiveHost_Source{local("*.example.com")},
@@ -130,7 +139,9 @@ func TestPagesOfEffectiveHosts(t *testing.T) {
 	for i := range count {
 		for k := range 200 {
 			l.Entries = append(l.Entries, policy.Entry{Pattern: parsePattern(t, fmt.Sprintf("h%02d.example.com", i)),
-				Source: policy.Source{Kind: policy.Learned, Place: fmt.Sprint(k, strings.Repeat("x", 250))}})
+				Source: policy.Source{
+					Kind: policy.Learned, Particulars: learnedFrom("a", fmt.Sprint(k, strings.Repeat("x", 250)), "w"),
+				}})
 		}
 	}
 	if err := a.Store.Learn(t.Context(), l); err != nil {

@@ -1371,7 +1371,10 @@ type EffectiveHost_Source struct {
 	// The file or registry key that it was read from.
 	Place string `protobuf:"bytes,5,opt,name=place,proto3" json:"place,omitempty"`
 	// The workspace that the agent sends to; empty if the host is for all of them.
-	Workspace     string `protobuf:"bytes,6,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	Workspace string `protobuf:"bytes,6,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// What the source says besides, in the order in which it is shown: for LEARNED agent, place and workspace, as above. A client that
+	// does not know the kind of a source can show these.
+	Particulars   []*EffectiveHost_Source_Particular `protobuf:"bytes,7,rep,name=particulars,proto3" json:"particulars,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1448,6 +1451,68 @@ func (x *EffectiveHost_Source) GetWorkspace() string {
 	return ""
 }
 
+func (x *EffectiveHost_Source) GetParticulars() []*EffectiveHost_Source_Particular {
+	if x != nil {
+		return x.Particulars
+	}
+	return nil
+}
+
+// Particular is something that the source says of the host.
+type EffectiveHost_Source_Particular struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, in lower case.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value, not empty.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EffectiveHost_Source_Particular) Reset() {
+	*x = EffectiveHost_Source_Particular{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EffectiveHost_Source_Particular) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EffectiveHost_Source_Particular) ProtoMessage() {}
+
+func (x *EffectiveHost_Source_Particular) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EffectiveHost_Source_Particular.ProtoReflect.Descriptor instead.
+func (*EffectiveHost_Source_Particular) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0, 0}
+}
+
+func (x *EffectiveHost_Source_Particular) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EffectiveHost_Source_Particular) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Address is one that the host's name leads to.
 type CheckHostResponse_Address struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1461,7 +1526,7 @@ type CheckHostResponse_Address struct {
 
 func (x *CheckHostResponse_Address) Reset() {
 	*x = CheckHostResponse_Address{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1538,7 @@ func (x *CheckHostResponse_Address) String() string {
 func (*CheckHostResponse_Address) ProtoMessage() {}
 
 func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1630,7 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x0fALREADY_PRESENT\x10\x02\x12\v\n" +
 	"\aREMOVED\x10\x03\x12\x0f\n" +
 	"\vNOT_PRESENT\x10\x04\x12\v\n" +
-	"\aINVALID\x10\x05\"\x90\x05\n" +
+	"\aINVALID\x10\x05\"\xa0\x06\n" +
 	"\rEffectiveHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12C\n" +
 	"\asources\x18\x02 \x03(\v2).omsgateway.admin.v1.EffectiveHost.SourceR\asources\x12t\n" +
@@ -1573,14 +1638,19 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\tuse_count\x18\x04 \x01(\x03R\buseCount\x12>\n" +
 	"\rfirst_used_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vfirstUsedAt\x12<\n" +
 	"\flast_used_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\x1a\x94\x02\n" +
+	"lastUsedAt\x1a\xa4\x03\n" +
 	"\x06Source\x12B\n" +
 	"\x04kind\x18\x01 \x01(\x0e2..omsgateway.admin.v1.EffectiveHost.Source.KindR\x04kind\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n" +
 	"\badded_by\x18\x03 \x01(\tR\aaddedBy\x12\x14\n" +
 	"\x05agent\x18\x04 \x01(\tR\x05agent\x12\x14\n" +
 	"\x05place\x18\x05 \x01(\tR\x05place\x12\x1c\n" +
-	"\tworkspace\x18\x06 \x01(\tR\tworkspace\"/\n" +
+	"\tworkspace\x18\x06 \x01(\tR\tworkspace\x12V\n" +
+	"\vparticulars\x18\a \x03(\v24.omsgateway.admin.v1.EffectiveHost.Source.ParticularR\vparticulars\x1a6\n" +
+	"\n" +
+	"Particular\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"/\n" +
 	"\x04Kind\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05LOCAL\x10\x01\x12\v\n" +
@@ -1644,7 +1714,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(AllowedHost_ClientCertificatePolicy)(0), // 0: omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	(AllowedHostOutcome_Outcome)(0),          // 1: omsgateway.admin.v1.AllowedHostOutcome.Outcome
@@ -1666,13 +1736,14 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*CheckHostRequest)(nil),                 // 17: omsgateway.admin.v1.CheckHostRequest
 	(*CheckHostResponse)(nil),                // 18: omsgateway.admin.v1.CheckHostResponse
 	(*EffectiveHost_Source)(nil),             // 19: omsgateway.admin.v1.EffectiveHost.Source
-	(*CheckHostResponse_Address)(nil),        // 20: omsgateway.admin.v1.CheckHostResponse.Address
-	(*timestamppb.Timestamp)(nil),            // 21: google.protobuf.Timestamp
-	(*Problem)(nil),                          // 22: omsgateway.admin.v1.Problem
-	(*durationpb.Duration)(nil),              // 23: google.protobuf.Duration
+	(*EffectiveHost_Source_Particular)(nil),  // 20: omsgateway.admin.v1.EffectiveHost.Source.Particular
+	(*CheckHostResponse_Address)(nil),        // 21: omsgateway.admin.v1.CheckHostResponse.Address
+	(*timestamppb.Timestamp)(nil),            // 22: google.protobuf.Timestamp
+	(*Problem)(nil),                          // 23: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),              // 24: google.protobuf.Duration
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
-	21, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
+	22, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	4,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
 	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
@@ -1682,41 +1753,42 @@ var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
 	4,  // 7: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
 	0,  // 8: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	1,  // 9: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	22, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	22, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	23, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	23, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
 	0,  // 12: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	19, // 13: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
 	0,  // 14: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	21, // 15: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	21, // 16: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	22, // 15: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	22, // 16: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
 	14, // 17: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	22, // 18: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	23, // 18: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
 	14, // 19: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
 	3,  // 20: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	20, // 21: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	22, // 22: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	23, // 23: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	22, // 24: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	21, // 21: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	23, // 22: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	24, // 23: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	23, // 24: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
 	2,  // 25: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	21, // 26: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	22, // 27: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 28: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 29: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 30: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 31: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	15, // 32: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	17, // 33: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 34: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 35: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 36: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 37: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	16, // 38: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	18, // 39: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	34, // [34:40] is the sub-list for method output_type
-	28, // [28:34] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	22, // 26: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	20, // 27: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	23, // 28: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 29: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 30: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 31: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 32: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	15, // 33: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	17, // 34: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 35: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 36: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 37: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 38: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	16, // 39: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	18, // 40: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	35, // [35:41] is the sub-list for method output_type
+	29, // [29:35] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -1731,7 +1803,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_allowed_host_proto_rawDesc), len(file_omsgateway_admin_v1_allowed_host_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
