@@ -22,8 +22,9 @@ type SourceKind string
 
 // The kinds of sources.
 const (
-	Local   SourceKind = "local"   // configured on this gateway
-	Learned SourceKind = "learned" // read from the configuration of a monitoring agent on this computer
+	CommandLine SourceKind = "command line" // given to the gateway for this run; settings only
+	Local       SourceKind = "local"        // configured on this gateway
+	Learned     SourceKind = "learned"      // read from the configuration of a monitoring agent on this computer
 )
 
 // Source tells where an entry comes from, and since when it is there; a zero Since is unknown.

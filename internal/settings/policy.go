@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/config"
@@ -18,27 +19,29 @@ const (
 	relayTimeout = 30 * time.Second
 )
 
-// PolicyInput is what the policy is compiled from when s is in force for the lists of c and for what was learned. What is
-// configured comes first, so that it decides. What was learned is left out while LearnHosts is off.
-func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
-	if !s.LearnHosts {
-		l = Learned{}
-	}
-	entries := make([]policy.Entry, 0, len(c.AllowedHosts)+len(l.Entries))
-	for _, h := range c.AllowedHosts {
-		entries = append(entries, policy.Entry{
-			Pattern:           h.Pattern,
-			Source:            policy.Source{Kind: policy.Local, Since: h.AddedAt, Loosens: true},
-			ClientCertificate: requirements[h.ClientCertificatePolicy],
-		})
-	}
-	entries = append(entries, l.Entries...)
-	certificates := make([]string, 0, len(c.AllowedClientCertificates)+len(l.ClientCertificates))
-	for _, a := range c.AllowedClientCertificates {
-		certificates = append(certificates, a.Entry.String())
-	}
-	for _, e := range l.ClientCertificates {
-		certificates = append(certificates, e.String())
+// policyInput is what the policy is compiled from when s is in force for the lists of c and for what the other sources bring.
+func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
+	var entries []policy.Entry
+	var certificates []string
+	judging := 0
+	for _, row := range table() {
+		slot := slots[row.kind]
+		if row.kind == policy.Local {
+			slot = local(c)
+		} else if row.on != nil && !row.on(s) {
+			continue
+		}
+		entries = slices.Grow(entries, len(slot.Entries))
+		for _, e := range slot.Entries {
+			e.Source.Kind, e.Source.Loosens = row.kind, row.loosens
+			entries = append(entries, e)
+		}
+		for _, e := range slot.ClientCertificates {
+			certificates = append(certificates, e.String())
+		}
+		if row.judges {
+			judging += len(slot.ClientCertificates)
+		}
 	}
 	return policy.Input{
 		Entries: entries,
@@ -62,9 +65,25 @@ func PolicyInput(s config.Settings, c config.Config, l Learned) policy.Input {
 		MinVersion:        s.MinimumTLSVersion,
 		MaxVersion:        s.MaximumTLSVersion,
 		RequireServerName: s.RequireServerName,
-		ClientCertificate: requirement(s.ClientCertificatePolicy, len(c.AllowedClientCertificates)),
+		ClientCertificate: requirement(s.ClientCertificatePolicy, judging),
 		Certificates:      certificates,
 	}
+}
+
+// local is the file as a source.
+func local(c config.Config) Slot {
+	slot := Slot{Entries: make([]policy.Entry, len(c.AllowedHosts))}
+	for i, h := range c.AllowedHosts {
+		slot.Entries[i] = policy.Entry{
+			Pattern:           h.Pattern,
+			Source:            policy.Source{Since: h.AddedAt},
+			ClientCertificate: requirements[h.ClientCertificatePolicy],
+		}
+	}
+	for _, a := range c.AllowedClientCertificates {
+		slot.ClientCertificates = append(slot.ClientCertificates, a.Entry)
+	}
+	return slot
 }
 
 // relay is the relay proxy as the policy has it. One whose password does not open is kept, so that nothing goes another way than the
@@ -82,7 +101,7 @@ func relay(s config.Settings, p config.RelayProxy) *policy.Relay {
 	return r
 }
 
-// requirement is what policy, a value of the setting, means with so many configured client certificates. Learned ones do not count:
+// requirement is what policy, a value of the setting, means with so many client certificates that count for it. Learned ones do not:
 // what an agent's configuration says must not begin to refuse clients.
 func requirement(policy config.CertificatePolicy, certificates int) handshake.Requirement {
 	if own := requirements[policy]; own != nil {

@@ -24,15 +24,15 @@ import (
 // Options are what a Store is made from.
 type Options struct {
 	Dir       string     // the state folder; made by package statefolder if absent
-	Overrides []Override // settings that are fixed for the life of the Store
+	Overrides []Value    // settings of the command line, fixed for the life of the Store
 	Events    event.Sink // gets an event for each change
 }
 
 // Snapshot is the whole configuration at one moment. It is never changed.
 type Snapshot struct {
 	Config   config.Config   // as it is stored
-	Settings config.Settings // in force: those of Config, and the overrides
-	Fixed    map[string]bool // by key: overridden, so that it cannot be changed
+	Settings config.Settings // in force: those of all sources, by their precedence
+	Fixed    map[string]bool // by key: given by a source before the file, so that it cannot be changed there
 	Etag     string          // of Config
 	Policy   *policy.Policy
 
@@ -41,17 +41,15 @@ type Snapshot struct {
 
 // Store is the configuration in force and its file. It is safe for concurrent use.
 type Store struct {
-	path      string
-	overrides []Override
-	fixed     map[string]bool
-	events    event.Sink
-	lock      *filelock.Lock
-	current   atomic.Pointer[Snapshot]
+	path    string
+	events  event.Sink
+	lock    *filelock.Lock
+	current atomic.Pointer[Snapshot]
 
 	writer  chan struct{} // holds one element while a change is made; it guards what follows
 	effects []Effect
-	learned Learned
-	saved   bool // the file is known to have today's version
+	slots   Slots // never changed, but replaced
+	saved   bool  // the file is known to have today's version
 	closed  bool
 }
 
@@ -62,7 +60,7 @@ func Open(o Options) (*Store, error) { return OpenWithin(context.Background(), 0
 
 // OpenWithin is [Open], but a folder that is in use is waited for as long as wait, or until ctx is done.
 func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, error) {
-	overrides, fixed, err := checkOverrides(o.Overrides)
+	overrides, err := fromCommandLine(o.Overrides)
 	if err != nil {
 		return nil, err
 	}
@@ -75,12 +73,11 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{
-		path:      osdefaults.ConfigFile(dir),
-		overrides: overrides,
-		fixed:     fixed,
-		events:    o.Events,
-		lock:      lock,
-		writer:    make(chan struct{}, 1),
+		path:   osdefaults.ConfigFile(dir),
+		events: o.Events,
+		lock:   lock,
+		writer: make(chan struct{}, 1),
+		slots:  Slots{policy.CommandLine: {Settings: overrides}},
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, lock.Release())
@@ -124,7 +121,7 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := s.compile(c)
+	snapshot, err := Compile(c, s.slots)
 	if err != nil {
 		return err
 	}
@@ -135,13 +132,14 @@ func (s *Store) load() error {
 	return nil
 }
 
-// compile makes a snapshot of a valid configuration and of what is learned.
-func (s *Store) compile(c config.Config) (*Snapshot, error) {
-	inForce, err := override(c.Settings, s.overrides)
+// Compile makes the snapshot of a valid configuration and of what the other sources bring, without putting it in force. Errors are what is
+// wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
+func Compile(c config.Config, slots Slots) (*Snapshot, error) {
+	inForce, fixed, err := layered(c.Settings, slots)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := policy.Compile(PolicyInput(inForce, c, s.learned))
+	compiled, err := policy.Compile(policyInput(inForce, c, slots))
 	if err != nil {
 		return nil, fmt.Errorf("compiling the policy: %w", err)
 	}
@@ -149,7 +147,7 @@ func (s *Store) compile(c config.Config) (*Snapshot, error) {
 	return &Snapshot{
 		Config:   c,
 		Settings: inForce,
-		Fixed:    s.fixed,
+		Fixed:    fixed,
 		Etag:     config.Etag(file),
 		Policy:   compiled,
 		file:     file,

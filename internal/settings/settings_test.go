@@ -117,7 +117,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOverrides(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, osdefaults.ConfigFile(dir), `{"version":1,"settings":{"ListenPort":81,"LogLevel":"Error"}}`)
-	s := open(t, settings.Options{Dir: dir, Events: &recorder{}, Overrides: []settings.Override{
+	s := open(t, settings.Options{Dir: dir, Events: &recorder{}, Overrides: []settings.Value{
 		{Key: "listenport", Value: "0"}, {Key: "ListenAddress", Value: "127.0.0.1"}, {Key: "MaxConnections", Value: "7"},
 	}})
 	check := func(wantDrain int) {
@@ -215,7 +215,7 @@ func TestPolicyInput(t *testing.T) {
 			{Pattern: p, ClientCertificatePolicy: config.Required},
 		},
 		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
-	}, settings.Learned{Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}})
+	}, settings.Slots{policy.Learned: {Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}}})
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(hostname.Pattern{}, netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -223,11 +223,11 @@ func TestPolicyInput(t *testing.T) {
 
 func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	s, c := config.DefaultSettings(), config.Default()
-	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.IsValid() {
+	if in := settings.PolicyInput(s, c, nil); in.ListenAddress.IsValid() {
 		t.Errorf("by default the gateway listens at %v", in.ListenAddress)
 	}
 	s.ListenAddress = netip.MustParseAddr("192.0.2.1")
-	if in := settings.PolicyInput(s, c, settings.Learned{}); in.ListenAddress.String() != "192.0.2.1" {
+	if in := settings.PolicyInput(s, c, nil); in.ListenAddress.String() != "192.0.2.1" {
 		t.Errorf("the gateway listens at %v", in.ListenAddress)
 	}
 	s.RelayProxyResolveLocally = true
@@ -238,7 +238,7 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	if c.RelayProxy, err = config.NewRelayProxy("https://proxy.example.com", "svc", "p%:ss"); err != nil {
 		t.Fatal(err)
 	}
-	in := settings.PolicyInput(s, c, settings.Learned{})
+	in := settings.PolicyInput(s, c, nil)
 	want := policy.Relay{Address: c.RelayProxy.Address, Username: "svc", Password: "p%:ss", ResolveLocally: true}
 	if in.Relay == nil || *in.Relay != want || hostname.FormatHosts(in.RelayBypass) != "near.example.com,*.corp" {
 		t.Errorf("got %+v and %v", in.Relay, in.RelayBypass)
@@ -248,10 +248,10 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	if c.RelayProxy.Password, err = secret.Parse("dpapi:AAECAwQFBgcICQ=="); err != nil {
 		t.Fatal(err)
 	}
-	if got := settings.PolicyInput(s, c, settings.Learned{}).Relay; got == nil || reason.Of(got.Unusable) != reason.RelayPasswordLost {
+	if got := settings.PolicyInput(s, c, nil).Relay; got == nil || reason.Of(got.Unusable) != reason.RelayPasswordLost {
 		t.Errorf("with a password that does not open: %+v", got)
 	}
-	if got := settings.PolicyInput(s, config.Default(), settings.Learned{}).Relay; got != nil {
+	if got := settings.PolicyInput(s, config.Default(), nil).Relay; got != nil {
 		t.Errorf("without a relay proxy: %+v", got)
 	}
 }
@@ -269,16 +269,16 @@ func TestClientCertificatePolicy(t *testing.T) {
 	} {
 		s, c := config.DefaultSettings(), config.Default()
 		s.ClientCertificatePolicy = test.value
-		learned := settings.Learned{ClientCertificates: []clientcert.Entry{entry(t, "learned")}}
-		if got := settings.PolicyInput(s, c, learned).ClientCertificate; got != test.empty {
+		learned := settings.Slot{ClientCertificates: []clientcert.Entry{entry(t, "learned")}}
+		if got := settings.PolicyInput(s, c, settings.Slots{policy.Learned: learned}).ClientCertificate; got != test.empty {
 			t.Errorf("%s with an empty list is %d, want %d", test.value, got, test.empty)
 		}
 		c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "agent")})
-		if got := settings.PolicyInput(s, c, settings.Learned{}).ClientCertificate; got != test.notEmpty {
+		if got := settings.PolicyInput(s, c, nil).ClientCertificate; got != test.notEmpty {
 			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
 		}
 	}
-	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), settings.Learned{})
+	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), nil)
 	if in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
 		t.Errorf("by default TLS is %x to %x", in.MinVersion, in.MaxVersion)
 	}
@@ -349,7 +349,7 @@ func open(t *testing.T, o settings.Options) *settings.Store {
 // with are options with overrides, keys and values in turn.
 func with(pairs ...string) (o settings.Options) {
 	for pair := range slices.Chunk(pairs, 2) {
-		o.Overrides = append(o.Overrides, settings.Override{Key: pair[0], Value: pair[1]})
+		o.Overrides = append(o.Overrides, settings.Value{Key: pair[0], Value: pair[1]})
 	}
 	return o
 }

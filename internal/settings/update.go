@@ -104,12 +104,12 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 	if err := changed.Validate(); err != nil {
 		return nil, err
 	}
-	for _, o := range s.overrides {
-		if changed.Settings.Get(o.Key) != before.Config.Settings.Get(o.Key) {
-			return nil, reason.New(reason.SettingFixed, "key", o.Key)
+	for _, row := range config.Table() {
+		if before.Fixed[row.Key] && changed.Settings.Get(row.Key) != before.Config.Settings.Get(row.Key) {
+			return nil, reason.New(reason.SettingFixed, "key", row.Key)
 		}
 	}
-	after, err := s.compile(changed)
+	after, err := Compile(changed, s.slots)
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +119,24 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 	return after, nil
 }
 
-// apply prepares the effects, writes the file, publishes the snapshot and commits the effects; or does nothing of it, also when
-// an effect panics.
+// apply prepares the effects, writes the file, publishes the snapshot and commits the effects; or does nothing of it.
 func (s *Store) apply(ctx context.Context, before, after *Snapshot) (unsynced *atomicfile.SyncError, err error) {
+	err = s.withEffects(ctx, before, after, func() error {
+		if unsynced, err = s.save(after.file); err != nil {
+			return err
+		}
+		s.current.Store(after)
+		return nil
+	})
+	return unsynced, err
+}
+
+// withEffects prepares the effects, makes a change and commits the effects; or does nothing of it, also when an effect panics.
+func (s *Store) withEffects(ctx context.Context, before, after *Snapshot, change func() error) error {
 	var prepared []Prepared
-	written := false
+	made := false
 	defer func() {
-		if written {
+		if made {
 			return
 		}
 		for _, p := range slices.Backward(prepared) {
@@ -137,21 +148,20 @@ func (s *Store) apply(ctx context.Context, before, after *Snapshot) (unsynced *a
 	for _, e := range s.effects {
 		p, err := e.Prepare(ctx, before, after)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		prepared = append(prepared, p)
 	}
-	if unsynced, err = s.save(after.file); err != nil {
-		return nil, err
+	if err := change(); err != nil {
+		return err
 	}
-	written = true
-	s.current.Store(after)
+	made = true
 	for _, p := range prepared {
 		if p.Commit != nil {
 			p.Commit()
 		}
 	}
-	return unsynced, nil
+	return nil
 }
 
 // save writes the file; unsynced is not nil if it is in place, but its folder was not synced.

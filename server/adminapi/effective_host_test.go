@@ -51,13 +51,13 @@ func learnedFrom(agent, place, workspace string) []policy.Particular {
 // learn puts hosts in force that were read at a place, one source for each place.
 func learn(t *testing.T, a *api, host string, places ...string) {
 	t.Helper()
-	var l settings.Learned
+	var l settings.Slot
 	for _, place := range places {
 		l.Entries = append(l.Entries, policy.Entry{Pattern: parsePattern(t, host), Source: policy.Source{
 			Kind: policy.Learned, Since: second(7), Particulars: learnedFrom("an agent", place, "w"),
 		}})
 	}
-	if err := a.Store.Learn(t.Context(), l); err != nil {
+	if err := a.Store.Put(t.Context(), policy.Learned, l); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,7 +135,7 @@ func TestPagesOfEffectiveHosts(t *testing.T) {
 	a := start(t)
 	hosts := adminv1.NewAllowedHostServiceClient(a.conn)
 	const count = 30
-	var l settings.Learned
+	var l settings.Slot
 	for i := range count {
 		for k := range 200 {
 			l.Entries = append(l.Entries, policy.Entry{Pattern: parsePattern(t, fmt.Sprintf("h%02d.example.com", i)),
@@ -144,7 +144,7 @@ func TestPagesOfEffectiveHosts(t *testing.T) {
 				}})
 		}
 	}
-	if err := a.Store.Learn(t.Context(), l); err != nil {
+	if err := a.Store.Put(t.Context(), policy.Learned, l); err != nil {
 		t.Fatal(err)
 	}
 	var seen []string

@@ -7,6 +7,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
@@ -16,7 +17,7 @@ func learn(ctx context.Context, agents []osdefaults.AgentFiles, store *settings.
 		Agents: agents,
 		Events: events,
 		On:     func() bool { return store.Current().Settings.LearnHosts },
-		Apply:  func(ctx context.Context, r *discovery.Reading) error { return store.Learn(ctx, learned(r)) },
+		Apply:  func(ctx context.Context, r *discovery.Reading) error { return store.Put(ctx, policy.Learned, learned(r)) },
 	})
 	store.AddEffect(learning{watcher})
 	return watcher
@@ -33,9 +34,9 @@ func (l learning) Prepare(_ context.Context, before, after *settings.Snapshot) (
 	return settings.Prepared{Commit: l.watcher.Recheck}, nil
 }
 
-// learned is a Reading as the store takes it.
-func learned(r *discovery.Reading) settings.Learned {
-	l := settings.Learned{Entries: r.Entries}
+// learned is a Reading as a source for the store.
+func learned(r *discovery.Reading) settings.Slot {
+	l := settings.Slot{Entries: r.Entries}
 	l.ClientCertificates = make([]clientcert.Entry, len(r.ClientCertificates))
 	for i, c := range r.ClientCertificates {
 		l.ClientCertificates[i] = c.Entry

@@ -191,21 +191,21 @@ func Run(orders Orders, o Options) (err error) {
 }
 
 // overrides are the settings that the command line fixes for this run.
-func (o Options) overrides() ([]settings.Override, error) {
-	var list []settings.Override
+func (o Options) overrides() ([]settings.Value, error) {
+	var list []settings.Value
 	if o.Listen != "" {
 		host, port, err := net.SplitHostPort(o.Listen)
 		if err != nil {
 			return nil, fmt.Errorf("reading --listen %q: it is HOST:PORT, for example 127.0.0.1:8080: %w", o.Listen, err)
 		}
-		list = append(list, settings.Override{Key: "ListenAddress", Value: host}, settings.Override{Key: "ListenPort", Value: port})
+		list = append(list, settings.Value{Key: "ListenAddress", Value: host}, settings.Value{Key: "ListenPort", Value: port})
 	}
 	for _, pair := range o.Set {
 		key, value, found := strings.Cut(pair, "=")
 		if !found {
 			return nil, fmt.Errorf("reading --set %q: it is KEY=VALUE, for example LogLevel=Debug", pair)
 		}
-		list = append(list, settings.Override{Key: key, Value: value})
+		list = append(list, settings.Value{Key: key, Value: value})
 	}
 	return list, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	"github.com/omsgateway/omsgateway/internal/tunnel"
 	"github.com/omsgateway/omsgateway/internal/usage"
@@ -36,7 +37,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 	if store.Current().Settings.LearnHosts {
 		reading = discovery.NewReader(osdefaults.Agents(), time.Now).Read()
 	}
-	if err := store.Learn(ctx, learned(reading)); err != nil {
+	if err := store.Put(ctx, policy.Learned, learned(reading)); err != nil {
 		return err
 	}
 

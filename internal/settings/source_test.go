@@ -68,7 +68,7 @@ func TestLearn(t *testing.T) {
 	// What is learned replaces what was.
 	learn(t, s, learned(t, "d.example.com"))
 	wantSources(t, s, "a.example.com local", "c.example.com local", "d.example.com learned")
-	learn(t, s, settings.Learned{})
+	learn(t, s, settings.Slot{})
 	wantSources(t, s, "a.example.com local", "c.example.com local")
 }
 
@@ -99,12 +99,12 @@ func TestLearnThatFails(t *testing.T) {
 	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
 	learn(t, s, learned(t, "a.example.com"))
 	now := s.Current()
-	if err := s.Learn(t.Context(), settings.Learned{Entries: make([]policy.Entry, 1)}); err == nil {
+	if err := s.Put(t.Context(), policy.Learned, settings.Slot{Entries: make([]policy.Entry, 1)}); err == nil {
 		t.Error("an entry without a pattern was learned")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Learn(ctx, settings.Learned{}); !errors.Is(err, context.Canceled) {
+	if err := s.Put(ctx, policy.Learned, settings.Slot{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
 	if s.Current() != now {
@@ -116,7 +116,7 @@ func TestLearnThatFails(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, s.Learn(t.Context(), settings.Learned{}), reason.GatewayStopping, "")
+	wantError(t, s.Put(t.Context(), policy.Learned, settings.Slot{}), reason.GatewayStopping, "")
 }
 
 // Changes and what is learned come from two sides at once, and neither loses anything of the other.
@@ -133,7 +133,7 @@ func TestLearnDuringChanges(t *testing.T) {
 	})
 	working.Go(func() {
 		for i := range rounds {
-			if err := s.Learn(context.Background(), learned(t, fmt.Sprintf("l%d.example.com", i+1))); err != nil {
+			if err := s.Put(context.Background(), policy.Learned, learned(t, fmt.Sprintf("l%d.example.com", i+1))); err != nil {
 				t.Error(err)
 			}
 		}
@@ -145,7 +145,7 @@ func TestLearnDuringChanges(t *testing.T) {
 	}
 }
 
-func learned(t *testing.T, hosts ...string) (l settings.Learned) {
+func learned(t *testing.T, hosts ...string) (l settings.Slot) {
 	t.Helper()
 	for _, h := range hosts {
 		l.Entries = append(l.Entries, policy.Entry{Pattern: pattern(t, h), Source: policy.Source{
@@ -155,9 +155,9 @@ func learned(t *testing.T, hosts ...string) (l settings.Learned) {
 	return l
 }
 
-func learn(t *testing.T, s *settings.Store, l settings.Learned) {
+func learn(t *testing.T, s *settings.Store, l settings.Slot) {
 	t.Helper()
-	if err := s.Learn(t.Context(), l); err != nil {
+	if err := s.Put(t.Context(), policy.Learned, l); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -171,5 +171,48 @@ func wantSources(t *testing.T, s *settings.Store, want ...string) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+// A source behind the file says what counts where the file says nothing, and effects are asked about it.
+func TestPutSettings(t *testing.T) {
+	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}, Overrides: []settings.Value{{Key: "LogLevel", Value: "Debug"}}})
+	update(t, s, set("DrainSeconds", "7"))
+	asked := &effect{name: "listener"}
+	s.AddEffect(asked)
+	before := s.Current()
+	slot := settings.Slot{Settings: []settings.Value{
+		{Key: "ListenPort", Value: "81"}, {Key: "DrainSeconds", Value: "8"}, {Key: "LogLevel", Value: "Error"},
+	}}
+	if err := s.Put(t.Context(), policy.Learned, slot); err != nil {
+		t.Fatal(err)
+	}
+	now := s.Current()
+	if got := []string{now.Settings.Get("ListenPort"), now.Settings.Get("DrainSeconds"), now.Settings.Get("LogLevel")}; !cmp.Equal(
+		got, []string{"81", "7", "Debug"}) {
+		t.Errorf("in force are %q", got)
+	}
+	if now.Etag != before.Etag || !now.Config.Equal(before.Config) {
+		t.Error("the configuration was changed")
+	}
+	if diff := cmp.Diff([]string{"listener: prepare 8080 to 81", "listener: commit"}, asked.log); diff != "" {
+		t.Errorf("the effect (-want +got):\n%s", diff)
+	}
+	// The file may say otherwise, since it stands before this source.
+	update(t, s, set("ListenPort", "82"))
+	if got := s.Current().Settings.ListenPort; got != 82 {
+		t.Errorf("ListenPort is %d", got)
+	}
+
+	// What cannot be in force, or an effect refuses, leaves everything as it was.
+	now = s.Current()
+	wantError(t, s.Put(t.Context(), policy.Learned, settings.Slot{Settings: []settings.Value{{Key: "ListenPort", Value: "0"}}}),
+		reason.SettingOutOfRange, "ListenPort")
+	asked.err = errors.New("no")
+	if err := s.Put(t.Context(), policy.Learned, settings.Slot{Settings: []settings.Value{{Key: "MaxConnections", Value: "9"}}}); err == nil {
+		t.Error("no error of the effect")
+	}
+	if s.Current() != now {
+		t.Error("the snapshot was replaced")
 	}
 }
