@@ -5,8 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,110 +20,33 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// notInTheAPI has the reasons that no call of the admin API fails with: they are given to proxy clients, told in events and
-// counters, or (the first three) only warn.
-var notInTheAPI = []reason.Reason{
-	reason.HostWildcardShared,
-	reason.CertificatesJudged,
-	reason.CertificatesNotJudged,
-
-	reason.DeniedHostNotPresent, // these three are told by omsgwctl
-	reason.DeniedHostPorts,
-	reason.DeniedHostAllowed,
-
-	reason.MethodNotAllowed,
-	reason.RequestInvalid,
-	reason.RequestTooLarge,
-	reason.RequestTimeout,
-	reason.RequestBody,
-	reason.AuthorityInvalid,
-	reason.HostNotAllowed,
-	reason.PortNotAllowed,
-	reason.AddressNotAllowed,
-	reason.TargetNotFound,
-	reason.TargetUnreachable,
-	reason.TargetTimeout,
-	reason.TooManyConnections,
-	reason.TooManyRequestHeads,
-	reason.TooManyHandshakes,
-	reason.TooManyClientHeads,
-	reason.TooManyClientConnection,
-	reason.ResourcesExhausted,
-	reason.GatewayFault,
-
-	reason.RelayLoop,
-	reason.RelayPasswordLost,
-	reason.RelayNotFound,
-	reason.RelayUnreachable,
-	reason.RelayTimeout,
-	reason.RelayTLSFailed,
-	reason.RelayNotTrusted,
-	reason.RelayForbidden,
-	reason.RelayAuthenticationMissing,
-	reason.RelayAuthenticationRefused,
-	reason.RelayAuthenticationUnsupported,
-	reason.RelayFailed,
-	reason.RelayRefused,
-	reason.RelayAnswerInvalid,
-	reason.RelayClosed,
-	reason.RelaySilent,
-	reason.TargetTLSFailed,
-	reason.TargetNotTrusted,
-
-	reason.TLSNotSpoken,
-	reason.TLSServerFirst,
-	reason.TLSRecordInvalid,
-	reason.TLSMessageInvalid,
-	reason.TLSMessageUnexpected,
-	reason.TLSMessageTooLarge,
-	reason.TLSHandshakeTooLarge,
-	reason.TLSNoProgress,
-	reason.TLSTooManyWarnings,
-	reason.ServerNameInvalid,
-	reason.SSL2NotAllowed,
-	reason.TLSVersionNotAllowed,
-	reason.TLSDraftNotAllowed,
-	reason.TLSNotOffered,
-	reason.TLSNotCheckable,
-	reason.TLSEarlyDataLost,
-	reason.TLSHandshakeTimeout,
-	reason.TLSTooMuchCollected,
-	reason.ServerNameNotAllowed,
-	reason.ServerNameMissing,
-	reason.ServerNameChanged,
-	reason.ServerCertificateMissing,
-	reason.ClientCertificateNotAllowed,
-	reason.ClientCertificateNotAsked,
-	reason.ClientCertificateNotGiven,
-	reason.ClientCertificateEncrypted,
-	reason.ClientCertificateEarlyData,
-	reason.ClientCertificateResumed,
-
-	reason.LearnedPlaceDenied,
-	reason.LearnedPlaceUnreadable,
-	reason.LearnedPlaceNotPlain,
-	reason.LearnedFileTooLarge,
-	reason.LearnedFileInvalid,
-	reason.LearnedChannelInvalid,
-	reason.LearnedTooManyFiles,
-	reason.LearnedTooManyHosts,
-	reason.LearnedTooManyWorkspaces,
-	reason.LearnedTooMuch,
-	reason.LearnedURLInvalid,
-	reason.LearnedHostForeign,
-	reason.LearnedWorkspaceInvalid,
-	reason.LearnedCertificate,
-}
-
-func TestEveryReasonHasACode(t *testing.T) {
-	for _, r := range reason.All() {
-		has := apierr.Code(r) != codes.Internal || r == reason.Internal
-		switch without := slices.Contains(notInTheAPI, r); {
-		case !has && !without:
-			t.Errorf("%s has no row in codeOf; if no call can fail with it, add it to notInTheAPI", r)
-		case has && without:
-			t.Errorf("%s has a row in codeOf and is in notInTheAPI", r)
+// TestCodes holds every reason to its code, as internal/reason/testdata/refusals.txt has it; with INTERNAL goes nothing of the error.
+func TestCodes(t *testing.T) {
+	golden, err := os.ReadFile(filepath.Join("..", "reason", "testdata", "refusals.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[reason.Reason]string{}
+	for line := range strings.Lines(string(golden)) {
+		row := strings.Fields(line)
+		if len(row) != 5 {
+			t.Fatalf("the row %q has not five columns", line)
 		}
+		want[reason.Reason(row[0])] = row[2]
+	}
+	for _, r := range reason.All() {
+		s := status.Convert(apierr.ToStatus(reason.Wrap(errors.New("secret inner text"), r)))
+		if got := s.Code().String(); got != want[r] {
+			t.Errorf("%s has the code %s, want %q", r, got, want[r])
+		}
+		internal := s.Code() == codes.Internal
+		if told := strings.Contains(s.Message(), "secret"); told == internal {
+			t.Errorf("%s tells its cause: %v", r, told)
+		}
+		delete(want, r)
+	}
+	for r := range want {
+		t.Errorf("%s is no reason", r)
 	}
 }
 

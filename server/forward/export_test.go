@@ -32,3 +32,6 @@ func (s *Server) Left() Left {
 	defer s.mu.Unlock()
 	return Left{s.handshakes.Load(), s.budget.Used(), len(s.waiting), s.arriving}
 }
+
+// Refusal is the whole answer to a request that is refused for err.
+func Refusal(err error) string { return refusal(err) }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,11 @@ func TestRefusedRequests(t *testing.T) {
 		"oversized":               {ok + "A: " + strings.Repeat("b", 17<<10), 400, reason.RequestTooLarge, event.Fault},
 		"header flood":            {ok + strings.Repeat("A: b\r\n", 4000), 400, reason.RequestTooLarge, event.Fault},
 	}
+	rows := readRefusals(t)
 	for name, tt := range tests {
+		if got := rows[tt.reason].events; !slices.Equal(got, []string{fmt.Sprint(int(tt.event))}) {
+			t.Errorf("%s has the events %s in the table of refusals", tt.reason, got)
+		}
 		t.Run(name, func(t *testing.T) {
 			r := start(t, never(t), nil)
 			resp := r.exchange(tt.request)
@@ -303,6 +308,7 @@ func TestLimits(t *testing.T) {
 			if resp.StatusCode != 503 || resp.Header.Get(forward.ReasonHeader) != string(tt.reason) {
 				t.Errorf("got %d %s", resp.StatusCode, resp.Header.Get(forward.ReasonHeader))
 			}
+			r.sink.wait(t, "of the refusal", func(e event.Event) bool { return e.ID == event.Fault && e.Reason == tt.reason })
 			// A place that becomes free is given to the next.
 			_ = held[0].Close()
 			deadline := time.Now().Add(patience)
