@@ -87,7 +87,7 @@ func TestStatusRoundTrip(t *testing.T) {
 				Code: codes.Internal, Reason: reason.Internal, Message: "the gateway has a fault; its log tells more",
 			},
 		},
-		"a reason without a row is a fault": {
+		"a reason that is not meant for a call is a fault": {
 			err: reason.New(reason.TargetNotFound, "host", "secret.example.com"),
 			want: apierr.Error{
 				Code: codes.Internal, Reason: reason.Internal, Message: "the gateway has a fault; its log tells more",

@@ -282,17 +282,18 @@ func FuzzConnectReceived(f *testing.F) {
 
 func TestSessionRefused(t *testing.T) {
 	tests := []struct {
-		id   event.ID
 		err  error
 		want string
 	}{
-		{event.Forbidden, reason.New(reason.ClientCertificateNotAllowed, "subject", "CN=a, O=b"),
+		{reason.New(reason.ClientCertificateNotAllowed, "subject", "CN=a, O=b"),
 			"105 GatewayLogic Invalid Client certificate: CN=a, O=b"},
-		{event.TLSRefused, reason.New(reason.SSL2NotAllowed),
+		{reason.New(reason.SSL2NotAllowed),
 			"106 TlsParser TLS session with a.example.com:443 is refused: the client begins with a hello of SSL 2; switch SSL 2 off at the client"},
+		{reason.New(reason.TLSServerFirst),
+			"402 TlsParser TLS session with a.example.com:443 is refused: the tunnel carries no TLS: the server speaks before the client's hello is complete"},
 	}
 	for _, test := range tests {
-		e := event.SessionRefused(client, "a.example.com:443", test.id, test.err)
+		e := event.SessionRefused(client, "a.example.com:443", test.err)
 		if diff := cmp.Diff(test.want, fmt.Sprintf("%d %s %s", e.ID, e.Component, e.Text)); diff != "" || e.Reason != reason.Of(test.err) {
 			t.Errorf("%s %+v", diff, e)
 		}
@@ -309,5 +310,24 @@ func TestLongValuesOfSettingsAreCut(t *testing.T) {
 	}
 	if size > 8<<10 || !strings.Contains(e.Text, `..." to "ba.example.com,`) {
 		t.Errorf("the event has %d bytes: %.100s", size, e.Text)
+	}
+}
+
+// The numbers in package reason are ids of this package, which is above it.
+func TestReasonsHaveKnownEvents(t *testing.T) {
+	for _, r := range reason.All() {
+		switch id := event.ID(r.Event()); id {
+		case 0, event.NotAConnect, event.Forbidden, event.Fault, event.Network:
+		case event.TLSRefused, event.NoTLS:
+			if r.Class() != reason.ClassSession {
+				t.Errorf("%s has event %d and refuses no session", r, id)
+			}
+		default:
+			t.Errorf("%s has event %d, with which nothing is refused", r, id)
+		}
+	}
+	denied := event.AdminDenied("user ann", "/x/Add", reason.NotPermittedToChange)
+	if got := event.ID(reason.NotPermittedToChange.Event()); got != denied.ID {
+		t.Errorf("a denied call has event %d, and its reason %d", denied.ID, got)
 	}
 }

@@ -125,11 +125,12 @@ func HandshakeVerified(c Client) Event {
 }
 
 // SessionRefused is event 105 for a client certificate that is not allowed, 106 for TLS of a kind that is not let through, and 402
-// for what is no TLS or cannot be followed. Target is the canonical host:port.
-func SessionRefused(c Client, target string, id ID, err error) Event {
-	e := Event{ID: id, Level: Error, Component: TLSParser, Reason: reason.Of(err), Text: err.Error(),
+// for what is no TLS or cannot be followed, as the reason of err says. Target is the canonical host:port.
+func SessionRefused(c Client, target string, err error) Event {
+	why := reason.Of(err)
+	e := Event{ID: ID(why.Event()), Level: Error, Component: TLSParser, Reason: why, Text: err.Error(),
 		Fields: []Field{{"target", target}}}
-	if id == Forbidden {
+	if e.ID == Forbidden {
 		e.Component = GatewayLogic // and nothing after the subject, which scripts take from the text
 	} else {
 		e.Text = fmt.Sprintf("TLS session with %s is refused: %s", target, err)

@@ -6,36 +6,16 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// Alert descriptions (RFC 8446, section 6) that a Refusal tells the client; the last one is read from either side.
+// Levels of an alert, and the description that ends a direction (RFC 8446, section 6).
 const (
-	AlertBadCertificate   = 42
-	AlertAccessDenied     = 49
-	AlertDecodeError      = 50
-	AlertProtocolVersion  = 70
-	AlertUnrecognizedName = 112
-	alertCloseNotify      = 0
-)
-
-const (
-	levelWarning = 1
-	levelFatal   = 2
-)
-
-// Events of a Refusal.
-const (
-	// EventCertificate: the client's certificate is not allowed.
-	EventCertificate = 105
-	// EventSession: TLS of a kind that is not let through, or that cannot be checked.
-	EventSession = 106
-	// EventParse: no TLS, or a handshake that cannot be followed.
-	EventParse = 402
+	levelWarning     = 1
+	levelFatal       = 2
+	alertCloseNotify = 0
 )
 
 // Refusal says why a session must not go on. It carries a reason.
 type Refusal struct {
-	Event int           // EventCertificate, EventSession or EventParse
-	Alert uint8         // the description to send
-	Err   *reason.Error // reason and text
+	Err *reason.Error // reason and text; the reason says which event and alert
 
 	record []byte
 }
@@ -52,35 +32,14 @@ func (r *Refusal) AlertRecord() []byte { return r.record }
 
 // refuse ends the watch.
 func (w *Watcher) refuse(err *reason.Error) error {
-	event, alert := classify(err.Reason)
-	w.refusal = &Refusal{Event: event, Alert: alert, Err: err}
+	w.refusal = &Refusal{Err: err}
 	if w.clear {
 		record := binary.BigEndian.AppendUint16([]byte{recordAlert}, w.legacy)
-		w.refusal.record = append(record, 0, 2, levelFatal, alert)
+		w.refusal.record = append(record, 0, 2, levelFatal, byte(err.Reason.Alert()))
 	}
 	w.state = Refused
 	w.drop()
 	return w.refusal
-}
-
-// classify is the event and the alert of a reason.
-func classify(r reason.Reason) (event int, alert uint8) {
-	switch r {
-	case reason.ClientCertificateNotAllowed:
-		return EventCertificate, AlertAccessDenied
-	case reason.ClientCertificateNotGiven:
-		return EventSession, AlertBadCertificate
-	case reason.SSL2NotAllowed, reason.TLSVersionNotAllowed, reason.TLSDraftNotAllowed, reason.TLSEarlyDataLost,
-		reason.ClientCertificateEncrypted, reason.ClientCertificateEarlyData:
-		return EventSession, AlertProtocolVersion
-	case reason.ServerNameNotAllowed, reason.ServerNameMissing, reason.ServerNameChanged:
-		return EventSession, AlertUnrecognizedName
-	case reason.TLSNotOffered, reason.TLSNotCheckable, reason.TLSHandshakeTimeout, reason.TLSTooMuchCollected,
-		reason.ServerCertificateMissing, reason.ClientCertificateNotAsked, reason.ClientCertificateResumed:
-		return EventSession, AlertAccessDenied
-	default:
-		return EventParse, AlertDecodeError
-	}
 }
 
 // alert takes the bytes of an alert, which may be cut anywhere.

@@ -80,19 +80,19 @@ func TestClientCertificatePolicy(t *testing.T) {
 				if want == pass && (got.State != handshake.Done || got.Seen.Certificate.Visibility != c.visibility) {
 					t.Errorf("%s, want visibility %d", got, c.visibility)
 				}
-				event, alert := handshake.EventSession, uint8(49)
+				event, alert := 106, reason.AlertAccessDenied
 				switch want {
 				case pass:
 					event, alert = 0, 0
 				case reason.ClientCertificateNotAllowed:
-					event = handshake.EventCertificate
+					event = 105
 					if text := "Invalid Client certificate: " + got.Seen.Certificate.Certificate.Subject; got.Text != text {
 						t.Errorf("text %q, want %q", got.Text, text)
 					}
 				case reason.ClientCertificateNotGiven:
-					alert = 42
+					alert = reason.AlertBadCertificate
 				case reason.ClientCertificateEncrypted, reason.ClientCertificateEarlyData:
-					alert = 70
+					alert = reason.AlertProtocolVersion
 				}
 				if got.Event != event || got.Alert != alert {
 					t.Errorf("event %d, alert %d, want %d, %d", got.Event, got.Alert, event, alert)

@@ -20,7 +20,7 @@ type refusalCase struct {
 	text   string // part of it
 }
 
-func checkRefusals(t *testing.T, event int, alerts map[reason.Reason]uint8, cases map[string]refusalCase) {
+func checkRefusals(t *testing.T, event int, alerts map[reason.Reason]reason.Alert, cases map[string]refusalCase) {
 	t.Helper()
 	for title, c := range cases {
 		t.Run(title, func(t *testing.T) {
@@ -60,7 +60,7 @@ func answered(h, picked hello) conversation {
 	return conversation{client(messages(h.client())), server(messages(picked.server()))}
 }
 
-var decodeError = map[reason.Reason]uint8{
+var decodeError = map[reason.Reason]reason.Alert{
 	reason.TLSNotSpoken: 50, reason.TLSServerFirst: 50, reason.TLSRecordInvalid: 50, reason.TLSMessageInvalid: 50,
 	reason.TLSMessageUnexpected: 50, reason.TLSMessageTooLarge: 50, reason.TLSHandshakeTooLarge: 50, reason.TLSNoProgress: 50,
 	reason.TLSTooManyWarnings: 50, reason.ServerNameInvalid: 50,
@@ -70,7 +70,7 @@ func TestRefusedRecords(t *testing.T) {
 	part := hello12().client()
 	sent := full()
 	early := record(typeApplication, slices.Repeat([]byte{1}, 16640)...)
-	checkRefusals(t, handshake.EventParse, decodeError, map[string]refusalCase{
+	checkRefusals(t, 402, decodeError, map[string]refusalCase{
 		"HTTP":                     {turns: first([]byte("GET / HTTP/1.1\r\n")), reason: reason.TLSNotSpoken},
 		"one byte of something":    {turns: first([]byte("S")), reason: reason.TLSNotSpoken},
 		"a high byte":              {turns: first([]byte("\xff\xff\xff")), reason: reason.TLSNotSpoken},
@@ -147,7 +147,7 @@ func TestRefusedMessages(t *testing.T) {
 	}
 	noStatus := messages(picked12().without(5).server(), serverChain, stapled)
 	noTicket := picked12().without(35).server()
-	checkRefusals(t, handshake.EventParse, alerts, map[string]refusalCase{
+	checkRefusals(t, 402, alerts, map[string]refusalCase{
 		"a ServerHello of the client":          {turns: first(messages(picked12().server())), reason: reason.TLSMessageUnexpected, text: "ServerHello from the client"},
 		"a HelloRequest of the client":         {turns: first(messages(message(helloRequest))), reason: reason.TLSMessageUnexpected},
 		"a HelloRequest with a body":           {turns: after(hellos, server(messages(message(helloRequest, 1)))), reason: reason.TLSMessageInvalid},
@@ -247,7 +247,7 @@ func TestRefusedHellos(t *testing.T) {
 	hrr := func(first, second hello) conversation {
 		return conversation{client(messages(first.client())), server(messages(retry().server())), client(messages(second.client()))}
 	}
-	checkRefusals(t, handshake.EventParse, decodeError, map[string]refusalCase{
+	checkRefusals(t, 402, decodeError, map[string]refusalCase{
 		"empty":                          {turns: first(messages(message(clientHelloType))), reason: reason.TLSMessageInvalid, text: "cut"},
 		"cut in the random":              {turns: first(messages(message(clientHelloType, 3, 3, 1, 2))), reason: reason.TLSMessageInvalid, text: "cut"},
 		"session id of 33 bytes":         bad(withSession(hello12(), strings.Repeat("a", 33)), "session"),
@@ -322,7 +322,7 @@ func TestRefusedSessions(t *testing.T) {
 	mutate := func(h hello, change func(*hello)) hello { change(&h); return h }
 	suite := func(h hello, s uint16) hello { h.suites = []uint16{s}; return h }
 	version := func(h hello, v uint16) hello { h.version = v; return h }
-	alerts := map[reason.Reason]uint8{
+	alerts := map[reason.Reason]reason.Alert{
 		reason.SSL2NotAllowed: 70, reason.TLSVersionNotAllowed: 70, reason.TLSDraftNotAllowed: 70, reason.TLSEarlyDataLost: 70,
 		reason.ServerNameNotAllowed: 112, reason.ServerNameMissing: 112, reason.ServerNameChanged: 112,
 		reason.TLSNotOffered: 49, reason.TLSNotCheckable: 49, reason.TLSTooMuchCollected: 49, reason.ServerCertificateMissing: 49,
@@ -346,7 +346,7 @@ func TestRefusedSessions(t *testing.T) {
 			reason: reason.ServerCertificateMissing, text: host,
 		}
 	}
-	checkRefusals(t, handshake.EventSession, alerts, map[string]refusalCase{
+	checkRefusals(t, 106, alerts, map[string]refusalCase{
 		"hello of SSL 2":               {turns: first([]byte{0x80, 46, 1, 3, 1, 0, 21}), reason: reason.SSL2NotAllowed, text: "SSL 2"},
 		"hello of SSL 2, only":         {turns: first([]byte{0x80, 46, 1, 0, 2}), reason: reason.SSL2NotAllowed},
 		"hello of SSL 2, type byte":    {turns: first([]byte{0x96, 3, 1}), reason: reason.SSL2NotAllowed},

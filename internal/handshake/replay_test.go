@@ -17,7 +17,7 @@ type outcome struct {
 	Seen      handshake.Seen
 	Sessions  []handshake.SessionKey
 	Event     int
-	Alert     uint8
+	Alert     reason.Alert
 	Reason    reason.Reason
 	Text      string
 	HeldBack  bool    // the last chunk, as ErrEnded
@@ -78,7 +78,8 @@ feed:
 	}
 	o.State, o.Seen, o.Sessions, o.Version = w.State(), w.Seen(), w.Sessions(), tls.VersionName(w.Seen().Version)
 	if refusal, ok := errors.AsType[*handshake.Refusal](err); ok {
-		o.Event, o.Alert, o.Reason, o.Text = refusal.Event, refusal.Alert, reason.Of(err), err.Error()
+		o.Reason, o.Text = refusal.Err.Reason, err.Error()
+		o.Event, o.Alert = o.Reason.Event(), o.Reason.Alert()
 		if o.State != handshake.Refused {
 			t.Fatalf("state %d after a refusal", o.State)
 		}

@@ -22,61 +22,40 @@ const (
 	lingerTime  = 2 * time.Second
 )
 
-// statuses has the HTTP status of each reason for which the data path refuses a request.
-var statuses = map[reason.Reason]int{
-	reason.MethodNotAllowed:               http.StatusMethodNotAllowed,
-	reason.RequestInvalid:                 http.StatusBadRequest,
-	reason.RequestTooLarge:                http.StatusBadRequest,
-	reason.RequestTimeout:                 http.StatusBadRequest,
-	reason.RequestBody:                    http.StatusBadRequest,
-	reason.AuthorityInvalid:               http.StatusBadRequest,
-	reason.HostNotAllowed:                 http.StatusForbidden,
-	reason.PortNotAllowed:                 http.StatusForbidden,
-	reason.AddressNotAllowed:              http.StatusForbidden,
-	reason.TargetNotFound:                 http.StatusBadGateway,
-	reason.TargetUnreachable:              http.StatusBadGateway,
-	reason.TargetTimeout:                  http.StatusGatewayTimeout,
-	reason.RelayIsGateway:                 http.StatusBadGateway,
-	reason.RelayLoop:                      http.StatusBadGateway,
-	reason.RelayPasswordLost:              http.StatusBadGateway,
-	reason.RelayNotFound:                  http.StatusBadGateway,
-	reason.RelayUnreachable:               http.StatusBadGateway,
-	reason.RelayTimeout:                   http.StatusGatewayTimeout,
-	reason.RelayTLSFailed:                 http.StatusBadGateway,
-	reason.RelayNotTrusted:                http.StatusBadGateway,
-	reason.RelayForbidden:                 http.StatusBadGateway,
-	reason.RelayAuthenticationMissing:     http.StatusBadGateway,
-	reason.RelayAuthenticationRefused:     http.StatusBadGateway,
-	reason.RelayAuthenticationUnsupported: http.StatusBadGateway,
-	reason.RelayFailed:                    http.StatusBadGateway,
-	reason.RelayRefused:                   http.StatusBadGateway,
-	reason.RelayAnswerInvalid:             http.StatusBadGateway,
-	reason.RelayClosed:                    http.StatusBadGateway,
-	reason.RelaySilent:                    http.StatusGatewayTimeout,
-	reason.ResourcesExhausted:             http.StatusServiceUnavailable,
-	reason.TooManyConnections:             http.StatusServiceUnavailable,
-	reason.TooManyRequestHeads:            http.StatusServiceUnavailable,
-	reason.TooManyClientHeads:             http.StatusServiceUnavailable,
-	reason.TooManyClientConnection:        http.StatusServiceUnavailable,
-	reason.TooManyHandshakes:              http.StatusServiceUnavailable,
-	reason.GatewayStopping:                http.StatusServiceUnavailable,
+// statusOf returns the HTTP status of a request that is refused for r, which follows from its class. It is 500 for a reason with which
+// no request is meant to be refused.
+func statusOf(r reason.Reason) int {
+	switch r.Class() {
+	case reason.ClassRequest:
+		return http.StatusBadRequest
+	case reason.ClassMethod:
+		return http.StatusMethodNotAllowed
+	case reason.ClassForbidden:
+		return http.StatusForbidden
+	case reason.ClassTarget, reason.ClassRelay, reason.ClassRelayLoop:
+		return http.StatusBadGateway
+	case reason.ClassTimeout:
+		return http.StatusGatewayTimeout
+	case reason.ClassOverload, reason.ClassStopping:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
 }
 
-// refusal is the whole answer to a refused request. An error without a known reason shows nothing of itself.
+// refusal is the whole answer to a refused request. One that is not meant for a request shows nothing of itself.
 func refusal(err error) string {
-	why, text := reason.GatewayFault, reason.GatewayFault.Text(nil)
-	status, known := statuses[reason.Of(err)]
-	if known {
-		refused := reason.From(err)
-		why, text = refused.Reason, refused.Reason.Text(refused.Parts)
-	} else {
-		status = http.StatusInternalServerError
+	refused := reason.From(err)
+	status := statusOf(reason.Of(err))
+	if status == http.StatusInternalServerError {
+		refused = reason.New(reason.GatewayFault)
 	}
 	allow := ""
 	if status == http.StatusMethodNotAllowed {
 		allow = "Allow: CONNECT\r\n"
 	}
-	return fmt.Sprintf("HTTP/1.1 %d %s\r\n%s%s: %s\r\n%s", status, http.StatusText(status), allow, ReasonHeader, why, body(text))
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\n%s%s: %s\r\n%s", status, http.StatusText(status), allow, ReasonHeader, refused.Reason,
+		body(refused.Reason.Text(refused.Parts)))
 }
 
 // healthy is the answer to a probe of a load balancer; HEAD gets no body, but its length.

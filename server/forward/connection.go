@@ -406,14 +406,14 @@ func (c *connection) verified(w *handshake.Watcher) {
 func (c *connection) refuseSession(err error, moved splice.Result) {
 	s := c.server
 	decision, why, end := "allowed", reason.Of(err), "handshake_ended"
-	refusal, refused := errors.AsType[*handshake.Refusal](err)
+	_, refused := errors.AsType[*handshake.Refusal](err)
 	broken, isBroken := errors.AsType[*brokenError](err)
 	switch {
 	case refused:
 		decision, end = "refused", "refused"
 		s.Counters.Rejected()
 		s.Counters.Refused(why)
-		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), event.ID(refusal.Event), err))
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), err))
 	case isBroken:
 		end = broken.end().String()
 		reset(c.conn)
@@ -495,22 +495,23 @@ func (c *connection) refuseTarget(err error) {
 	if c.outward != nil {
 		_ = c.outward.Close()
 	}
-	switch why := reason.Of(err); why {
-	case "": // the client went away
+	why := reason.Of(err)
+	switch {
+	case why == "": // the client went away
 		c.summary("allowed", "", "client_gone", splice.Result{})
 		c.close("")
 		return
-	case reason.AddressNotAllowed:
+	case why.Class() == reason.ClassForbidden:
 		c.denied(why)
 		s.Events.Emit(event.AddressForbidden(c.client, c.target.Host.Name(), err))
-	case reason.GatewayStopping, reason.TooManyHandshakes:
+	case event.ID(why.Event()) == event.Fault:
 		s.Events.Emit(event.Refused(c.client, err))
 	default:
 		s.Counters.Failed()
 		s.Events.Emit(event.DialFailed(c.client, c.target.String(), err))
 	}
-	s.Counters.Refused(reason.Of(err))
-	c.summary("allowed", reason.Of(err), "not_connected", splice.Result{})
+	s.Counters.Refused(why)
+	c.summary("allowed", why, "not_connected", splice.Result{})
 	c.close(refusal(err))
 }
 
