@@ -23,7 +23,6 @@ const (
 	FilterInvalid            Reason = "FILTER_INVALID"
 	TooManyChecks            Reason = "TOO_MANY_CHECKS"
 	PageTokenInvalid         Reason = "PAGE_TOKEN_INVALID"
-	TunnelNotFound           Reason = "TUNNEL_NOT_FOUND"
 	MethodUnknown            Reason = "METHOD_UNKNOWN"
 	Internal                 Reason = "INTERNAL"
 	GatewayUnreachable       Reason = "GATEWAY_UNREACHABLE"
@@ -53,7 +52,6 @@ var adminTexts = map[Reason]string{
 	FilterInvalid:            `the filter {field} cannot be "{value}"`,
 	TooManyChecks:            `{limit} checks of hosts are connecting at the moment, which is the limit; try again`,
 	PageTokenInvalid:         `the page token is not one that this list gave out`,
-	TunnelNotFound:           `there is no open tunnel with the id {id}`,
 	MethodUnknown:            `the gateway does not know {method}; it may be older than this program`,
 	Internal:                 `the gateway has a fault; its log tells more`,
 	GatewayUnreachable:       `no gateway answers at {address}; {remedy}`,

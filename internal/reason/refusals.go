@@ -165,7 +165,6 @@ var refusals = map[Reason]refusal{
 	FilterInvalid:            {class: ClassInvalid},
 	TooManyChecks:            {class: ClassLimit},
 	PageTokenInvalid:         {class: ClassInvalid},
-	TunnelNotFound:           {class: ClassNotFound},
 	MethodUnknown:            {class: ClassUnimplemented, event: 400},
 	Internal:                 {class: ClassFault},
 	GatewayUnreachable:       {class: ClassUnreachable},
