@@ -101,6 +101,14 @@ func TestStatusRoundTrip(t *testing.T) {
 				Message: "the gateway is stopping: context canceled",
 			},
 		},
+		"long parts are cut": {
+			err: reason.New(reason.SettingNotAnAddr, "key", strings.Repeat("k", 379)+"éé", "value", strings.Repeat("v", 500)),
+			want: apierr.Error{
+				Code: codes.InvalidArgument, Reason: reason.SettingNotAnAddr,
+				Parts:   map[string]string{"key": strings.Repeat("k", 379) + "éé", "value": strings.Repeat("v", 381) + "…"},
+				Message: "setting " + strings.Repeat("k", 379) + `éé cannot be "` + strings.Repeat("v", 362) + "…",
+			},
+		},
 		"cancelled": {
 			err:  fmt.Errorf("waiting: %w", context.Canceled),
 			want: apierr.Error{Code: codes.Canceled, Message: "the call was cancelled"},

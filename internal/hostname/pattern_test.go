@@ -211,6 +211,7 @@ var refused = []struct {
 	{"hyphen before a dot", "a-.example.com", reason.HostHyphen, hasHyphen("a-.example.com")},
 	{"hyphen at the end", "a.example.com-", reason.HostHyphen, hasHyphen("a.example.com-")},
 
+	{"endless", strings.Repeat("a", 255) + "éé!", reason.HostTooLong, isTooLong(strings.Repeat("a", 255) + `\xc3...`)},
 	{"label of 64", label63 + "a.example.com", reason.HostTooLong, isTooLong(label63 + "a.example.com")},
 	{"last label of 64", "www.a" + label63, reason.HostTooLong, isTooLong("www.a" + label63)},
 	{"name of 254", name253 + "b", reason.HostTooLong, isTooLong(name253 + "b")},
