@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -106,7 +107,7 @@ omsgwctl allowed-client-certificate remove - < subjects.txt`,
 					&adminv1.ListAllowedClientCertificatesRequest{})
 				var subjects []string
 				for _, allowed := range page.GetCertificates() {
-					subjects = append(subjects, printable(allowed.Subject))
+					subjects = append(subjects, printable.Escaped(allowed.Subject))
 				}
 				return subjects, err
 			})

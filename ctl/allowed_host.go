@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -185,7 +186,7 @@ func (a *app) completeHosts(cmd *cobra.Command, _ []string, _ string) ([]string,
 		page, err := call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{})
 		var hosts []string
 		for _, h := range page.GetHosts() {
-			hosts = append(hosts, printable(h.Host))
+			hosts = append(hosts, printable.Escaped(h.Host))
 		}
 		return hosts, err
 	})

@@ -82,7 +82,7 @@ func TestAllowedHostAdd(t *testing.T) {
 				"  line 3: \"https://x\" is a URL; give the host alone: x\n" +
 				"  line 4: \"" + strings.Repeat("x", 60) + "...\" is too long: a host name has at most 253 octets, " +
 				"and at most 63 between two dots\n" +
-				"  line 5: \"\\xff\\x1b[31m\" is not a host name or an IP address\n" +
+				"  line 5: \"??[31m\" is not a host name or an IP address\n" +
 				"  line 7: \"https://y\" is a URL; give the host alone: y\n" +
 				"  argument 1: \"https://z\" is a URL; give the host alone: z\n",
 			},

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -136,7 +137,7 @@ func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) e
 			answer = answerError(nil, &rpcError{Code: invalidRequest, Message: message})
 		case len(bytes.TrimSpace(line)) > 0:
 			answer = b.answer(ctx, line, func(method string, e *rpcError) {
-				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n", requests.number, printable(method), printable(e.Message))
+				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n", requests.number, printable.Escaped(method), printable.Escaped(e.Message))
 			})
 		}
 		if len(answer) == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -127,7 +128,7 @@ omsgwctl denied clear --all`,
 					return a.printJSON(r)
 				}
 				for _, host := range r.NotPresent {
-					a.notef("the list has no %s", printable(host))
+					a.notef("the list has no %s", printable.Escaped(host))
 				}
 				return a.printf("%s forgotten\n", plural(int64(r.Cleared), "host"))
 			})
@@ -142,7 +143,7 @@ func (a *app) completeDenied(cmd *cobra.Command, _ []string, _ string) ([]string
 		page, err := call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{})
 		var hosts []string
 		for _, h := range page.GetHosts() {
-			hosts = append(hosts, printable(h.Host))
+			hosts = append(hosts, printable.Escaped(h.Host))
 		}
 		return hosts, err
 	})

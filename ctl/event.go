@@ -15,6 +15,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -201,7 +202,7 @@ func eventLine(e *adminv1.Event) string {
 		Time:       e.GetTime().AsTime(),
 		ID:         event.ID(e.GetId()),
 		Level:      event.Level(e.GetLevel()),
-		Component:  event.Component(printable(e.GetComponent())),
+		Component:  event.Component(printable.Escaped(e.GetComponent())),
 		Connection: e.GetConnection(),
 		Text:       e.GetText(),
 	})

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -63,7 +64,7 @@ func (a *app) report(cmd *cobra.Command, args []string, err error) int {
 	if a.json || slices.Contains(args, "--json") { // it may stand after a flag that was not understood
 		a.printErrorJSON(e, invalid)
 	} else {
-		fmt.Fprintf(a.err, "omsgwctl: %s\n", printable(e.Message))
+		fmt.Fprintf(a.err, "omsgwctl: %s\n", printable.Escaped(e.Message))
 		invalid.print(a.err)
 		if wrong {
 			fmt.Fprintf(a.err, "See '%s --help'.\n", cmd.CommandPath())

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -89,7 +90,7 @@ func makeChange[O outcome](ctx context.Context, a *app, args []string, change li
 		for _, o := range done.outcomes {
 			rows = append(rows, change.row(o))
 			for _, w := range o.GetWarnings() {
-				a.notef("warning: %s", printable(w.Message))
+				a.notef("warning: %s", printable.Escaped(w.Message))
 			}
 		}
 		return a.table(rows...)
@@ -287,6 +288,6 @@ func (e *invalidEntries) print(w io.Writer) {
 		if p.Line > 0 {
 			where = fmt.Sprintf("line %d", p.Line)
 		}
-		fmt.Fprintf(w, "  %s: %s\n", where, printable(p.Message))
+		fmt.Fprintf(w, "  %s: %s\n", where, printable.Escaped(p.Message))
 	}
 }

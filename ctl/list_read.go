@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omsgateway/omsgateway/internal/clientcert"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -28,6 +29,9 @@ type entryKind struct {
 }
 
 const maxHostLine = 1000
+
+// maxShown is how many characters of an entry are shown that cannot be sent.
+const maxShown = 60
 
 var hostKind = entryKind{
 	name:       "host",
@@ -106,10 +110,7 @@ func (a *app) readEntries(k entryKind, args []string) ([]entry, []entryProblem, 
 	var problems []entryProblem
 	take := func(given entry) {
 		if e := k.unsendable(given.text); e != nil {
-			if len(given.text) > 60 {
-				given.text = given.text[:60] + "..."
-			}
-			given.text = printable(given.text)
+			given.text = printable.Typed(given.text, maxShown)
 			problems = append(problems, k.problem(given, &adminv1.Problem{
 				Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts,
 			}))
@@ -190,9 +191,9 @@ func commentLine(line []byte) (before []byte, found bool) {
 func unsendableHost(host string) *reason.Error {
 	switch {
 	case !utf8.ValidString(host):
-		return reason.New(reason.HostInvalid, "host", printable(host))
+		return reason.New(reason.HostInvalid, "host", printable.Typed(host, maxShown))
 	case len(host) > maxHostLine:
-		return reason.New(reason.HostTooLong, "host", printable(host[:60])+"...")
+		return reason.New(reason.HostTooLong, "host", printable.Typed(host, maxShown))
 	}
 	return nil
 }

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/printable"
 )
 
 // table prints rows in columns. What the gateway sent cannot control the terminal.
@@ -28,7 +25,7 @@ func (a *app) table(rows ...[]string) error {
 			if i > 0 {
 				fmt.Fprint(columns, "\t")
 			}
-			fmt.Fprint(columns, printable(cell))
+			fmt.Fprint(columns, printable.Escaped(cell))
 		}
 		fmt.Fprint(columns, "\n")
 	}
@@ -102,30 +99,6 @@ func (a *app) printErrorJSON(e *apierr.Error, invalid *invalidEntries) {
 		Problems []entryProblem    `json:"problems,omitempty"`
 	}{codeName(e.Code), string(e.Reason), e.Message, metadata, invalid.all()}), "", "  ")
 	fmt.Fprintln(a.err, text.String())
-}
-
-// printable is text with everything escaped that is not a visible character or a space, so that it cannot move the cursor,
-// change colours, or turn the direction of writing.
-func printable(text string) string {
-	visible := func(r rune) bool { return r == ' ' || unicode.IsPrint(r) }
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !visible(r) }) {
-		return text
-	}
-	var escaped []byte
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			escaped = fmt.Appendf(escaped, `\x%02x`, text[i])
-		case visible(r):
-			escaped = append(escaped, text[i:i+size]...)
-		default:
-			quoted := strconv.AppendQuoteRune(nil, r)
-			escaped = append(escaped, quoted[1:len(quoted)-1]...)
-		}
-		i += size
-	}
-	return string(escaped)
 }
 
 // size is a number of bytes in people's units.

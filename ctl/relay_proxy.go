@@ -12,6 +12,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -186,7 +187,7 @@ omsgwctl relay-proxy test example.com:8443 --json`,
 					return err
 				}
 				if r.Bypassed {
-					a.notef("tunnels to %s do not go this way: the setting RelayProxyBypass has the host", printable(r.Target))
+					a.notef("tunnels to %s do not go this way: the setting RelayProxyBypass has the host", printable.Escaped(r.Target))
 				}
 				if a.json {
 					err = a.printJSON(r)

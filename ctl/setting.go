@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -89,7 +90,7 @@ func (a *app) settingGet() *cobra.Command {
 				if a.json {
 					return a.printJSON(r)
 				}
-				return a.printf("%s\n", printable(r.GetSetting().GetValue()))
+				return a.printf("%s\n", printable.Escaped(r.GetSetting().GetValue()))
 			})
 		},
 	})
@@ -144,7 +145,7 @@ func (a *app) completeSetting(cmd *cobra.Command, args []string, _ string) ([]st
 		r, err := call(ctx, c.Settings.ListSettings, &adminv1.ListSettingsRequest{})
 		var keys []string
 		for _, s := range r.GetSettings() {
-			keys = append(keys, cobra.CompletionWithDesc(printable(s.Key), printable(s.Description)))
+			keys = append(keys, cobra.CompletionWithDesc(printable.Escaped(s.Key), printable.Escaped(s.Description)))
 		}
 		return keys, err
 	})

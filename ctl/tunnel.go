@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -110,7 +111,7 @@ omsgwctl tunnel close --client 192.0.2.7`,
 				page, err := call(ctx, c.Tunnels.ListTunnels, &adminv1.ListTunnelsRequest{})
 				var ids []string
 				for _, t := range page.GetTunnels() {
-					ids = append(ids, cobra.CompletionWithDesc(fmt.Sprint(t.Id), printable(t.Client+" to "+t.Host)))
+					ids = append(ids, cobra.CompletionWithDesc(fmt.Sprint(t.Id), printable.Escaped(t.Client+" to "+t.Host)))
 				}
 				return ids, err
 			})

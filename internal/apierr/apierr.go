@@ -9,12 +9,12 @@ import (
 	"errors"
 	"maps"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -78,17 +78,7 @@ func fromReason(e *reason.Error) error {
 }
 
 // cut makes text valid UTF-8 of at most limit bytes.
-func cut(text string, limit int) string {
-	const ellipsis = "…"
-	if len(text) > limit {
-		end := limit - len(ellipsis)
-		for end > 0 && !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end] + ellipsis
-	}
-	return strings.ToValidUTF8(text, "?")
-}
+func cut(text string, limit int) string { return strings.ToValidUTF8(printable.Cut(text, limit), "?") }
 
 // Error is a failed call as a client sees it.
 type Error struct {

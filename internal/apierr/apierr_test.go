@@ -105,8 +105,8 @@ func TestStatusRoundTrip(t *testing.T) {
 			err: reason.New(reason.SettingNotAnAddr, "key", strings.Repeat("k", 379)+"éé", "value", strings.Repeat("v", 500)),
 			want: apierr.Error{
 				Code: codes.InvalidArgument, Reason: reason.SettingNotAnAddr,
-				Parts:   map[string]string{"key": strings.Repeat("k", 379) + "éé", "value": strings.Repeat("v", 381) + "…"},
-				Message: "setting " + strings.Repeat("k", 379) + `éé cannot be "` + strings.Repeat("v", 362) + "…",
+				Parts:   map[string]string{"key": strings.Repeat("k", 379) + "éé", "value": strings.Repeat("v", 381) + "..."},
+				Message: "setting " + strings.Repeat("k", 379) + `éé cannot be "` + strings.Repeat("v", 362) + "...",
 			},
 		},
 		"cancelled": {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -50,13 +51,13 @@ func ParseEntry(text string) (Entry, error) {
 		return Entry{}, reason.New(reason.CertificateEmpty, "entry", text)
 	}
 	if len(text) > MaxEntry {
-		return Entry{}, reason.New(reason.CertificateTooLong, "entry", printable(text),
+		return Entry{}, reason.New(reason.CertificateTooLong, "entry", shown(text),
 			"length", strconv.Itoa(len(text)), "limit", strconv.Itoa(MaxEntry))
 	}
 	for i, r := range text {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		if !unicode.IsPrint(r) || r == utf8.RuneError && size == 1 {
-			return Entry{}, reason.New(reason.CertificateCharacter, "entry", printable(text), "character", characterName(text[i:i+size]))
+			return Entry{}, reason.New(reason.CertificateCharacter, "entry", shown(text), "character", characterName(text[i:i+size]))
 		}
 	}
 	if name, digits, ok := strings.Cut(text, ":"); ok {
@@ -89,7 +90,7 @@ func parseThumbprint(k kind, size int, text, digits string) (Entry, error) {
 	hash, err := hex.DecodeString(strings.NewReplacer(":", "", " ", "", "-", "").Replace(digits))
 	if err != nil || len(hash) != size {
 		name, _, _ := strings.Cut(text, ":")
-		return Entry{}, reason.New(reason.CertificateThumbprint, "entry", printable(text),
+		return Entry{}, reason.New(reason.CertificateThumbprint, "entry", shown(text),
 			"kind", strings.ToLower(name), "digits", strconv.Itoa(2*size))
 	}
 	return Entry{kind: k, text: text, keys: []string{string(hash)}}, nil
@@ -160,7 +161,7 @@ func (p *nameParser) attribute() (attribute, error) {
 	name = strings.TrimSpace(name)
 	typ, ok := typeNamed(name)
 	if !ok {
-		return attribute{}, reason.New(reason.CertificateAttribute, "entry", printable(p.text), "attribute", printable(name))
+		return attribute{}, reason.New(reason.CertificateAttribute, "entry", shown(p.text), "attribute", shown(name))
 	}
 	p.rest = rest
 	p.blanks()
@@ -262,16 +263,13 @@ func (p *nameParser) decoded(typ *attributeType, value []byte) (attribute, error
 func (p *nameParser) blanks() { p.rest = strings.TrimLeft(p.rest, " ") }
 
 func (p *nameParser) fault(problem string) error {
-	return reason.New(reason.CertificateSyntax, "entry", printable(p.text), "problem", problem)
+	return reason.New(reason.CertificateSyntax, "entry", shown(p.text), "problem", problem)
 }
 
-// printable is text with everything escaped that cannot be printed, cut for an error.
-func printable(text string) string {
-	const limit = 256
-	if len(text) > limit {
-		return printable(text[:limit-len("...")]) + "..."
-	}
-	return string(appendEscaped(nil, strings.ToValidUTF8(text, "\uFFFD")))
+// shown is text cut for an error, and spelled as an entry could be: what cannot be printed is escaped as in a distinguished name.
+func shown(text string) string {
+	const limit = 256 // bytes
+	return string(appendEscaped(nil, strings.ToValidUTF8(printable.Cut(text, limit), "\uFFFD")))
 }
 
 // characterName names a rune that cannot be printed, or a byte that is no UTF-8.

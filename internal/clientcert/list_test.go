@@ -126,7 +126,7 @@ func TestParseEntryRefuses(t *testing.T) {
 		{"a\xffb", reason.CertificateCharacter, "byte 0xFF"},
 		{"sha256:" + strings.Repeat("x", 250), reason.CertificateThumbprint, `"sha256:` + strings.Repeat("x", 246) + `..." is not`},
 		{"sha256:" + strings.Repeat("x", 245) + "€€", reason.CertificateThumbprint,
-			`"sha256:` + strings.Repeat("x", 245) + "\uFFFD" + `..." is not`},
+			`"sha256:` + strings.Repeat("x", 245) + `..." is not`},
 		{"sha256:", reason.CertificateThumbprint, "64 hexadecimal digits"},
 		{"sha256:" + strings.Repeat("0", 40), reason.CertificateThumbprint, "64"},
 		{"SHA1:" + strings.Repeat("0", 64), reason.CertificateThumbprint, "sha1: is followed by 40"},

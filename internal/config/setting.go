@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -264,7 +265,7 @@ func (s Settings) validate() error {
 }
 
 // shown is what somebody typed, cut and cleaned for an error.
-func shown(s string) string { return reason.Shown(s, 80) }
+func shown(s string) string { return printable.Typed(s, 80) }
 
 // similarKey is the key of a setting that was probably meant, or "".
 func similarKey(key string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -180,4 +181,4 @@ func shownURL(url string) string {
 }
 
 // shown is something that was read, cut and cleaned for a person.
-func shown(s string) string { return reason.Shown(s, 120) }
+func shown(s string) string { return printable.Typed(s, 120) }

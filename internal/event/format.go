@@ -1,12 +1,11 @@
 package event
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/omsgateway/omsgateway/internal/printable"
 )
 
 // timeLayout is local time to the second.
@@ -32,7 +31,7 @@ func appendLine(b []byte, e *Event) []byte {
 	b = append(b, ' ')
 	b = append(b, e.Component...)
 	b = append(b, " - "...)
-	return append(b, clean(e.Text)...)
+	return append(b, printable.Escaped(e.Text)...)
 }
 
 func levelWord(l Level) string {
@@ -49,41 +48,10 @@ func levelWord(l Level) string {
 	return strings.ToUpper(l.String())
 }
 
-// clean writes what is not printable in s, and what is not UTF-8, as an escape. Cleaning twice changes nothing.
-func clean(s string) string {
-	i := plainLength(s)
-	if i == len(s) {
-		return s
-	}
-	b := append(make([]byte, 0, len(s)+16), s[:i]...)
-	for i < len(s) {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = fmt.Appendf(b, `\x%02x`, s[i])
-		case unicode.IsPrint(r):
-			b = append(b, s[i:i+size]...)
-		default:
-			quoted := strconv.QuoteRune(r)
-			b = append(b, quoted[1:len(quoted)-1]...)
-		}
-		i += size
-	}
-	return string(b)
+// bound is s escaped and of at most limit bytes.
+func bound(s string, limit int) string {
+	return printable.Cut(printable.Escaped(printable.Cut(s, limit)), limit)
 }
-
-// plainLength is how many bytes at the beginning of s are printable ASCII.
-func plainLength(s string) int {
-	for i, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return i
-		}
-	}
-	return len(s)
-}
-
-// bound is s clean and of at most limit bytes.
-func bound(s string, limit int) string { return cut(clean(cut(s, limit)), limit) }
 
 // boundFields is fields, or a copy if a value must change: the caller may emit the same event again.
 func boundFields(fields []Field) []Field {
@@ -101,18 +69,6 @@ func boundFields(fields []Field) []Field {
 	return fields
 }
 
-// cut shortens s to at most limit bytes, "..." included, without splitting a character.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	end := limit - len("...")
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "..."
-}
-
 // appendValue appends s as the value of key=value: quoted if it would not be read back as one, "-" if it is empty.
 func appendValue(b []byte, s string) []byte {
 	switch {
@@ -120,7 +76,7 @@ func appendValue(b []byte, s string) []byte {
 		return append(b, '-')
 	case !needsQuotes(s):
 		return append(b, s...)
-	case plainLength(s) == len(s) && strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\\') < 0: // nothing to escape
+	case !needsEscapes(s):
 		return append(append(append(b, '"'), s...), '"')
 	}
 	return strconv.AppendQuote(b, s)
@@ -129,6 +85,15 @@ func appendValue(b []byte, s string) []byte {
 func needsQuotes(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c == '"' || c == '=' {
+			return true
+		}
+	}
+	return false
+}
+
+func needsEscapes(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return true
 		}
 	}

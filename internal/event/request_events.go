@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -24,7 +25,7 @@ const (
 // ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that carry credentials print as ***,
 // and headers are cut at 2 KiB.
 func ConnectReceived(c Client, target string, headers []Header) Event {
-	target = cut(withoutUser(target), maxTarget)
+	target = printable.Cut(withoutUser(target), maxTarget)
 	return c.about(Event{ID: Connect, Level: Debug, Component: GatewayLogic,
 		Text:   fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, target, headerText(headers)),
 		Fields: []Field{{"target", target}}})
@@ -37,7 +38,7 @@ func NotConnect(c Client, requestLine string) Event {
 	if path, _, found := strings.Cut(target, "?"); found {
 		target = path + "?***"
 	}
-	line := cut(strings.TrimSpace(method+" "+withoutUser(target)+" "+version), maxTarget)
+	line := printable.Cut(strings.TrimSpace(method+" "+withoutUser(target)+" "+version), maxTarget)
 	return c.refusing("", Event{ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
 		Text:   fmt.Sprintf("Got a request from %s that is not CONNECT and is refused: %s", c, line),
 		Fields: []Field{{"request", line}}})
@@ -198,7 +199,7 @@ func headerText(headers []Header) string {
 			break
 		}
 	}
-	return cut(b.String(), maxHeaders)
+	return printable.Cut(b.String(), maxHeaders)
 }
 
 func isSecret(header string) bool {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -68,7 +69,7 @@ const maxValue = 1 << 10
 
 // SettingChanged is event 100. The values are as the setting is written, cut at 1 KiB; never hand it a secret.
 func SettingChanged(caller, key, old, new string) Event {
-	old, new = cut(old, maxValue), cut(new, maxValue)
+	old, new = printable.Cut(old, maxValue), printable.Cut(new, maxValue)
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
 		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, caller),
 		Fields: []Field{{"caller", caller}, {"key", key}, {"old", old}, {"new", new}}}

@@ -180,7 +180,7 @@ func notIDNA(r rune) bool {
 // refuseRune blames the first character of name that is bad, or all of it if none is bad by itself.
 func refuseRune(given, name string, bad func(rune) bool) error {
 	if i := strings.IndexFunc(name, bad); i >= 0 {
-		return refuse(reason.HostCharacter, given, "character", printableRune(name[i:]))
+		return refuse(reason.HostCharacter, given, "character", characterName(name[i:]))
 	}
 	return refuse(reason.HostInvalid, given)
 }
@@ -206,7 +206,7 @@ func checkName(name, given string) error {
 		case c == '-' && label == 0:
 			return refuse(reason.HostHyphen, given)
 		case !isNameByte(c):
-			return refuse(reason.HostCharacter, given, "character", printableRune(name[i:]))
+			return refuse(reason.HostCharacter, given, "character", characterName(name[i:]))
 		}
 		if label++; label > maxLabel {
 			return refuse(reason.HostTooLong, given)

@@ -40,7 +40,7 @@ func explain(text string, err error) error {
 		return refuse(reason.HostTooLong, text)
 	}
 	if placeholder := findPlaceholder(text); placeholder != "" {
-		return refuse(reason.HostIsPlaceholder, text, "placeholder", printable(placeholder))
+		return refuse(reason.HostIsPlaceholder, text, "placeholder", shown(placeholder))
 	}
 	if _, rangeErr := netip.ParsePrefix(text); rangeErr == nil {
 		return refuse(reason.HostIsRange, text)

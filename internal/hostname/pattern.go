@@ -121,7 +121,7 @@ func parsePattern(s string) (Pattern, error) {
 	if found {
 		var ok bool
 		if p.Port, ok = parsePort(port); !ok {
-			return Pattern{}, refuse(reason.HostPort, s, "port", printable(port))
+			return Pattern{}, refuse(reason.HostPort, s, "port", shown(port))
 		}
 	}
 	var domain string

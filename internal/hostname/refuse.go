@@ -8,12 +8,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // refuse is a refusal of given; parts are names and values besides "host".
 func refuse(r reason.Reason, given string, parts ...string) error {
-	return reason.New(r, append(parts, "host", printable(given))...)
+	return reason.New(r, append(parts, "host", shown(given))...)
 }
 
 // about is err as a refusal of given, of which err saw only a part.
@@ -24,34 +25,16 @@ func about(given string, err error) error {
 	}
 	parts := maps.Clone(inner.Parts)
 	if parts != nil {
-		parts["host"] = printable(given)
+		parts["host"] = shown(given)
 	}
 	return &reason.Error{Reason: inner.Reason, Parts: parts, Err: inner.Err}
 }
 
-// maxShown is how many octets of what was given an error shows.
+// maxShown is how many characters of what was given an error shows.
 const maxShown = 256
 
-// printable is s for an error: without the secrets that a URL may have, with invisible characters escaped, and cut.
-func printable(s string) string {
-	s = mask(s) // before the cut, which could take the @ away
-	cut := len(s) > maxShown
-	if cut {
-		s = s[:maxShown]
-	}
-	var b strings.Builder
-	for i, r := range s {
-		if strconv.IsPrint(r) && r != utf8.RuneError {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(printableRune(s[i:]))
-		}
-	}
-	if cut {
-		b.WriteString("...")
-	}
-	return b.String()
-}
+// shown is s for an error: without the secrets that a URL may have (masked before the cut, which could take the @ away).
+func shown(s string) string { return printable.Typed(mask(s), maxShown) }
 
 // mask hides user name and password before an @, and the query, which may be a signature that grants access.
 func mask(s string) string {
@@ -68,9 +51,9 @@ func mask(s string) string {
 	return s
 }
 
-// printableRune is the first character of s as an error names it: itself, its code point if it cannot be seen, or \x and the
+// characterName is the first character of s as an error names it: itself, its code point if it cannot be seen, or \x and the
 // octet if it is not UTF-8.
-func printableRune(s string) string {
+func characterName(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	switch {
 	case r == utf8.RuneError && size == 1:

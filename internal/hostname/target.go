@@ -31,11 +31,11 @@ func ParseTarget(authority string) (Target, error) {
 	host, port, found := cutPort(authority)
 	number, ok := parsePort(port)
 	if !found || !ok {
-		return Target{}, reason.New(reason.AuthorityInvalid, "authority", printable(authority))
+		return Target{}, reason.New(reason.AuthorityInvalid, "authority", shown(authority))
 	}
 	h, err := ParseHost(host)
 	if err != nil {
-		return Target{}, reason.Wrap(err, reason.AuthorityInvalid, "authority", printable(authority))
+		return Target{}, reason.Wrap(err, reason.AuthorityInvalid, "authority", shown(authority))
 	}
 	return Target{Host: h, Port: number}, nil
 }

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Reason is a stable, machine-readable cause in UPPER_SNAKE_CASE.
@@ -44,20 +42,6 @@ func All() []Reason {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// Shown is what somebody wrote as the part of a text: at most limit characters, and a question mark for each that cannot be printed.
-func Shown(s string, limit int) string {
-	clean := []rune(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s[:min(len(s), utf8.UTFMax*limit)]))
-	if len(clean) > limit {
-		return string(clean[:limit]) + "..."
-	}
-	return string(clean)
 }
 
 // Error is a refusal or failure with a reason. Its text is the reason's text over Parts, then the cause if there is one.

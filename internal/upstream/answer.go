@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -148,16 +149,8 @@ func (a answer) shown() string {
 	return text
 }
 
-// visible is what somebody else wrote as our texts may show it: printable ASCII, and not much of it.
-func visible(s string) string {
-	const most = 100
-	return strings.Map(func(r rune) rune {
-		if notPrintable(r) {
-			return '?'
-		}
-		return r
-	}, s[:min(len(s), most)])
-}
+// visible is what somebody else wrote as our texts may show it.
+func visible(s string) string { return printable.Typed(s, 100) }
 
 func notPrintable(r rune) bool { return r < ' ' || r > '~' }
 
