@@ -3,6 +3,9 @@
 //
 // A reason is stable: scripts and translations depend on it. Texts are not; they mention only named parts, so that a client
 // in another language can rebuild them from the reason and the parts.
+//
+// A new reason is a constant and a text in the file of its subject, a row in refusals.go, and one each in testdata/refusals.txt and
+// docs/troubleshooting.md. Tests tell which of them is missing.
 package reason
 
 import (
