@@ -316,7 +316,8 @@ func TestCertificate(t *testing.T) {
 		var entries []string
 		for _, c := range r.ClientCertificates {
 			entries = append(entries, c.Entry.String())
-			if c.Source.Particular(discovery.Agent) != discovery.OMSAgent || c.Source.Particular(discovery.Workspace) != workspace || c.Source.Particular(discovery.PlaceRead) != f.path(file) {
+			if s := c.Source; s.Particular(discovery.Agent) != discovery.OMSAgent || s.Particular(discovery.Workspace) != workspace ||
+				s.Particular(discovery.PlaceRead) != f.path(file) {
 				t.Errorf("%s: source %+v", name, c.Source)
 			}
 		}

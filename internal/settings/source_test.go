@@ -209,7 +209,8 @@ func TestPutSettings(t *testing.T) {
 	wantError(t, s.Put(t.Context(), policy.Learned, settings.Slot{Settings: []settings.Value{{Key: "ListenPort", Value: "0"}}}),
 		reason.SettingOutOfRange, "ListenPort")
 	asked.err = errors.New("no")
-	if err := s.Put(t.Context(), policy.Learned, settings.Slot{Settings: []settings.Value{{Key: "MaxConnections", Value: "9"}}}); err == nil {
+	slot = settings.Slot{Settings: []settings.Value{{Key: "MaxConnections", Value: "9"}}}
+	if err := s.Put(t.Context(), policy.Learned, slot); err == nil {
 		t.Error("no error of the effect")
 	}
 	if s.Current() != now {
