@@ -17,7 +17,9 @@ func learn(ctx context.Context, agents []osdefaults.AgentFiles, store *settings.
 		Agents: agents,
 		Events: events,
 		On:     func() bool { return store.Current().Settings.LearnHosts },
-		Apply:  func(ctx context.Context, r *discovery.Reading) error { return store.Put(ctx, policy.Learned, learned(r)) },
+		Apply: func(ctx context.Context, r *discovery.Reading) error {
+			return store.Put(ctx, policy.Learned, learned(r))
+		},
 	})
 	store.AddEffect(learning{watcher})
 	return watcher

@@ -53,23 +53,23 @@ func Signals(parent context.Context) (o Orders, end func()) {
 }
 
 // attend pauses and goes on as it is asked, until the gateway has to stop.
-func attend(orders Orders, door *door, store *settings.Store, state *atomic.Int32, events event.Sink) {
+func attend(orders Orders, clients *listener, store *settings.Store, state *atomic.Int32, events event.Sink) {
 	for {
 		select {
 		case <-orders.Stop.Done():
 			return
 		case pause := <-orders.Pause:
 			if pause {
-				door.close()
+				clients.close()
 				state.Store(int32(adminapi.Paused))
 				events.Emit(event.Paused())
 				orders.Paused()
-			} else if err := door.open(orders.Stop, func() config.Settings { return store.Current().Settings }); err != nil {
+			} else if err := clients.open(orders.Stop, func() config.Settings { return store.Current().Settings }); err != nil {
 				events.Emit(event.Failure(event.GatewayServer, "to go on after a pause", err))
 				orders.Paused()
 			} else {
 				state.Store(int32(adminapi.Running))
-				events.Emit(event.Continued(door.addresses()))
+				events.Emit(event.Continued(clients.addresses()))
 				orders.Running()
 			}
 		}

@@ -124,12 +124,17 @@ func Run(orders Orders, o Options) (err error) {
 		Tunnels:  tunnels,
 		Counters: counters,
 	})
-	door := newDoor(events, func(ctx context.Context, l net.Listener) {
-		if err := proxy.Serve(ctx, l); err != nil {
-			events.Emit(event.Failure(event.GatewayServer, "to accept connections", err))
-		}
-	})
-	store.AddEffect(door)
+	clients := &listener{
+		address: clientAddress,
+		listen:  listenForClients,
+		serve: func(ctx context.Context, l net.Listener) {
+			if err := proxy.Serve(ctx, l); err != nil {
+				events.Emit(event.Failure(event.GatewayServer, "to accept connections", err))
+			}
+		},
+		events: events,
+	}
+	store.AddEffect(clients)
 	store.AddEffect(logLevel{events})
 	if o.Registry != nil {
 		setup.TakeOver(ctx, o.Registry, store, setup.Files{
@@ -159,7 +164,7 @@ func Run(orders Orders, o Options) (err error) {
 			Started:    time.Now(),
 			ConfigFile: osdefaults.ConfigFile(o.StateDir),
 			State:      func() adminapi.State { return adminapi.State(state.Load()) },
-			Addresses:  door.addresses,
+			Addresses:  clients.addresses,
 		},
 	}, localsock.ServerCredentials(localsock.Rules{ChangeGroup: osdefaults.AdminGroup, ReadGroup: osdefaults.ReadGroup}))
 	go func() {
@@ -169,20 +174,20 @@ func Run(orders Orders, o Options) (err error) {
 	}()
 	defer stopAdmin(admin, events)
 
-	if err := door.open(ctx, func() config.Settings { return store.Current().Settings }); err != nil {
+	if err := clients.open(ctx, func() config.Settings { return store.Current().Settings }); err != nil {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
-	events.Emit(event.Started(o.Version, door.addresses()))
+	events.Emit(event.Started(o.Version, clients.addresses()))
 	orders.Running()
 
-	attend(orders, door, store, &state, events)
+	attend(orders, clients, store, &state, events)
 
 	// The end: no new client, then the tunnels, then the admin API, so that status can be asked while tunnels drain.
 	state.Store(int32(adminapi.Draining))
 	drain := store.Current().Policy.Limits().DrainTimeout
 	orders.Stopping(drain)
-	door.close()
+	clients.close()
 	draining, cancel := context.WithTimeout(orders.Hurry, drain)
 	defer cancel()
 	proxy.Shutdown(draining)
