@@ -17,7 +17,7 @@ install_pages() {
 	deb)
 		# As the format wants it: https://www.debian.org/doc/debian-policy/ch-source.html#debian-changelog-debian-changelog
 		install -d "$2/usr/share/doc/omsgateway"
-		printf 'omsgateway (%s) unstable; urgency=medium\n\n  * Version %s.\n\n -- %s  %s\n' "$(deb_version)" "$(deb_version)" \
+		printf 'omsgateway (%s) unstable; urgency=medium\n\n%s\n\n -- %s  %s\n' "$(deb_version)" "$(packaging/changelog.sh)" \
 			"The OMS gateway authors <$MAINTAINER>" "$(LC_ALL=C date -uRd "@$SOURCE_DATE_EPOCH")" |
 			gzip -9n >"$2/usr/share/doc/omsgateway/changelog.gz"
 		{
@@ -30,6 +30,7 @@ install_pages() {
 		install -Dm644 $pieces/completions/omsgwctl.zsh "$2/usr/share/zsh/vendor-completions/_omsgwctl"
 		;;
 	rpm)
+		install -Dm644 -t "$2/usr/share/doc/omsgateway" CHANGELOG.md
 		install -Dm644 -t "$2/usr/share/licenses/omsgateway" LICENSE $pieces/third-party-licences.txt
 		install -Dm644 $pieces/completions/omsgwctl.zsh "$2/usr/share/zsh/site-functions/_omsgwctl"
 		;;
