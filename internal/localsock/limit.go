@@ -13,6 +13,8 @@ import (
 const (
 	// A connection over the limits is kept for this long, so that its caller can be told why it is refused.
 	refusalTime = 2 * time.Second
+	// So is that of a caller without a role, whatever it sends.
+	noRoleTime = 5 * time.Second
 	// At most this many are kept; the next are closed without a word.
 	maxRefusals = 16
 )
@@ -23,7 +25,8 @@ const (
 // the next ones wait in the operating system's queue.
 //
 // A connection over the limits passes the handshake as a caller without a role, whose calls are refused with TOO_MANY_CALLS
-// ([Caller.May]), and is closed 2 s later; when 16 such are open, the next are closed at once.
+// ([Caller.May]), and is closed 2 s later; when 16 such are open, the next are closed at once. That of a caller without a role is
+// closed after 5 s: enough to be told what is missing, and no place to wait in.
 func Limit(l net.Listener, total, perUser int) net.Listener {
 	return &limiter{
 		Listener: l,
@@ -119,7 +122,7 @@ type limitedConn struct {
 
 	mu      sync.Mutex
 	release func()      // nil once it is closed
-	end     *time.Timer // closes a connection over the limits
+	end     *time.Timer // closes a connection that is only there to be refused
 }
 
 // admit replaces the count as unknown by the count of caller. known is the connection to go on with, from the handshake.
@@ -136,8 +139,11 @@ func (c *limitedConn) admit(known net.Conn, caller Caller) (net.Conn, Caller, er
 	}
 	c.release()
 	c.release = release
-	if over {
+	switch {
+	case over:
 		c.end = time.AfterFunc(refusalTime, func() { _ = c.Close() })
+	case as.Role == None:
+		c.end = time.AfterFunc(noRoleTime, func() { _ = c.Close() })
 	}
 	return counted{known, c}, as, nil
 }

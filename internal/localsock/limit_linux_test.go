@@ -21,20 +21,41 @@ func TestOneUserCannotUseUpTheTotal(t *testing.T) {
 			t.Errorf("stranger %d is told %q", uid, got)
 		}
 	}
-	// A reader has two connections, and is told why there is no third.
-	_, end := hold(t, address, 60000, read)
+	// A reader has two connections beside them, and is told why there is no third.
+	hold(t, address, 60000, read)
 	hold(t, address, 60000, read)
 	const tooMany = "uid:60000 by unix socket, none: too many connections to the admin API: 2 is the limit for uid:60000"
 	if got, _ := hold(t, address, 60000, read); got != tooMany {
 		t.Errorf("got  %s\nwant %s", got, tooMany)
 	}
-	// Now four are open in all.
+}
+
+func TestTotalOfAllUsers(t *testing.T) {
+	needRoot(t)
+	read := gid(t, testRules.ReadGroup)
+	address := serve(t, localsock.ServerCredentials(testRules),
+		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+	_, end := hold(t, address, 60000, read)
+	for _, uid := range []uint32{60000, 60001, 60001} {
+		hold(t, address, uid, read)
+	}
 	const full = "root by unix socket, none: too many connections to the admin API: 4 is the limit for all callers together"
 	if got := ask(address); got != full {
 		t.Errorf("got  %s\nwant %s", got, full)
 	}
 	end()
 	awaitAnswer(t, address, "root by unix socket, change")
+}
+
+// A caller without a role is told what is missing, and then the server ends the connection.
+func TestConnectionWithoutARoleEnds(t *testing.T) {
+	needRoot(t)
+	address := serve(t, localsock.ServerCredentials(testRules),
+		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+	got := run(t, "outlast", address, syscall.Credential{Uid: stranger, Gid: stranger})
+	if want := "run sudo usermod -aG daemon $USER and log in again\nended"; !strings.HasSuffix(got, want) {
+		t.Errorf("got  %s\nwant the end %s", got, want)
+	}
 }
 
 // A flood of connections of one stranger, whom the total could be lost to while he is not known yet, disturbs nobody.

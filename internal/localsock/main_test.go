@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -55,6 +57,19 @@ var parts = map[string]func(address string) error{
 		fmt.Println(askOver(client))
 		_, err := io.Copy(io.Discard, os.Stdin)
 		return err
+	},
+	// outlast asks, and waits for the server to end the connection.
+	"outlast": func(address string) error {
+		client := newClient(address)
+		defer client.Close()
+		fmt.Println(askOver(client))
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if !client.WaitForStateChange(ctx, connectivity.Ready) {
+			return errors.New("the connection stays open")
+		}
+		fmt.Println("ended")
+		return nil
 	},
 	// dial prints why it cannot connect.
 	"dial": func(address string) error {

@@ -23,9 +23,14 @@ import (
 )
 
 // Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by package localsock, where the user is known.
+//
+// A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
+// connection. A caller with a role can keep 1 MiB a call waiting, each way.
 const (
-	maxMessage       = 1 << 20 // bytes of a request, and of an answer
-	maxStreams       = 100     // calls at a time on one connection
+	maxMessage       = 1 << 20  // bytes of a request, and of an answer
+	maxStreams       = 32       // calls at a time on one connection; a client's next one waits for its turn
+	maxHeaders       = 16 << 10 // bytes of a call's headers, counted as RFC 9113 section 10.5.1 does
+	window           = 64 << 10 // bytes of a body that come unasked; it does not grow with the speed of the client
 	handshakeTimeout = 5 * time.Second
 )
 
@@ -76,20 +81,23 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.StaticStreamWindowSize(window),
+		grpc.StaticConnWindowSize(window),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(unaryInterceptors(g.Events, log)...),
-		grpc.ChainStreamInterceptor(streamInterceptors(g.Events, log)...),
+		grpc.ChainStreamInterceptor(interceptors(g.Events, log)...),
 	)
-	adminv1.RegisterAllowedHostServiceServer(server, &allowedHosts{gateway: g, checks: make(chan struct{}, maxChecks)})
-	adminv1.RegisterDeniedHostServiceServer(server, &deniedHosts{gateway: g})
-	adminv1.RegisterAllowedClientCertificateServiceServer(server, &allowedClientCertificates{gateway: g})
-	adminv1.RegisterRelayProxyServiceServer(server, &relayProxyService{gateway: g})
-	adminv1.RegisterSettingServiceServer(server, &settingService{gateway: g})
-	adminv1.RegisterEventServiceServer(server, &eventService{gateway: g})
-	adminv1.RegisterTunnelServiceServer(server, &tunnelService{gateway: g})
-	adminv1.RegisterDiscoveryServiceServer(server, &discoveryService{gateway: g})
-	adminv1.RegisterStatusServiceServer(server, &statusService{gateway: g})
+	services := registrar{server}
+	adminv1.RegisterAllowedHostServiceServer(services, &allowedHosts{gateway: g, checks: make(chan struct{}, maxChecks)})
+	adminv1.RegisterDeniedHostServiceServer(services, &deniedHosts{gateway: g})
+	adminv1.RegisterAllowedClientCertificateServiceServer(services, &allowedClientCertificates{gateway: g})
+	adminv1.RegisterRelayProxyServiceServer(services, &relayProxyService{gateway: g})
+	adminv1.RegisterSettingServiceServer(services, &settingService{gateway: g})
+	adminv1.RegisterEventServiceServer(services, &eventService{gateway: g})
+	adminv1.RegisterTunnelServiceServer(services, &tunnelService{gateway: g})
+	adminv1.RegisterDiscoveryServiceServer(services, &discoveryService{gateway: g})
+	adminv1.RegisterStatusServiceServer(services, &statusService{gateway: g})
 	return &Server{grpc: server, log: log}
 }
 

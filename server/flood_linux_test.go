@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"golang.org/x/sys/unix"
+)
+
+// TestFloodOfTheAdminAPI lets a user without a role try to fill the gateway's memory with all connections that such users have, on
+// each in another way. They end without being asked to, and root gets answers meanwhile.
+func TestFloodOfTheAdminAPI(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to connect as another user")
+	}
+	const room = 48 << 20                            // bytes that the gateway may grow by
+	dir, err := os.MkdirTemp("", "omsgateway-flood") //nolint:usetesting // other users cannot reach those of t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "admin.sock")
+	r := runGateway(t, "--address", "unix:"+socket)
+	r.address = "unix:" + socket
+	before := mostMemory(t, r)
+
+	call := []hpack.HeaderField{
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "gateway"},
+		{Name: ":path", Value: "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"},
+		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+	}
+	with := func(name, value string) []hpack.HeaderField {
+		return append(call[:len(call):len(call)], hpack.HeaderField{Name: name, Value: value})
+	}
+	bodies := func(f *flooder) {
+		for range 100 {
+			f.headers(call, false)
+			f.body(1 << 20)
+		}
+	}
+	floods := map[string]func(*flooder){
+		"bodies of 1 MiB that lack their last byte":      bodies,
+		"more bodies of 1 MiB that lack their last byte": bodies,
+		"calls without a body that do not end": func(f *flooder) {
+			for range 100 {
+				f.headers(call, false)
+			}
+		},
+		"1 MiB of headers on each of 100 streams": func(f *flooder) {
+			for range 100 {
+				f.headers(with("x", strings.Repeat("x", 1<<20)), false)
+			}
+		},
+		"15 KiB of headers again and again, and no answer is read": func(f *flooder) {
+			f.deaf.Lock()
+			defer f.deaf.Unlock()
+			for range 20_000 {
+				f.headers(with("x", strings.Repeat("x", 15<<10)), false)
+			}
+		},
+		"hundreds of small headers": func(f *flooder) {
+			fields := call[:len(call):len(call)]
+			for i := range 350 {
+				fields = append(fields, hpack.HeaderField{Name: fmt.Sprint("h", i), Value: "v"})
+			}
+			for range 100 {
+				f.headers(fields, false)
+			}
+		},
+		"headers that never end": func(f *flooder) {
+			f.write(func() error {
+				return f.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: f.next(), BlockFragment: f.block(call)})
+			})
+			for !f.hasEnded() {
+				f.write(func() error { return f.framer.WriteContinuation(f.stream, false, nil) })
+			}
+		},
+		"calls with a time limit of 11,000 years": func(f *flooder) {
+			for range 60_000 {
+				f.headers(with("grpc-timeout", "99999999H"), true)
+			}
+		},
+	}
+	var flooding sync.WaitGroup
+	for name, flood := range floods {
+		f, err := newFlooder(socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.conn.Close()
+		flooding.Go(func() {
+			ended := make(chan error, 1)
+			go func() { ended <- f.read() }()
+			flood(f)
+			if err := <-ended; err != nil {
+				t.Errorf("%s: the gateway does not end the connection: %v", name, err)
+			}
+		})
+	}
+	for range 3 {
+		if got := omsgwctl(t, r, "status"); !strings.Contains(got, "running") {
+			t.Errorf("meanwhile root is told %s", got)
+		}
+	}
+	flooding.Wait()
+	grown := mostMemory(t, r) - before
+	t.Logf("the gateway has grown by %d MiB", grown>>20)
+	if grown > room {
+		t.Error("which is too much")
+	}
+	r.stop(t)
+}
+
+// mostMemory is the most memory that the gateway has had since it started, in bytes (VmHWM, proc(5)).
+func mostMemory(t *testing.T, r *running) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	if line == nil {
+		t.Fatalf("no VmHWM in %s", status)
+	}
+	kib, err := strconv.Atoi(string(line[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// flooder is a client that keeps to HTTP/2, but not to what a gRPC library would send.
+type flooder struct {
+	conn   net.Conn
+	framer *http2.Framer
+	deaf   sync.Mutex // who holds it keeps the answers from being read
+
+	mu     sync.Mutex // of all below, and of writing
+	failed error
+	stream uint32         // the last one
+	unsent map[uint32]int // what bodies still have to send when they may
+	hpack  *hpack.Encoder
+	buf    bytes.Buffer
+}
+
+// newFlooder connects to socket as a user without a role.
+func newFlooder(socket string) (*flooder, error) {
+	conn, err := dialAs(54321, socket)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	f := &flooder{conn: conn, framer: http2.NewFramer(conn, conn), unsent: make(map[uint32]int)}
+	f.hpack = hpack.NewEncoder(&f.buf)
+	f.write(func() error {
+		if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
+			return err
+		}
+		return f.framer.WriteSettings()
+	})
+	return f, nil
+}
+
+// dialAs connects as another user. What the gateway sees is who the thread was that connected (SO_PEERCRED, unix(7)).
+func dialAs(uid uintptr, socket string) (conn net.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		for _, call := range [][4]uintptr{
+			{unix.SYS_SETGROUPS, 0, 0, 0}, {unix.SYS_SETRESGID, uid, uid, uid}, {unix.SYS_SETRESUID, uid, uid, uid},
+		} {
+			if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
+				err = errno
+				return
+			}
+		}
+		conn, err = net.Dial("unix", socket)
+	}()
+	<-done
+	return conn, err
+}
+
+// write sends something, unless that has failed before: the gateway may end the connection at any time.
+func (f *flooder) write(send func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		f.failed = send()
+	}
+}
+
+func (f *flooder) hasEnded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed != nil
+}
+
+// next is the id of a new stream. Like block, it is for use in write.
+func (f *flooder) next() uint32 {
+	f.stream += 2
+	if f.stream == 2 {
+		f.stream = 1
+	}
+	return f.stream
+}
+
+func (f *flooder) block(fields []hpack.HeaderField) []byte {
+	f.buf.Reset()
+	for _, field := range fields {
+		field.Sensitive = len(field.Value) > 1<<10 // not to be kept in the table of either side
+		_ = f.hpack.WriteField(field)
+	}
+	return f.buf.Bytes()
+}
+
+// headers begins a stream.
+func (f *flooder) headers(fields []hpack.HeaderField, end bool) {
+	f.write(func() error {
+		block := f.block(fields)
+		first := block[:min(len(block), 16<<10)]
+		block = block[len(first):]
+		err := f.framer.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: f.next(), BlockFragment: first, EndStream: end, EndHeaders: len(block) == 0,
+		})
+		for err == nil && len(block) > 0 {
+			part := block[:min(len(block), 16<<10)]
+			block = block[len(part):]
+			err = f.framer.WriteContinuation(f.stream, len(block) == 0, part)
+		}
+		return err
+	})
+}
+
+// body sends what the last stream may send of a message of size bytes, less the last one. The rest goes when it may.
+func (f *flooder) body(size int) {
+	f.write(func() error {
+		prefix := binary.BigEndian.AppendUint32([]byte{0}, uint32(size))
+		if err := f.framer.WriteData(f.stream, false, prefix); err != nil {
+			return err
+		}
+		f.unsent[f.stream] = size - 1
+		return f.more(f.stream, 65535-len(prefix)) // RFC 9113 section 6.9.2
+	})
+}
+
+// more sends at most credit bytes of a body.
+func (f *flooder) more(stream uint32, credit int) error {
+	for credit > 0 && f.unsent[stream] > 0 {
+		part := min(credit, f.unsent[stream], 16<<10)
+		credit -= part
+		f.unsent[stream] -= part
+		if err := f.framer.WriteData(stream, false, make([]byte, part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads until the connection ends.
+func (f *flooder) read() error {
+	for {
+		f.deaf.Lock()
+		frame, err := f.framer.ReadFrame()
+		f.deaf.Unlock()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if err != nil {
+			return nil //nolint:nilerr // it has ended
+		}
+		if window, ok := frame.(*http2.WindowUpdateFrame); ok && window.StreamID != 0 {
+			f.write(func() error { return f.more(window.StreamID, int(window.Increment)) })
+		}
+	}
+}
