@@ -37,7 +37,7 @@ var tiers = [][]string{
 	{"internal/config", "internal/statefolder"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
-		"internal/secret", adminv1,
+		"internal/secret", "internal/caller", adminv1,
 	},
 	{"internal/clientcert"},
 	{"internal/reason", "internal/printable", "internal/testca", "internal/testnet", "packaging/manual"},

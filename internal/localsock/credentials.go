@@ -3,27 +3,32 @@ package localsock
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os/user"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/omsgateway/omsgateway/internal/caller"
 )
 
-// ServerCredentials find out who is calling; [CallerFrom] tells it. A caller without any role passes the handshake, so that the
-// call can be refused with a text ([Caller.May]). The handshake ends with the deadline that the server sets on the connection.
+// ServerCredentials find out who is calling; the auth info of each call is a [caller.AuthInfo]. A caller without any role passes
+// the handshake, so that the call can be refused with a text ([caller.Caller.May]). The handshake ends with the deadline that the
+// server sets on the connection.
 func ServerCredentials(rules Rules) credentials.TransportCredentials {
-	return transport{identify: func(conn net.Conn) (net.Conn, Caller, error) { return identify(conn, rules) }}
+	return transport{identify: func(conn net.Conn) (net.Conn, caller.Identity, error) {
+		known, who, err := identify(conn, rules)
+		return known, caller.Fixed(who), err
+	}}
 }
 
 // StdioCredentials are for a server on its own standard streams ([StdioListener]): the caller is the account of this process,
 // which may change whatever it can write.
 func StdioCredentials() credentials.TransportCredentials {
-	caller := Caller{Name: "unknown", Via: "stand-in", Role: Change}
+	who := caller.Caller{Name: "unknown", Via: "stand-in", Role: caller.Change}
 	if account, err := user.Current(); err == nil {
-		caller.Name = account.Username
+		who.Name = account.Username
 	}
-	return transport{identify: func(conn net.Conn) (net.Conn, Caller, error) { return conn, caller, nil }}
+	return transport{identify: func(conn net.Conn) (net.Conn, caller.Identity, error) { return conn, caller.Fixed(who), nil }}
 }
 
 // ClientCredentials are for a connection that [Dial] or [PipeConn] made. They add nothing to it: nobody else on the way sees
@@ -32,44 +37,24 @@ func ClientCredentials() credentials.TransportCredentials { return transport{} }
 
 // transport implements credentials.TransportCredentials; identify is nil at a client.
 type transport struct {
-	identify func(net.Conn) (net.Conn, Caller, error)
+	identify func(net.Conn) (net.Conn, caller.Identity, error)
 }
-
-// authInfo is what CallerFrom finds in a call's context.
-type authInfo struct {
-	credentials.CommonAuthInfo
-	caller Caller
-}
-
-func newAuthInfo(caller Caller) authInfo {
-	return authInfo{credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, caller}
-}
-
-func (authInfo) AuthType() string { return "omsgateway-local" }
 
 func (t transport) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if t.identify == nil {
 		return nil, nil, errors.New("client credentials cannot serve")
 	}
-	limited, hasLimit := conn.(*limitedConn)
-	if hasLimit {
-		conn = limited.Conn
-	}
-	known, caller, err := t.identify(conn)
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding out who is calling: %w", err)
-	}
-	if hasLimit {
-		if known, caller, err = limited.admit(known, caller); err != nil {
-			return nil, nil, err
-		}
-	}
-	return known, newAuthInfo(caller), nil
+	return caller.Handshake(conn, t.identify)
 }
 
 func (t transport) ClientHandshake(_ context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return conn, newAuthInfo(Caller{}), nil
+	return conn, gatewayInfo{credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}, nil
 }
+
+// gatewayInfo is what a client knows of the gateway.
+type gatewayInfo struct{ credentials.CommonAuthInfo }
+
+func (gatewayInfo) AuthType() string { return "omsgateway-local" }
 
 func (t transport) Info() credentials.ProtocolInfo {
 	return credentials.ProtocolInfo{SecurityProtocol: "omsgateway-local"}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
@@ -13,7 +14,7 @@ func TestOneUserCannotUseUpTheTotal(t *testing.T) {
 	needRoot(t)
 	read := gid(t, testRules.ReadGroup)
 	address := serve(t, localsock.ServerCredentials(testRules),
-		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
 
 	// Two strangers share what one user may have, whatever their ids are, and are told what they lack.
 	for uid := uint32(stranger); uid < stranger+4; uid++ {
@@ -34,7 +35,7 @@ func TestTotalOfAllUsers(t *testing.T) {
 	needRoot(t)
 	read := gid(t, testRules.ReadGroup)
 	address := serve(t, localsock.ServerCredentials(testRules),
-		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
 	_, end := hold(t, address, 60000, read)
 	for _, uid := range []uint32{60000, 60001, 60001} {
 		hold(t, address, uid, read)
@@ -51,7 +52,7 @@ func TestTotalOfAllUsers(t *testing.T) {
 func TestConnectionWithoutARoleEnds(t *testing.T) {
 	needRoot(t)
 	address := serve(t, localsock.ServerCredentials(testRules),
-		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
 	got := run(t, "outlast", address, syscall.Credential{Uid: stranger, Gid: stranger})
 	if want := "run sudo usermod -aG daemon $USER and log in again\nended"; !strings.HasSuffix(got, want) {
 		t.Errorf("got  %s\nwant the end %s", got, want)
@@ -62,7 +63,7 @@ func TestConnectionWithoutARoleEnds(t *testing.T) {
 func TestFlood(t *testing.T) {
 	needRoot(t)
 	address := serve(t, localsock.ServerCredentials(testRules),
-		func(l net.Listener) net.Listener { return localsock.Limit(l, 4, 2) })
+		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
 	flood := process(t, "flood", address, syscall.Credential{Uid: stranger, Gid: stranger})
 	stdin, err := flood.StdinPipe()
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package localsock is the admin API's local transport: a unix socket on Linux, a named pipe on Windows, and standard streams
-// for a gateway that is stood in for. It listens, dials, and tells who is calling and what they may do.
+// for a gateway that is stood in for. It listens, dials, and makes a [caller.Caller] of who is calling.
 //
 // Who is calling comes from the operating system, never from the caller: on Linux the peer's user and groups as they were when
 // it connected (SO_PEERCRED and SO_PEERGROUPS, unix(7)); on Windows the peer's token. The user database is not asked which
@@ -10,70 +10,7 @@ import (
 	"context"
 	"errors"
 	"net"
-
-	"google.golang.org/grpc/peer"
-
-	"github.com/omsgateway/omsgateway/internal/reason"
 )
-
-// Role is what a caller may do with the admin API; a higher one includes the lower ones.
-type Role int
-
-// The roles.
-const (
-	None Role = iota
-	Read
-	Change
-)
-
-func (r Role) String() string {
-	switch r {
-	case Read:
-		return "read"
-	case Change:
-		return "change"
-	default:
-		return "none"
-	}
-}
-
-// Caller is who uses the admin API.
-type Caller struct {
-	Name     string // the account, or "uid:1234" (on Windows the SID) if it has no name
-	Via      string // "unix socket", "named pipe" or "stand-in"
-	Role     Role
-	ToRead   string // what a caller below Read has to do about it
-	ToChange string // what a caller below Change has to do about it
-
-	key     string        // whose connections count together
-	refusal *reason.Error // set if the caller has too many connections; Role is None then
-}
-
-// May is nil if the caller has the role, else a *reason.Error that says what to do: NOT_PERMITTED_TO_READ,
-// NOT_PERMITTED_TO_CHANGE, or TOO_MANY_CALLS for a connection over the limits of [Limit].
-func (c Caller) May(need Role) error {
-	switch {
-	case c.refusal != nil:
-		return c.refusal
-	case c.Role >= need:
-		return nil
-	case need == Read:
-		return reason.New(reason.NotPermittedToRead, "caller", c.Name, "remedy", c.ToRead)
-	default:
-		return reason.New(reason.NotPermittedToChange, "caller", c.Name, "remedy", c.ToChange)
-	}
-}
-
-// CallerFrom is the caller of the gRPC call that ctx belongs to. It is false if the server does not use the credentials of
-// this package; such a call has to be refused.
-func CallerFrom(ctx context.Context) (Caller, bool) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return Caller{}, false
-	}
-	info, ok := p.AuthInfo.(authInfo)
-	return info.caller, ok
-}
 
 // Rules name the groups whose members may use the admin API of a gateway on Linux, besides root and the gateway's own account.
 // A group that does not exist (yet) has no members. On Windows Administrators and SYSTEM change, Users read, and Rules mean

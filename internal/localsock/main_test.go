@@ -19,8 +19,10 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
@@ -154,18 +156,23 @@ var parts = map[string]func(address string) error{
 func newServer(creds credentials.TransportCredentials) *grpc.Server {
 	server := grpc.NewServer(grpc.Creds(creds), grpc.UnaryInterceptor(
 		func(ctx context.Context, _ any, _ *grpc.UnaryServerInfo, _ grpc.UnaryHandler) (any, error) {
-			caller, ok := localsock.CallerFrom(ctx)
+			from, ok := peer.FromContext(ctx)
+			if !ok {
+				return nil, status.Error(codes.Unauthenticated, "no peer")
+			}
+			info, ok := from.AuthInfo.(caller.AuthInfo)
 			if !ok {
 				return nil, status.Error(codes.Unauthenticated, "no caller")
 			}
-			need := localsock.Change
+			who := info.Caller()
+			need := caller.Change
 			if metadata.ValueFromIncomingContext(ctx, "need") != nil {
-				need = localsock.Read
+				need = caller.Read
 			}
-			if err := caller.May(need); err != nil {
-				return nil, status.Errorf(codes.PermissionDenied, "%s by %s, %s: %v", caller.Name, caller.Via, caller.Role, err)
+			if err := who.May(need); err != nil {
+				return nil, status.Errorf(codes.PermissionDenied, "%s by %s, %s: %v", who.Name, who.Via, who.Role, err)
 			}
-			return nil, status.Errorf(codes.AlreadyExists, "%s by %s, %s", caller.Name, caller.Via, caller.Role)
+			return nil, status.Errorf(codes.AlreadyExists, "%s by %s, %s", who.Name, who.Via, who.Role)
 		}))
 	grpc_health_v1.RegisterHealthServer(server, grpc_health_v1.UnimplementedHealthServer{})
 	return server

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/caller"
 )
 
 // overflow is the user and group id as which the kernel shows every one that has no id in this process's user namespace
@@ -23,33 +25,33 @@ const overflow = 65534
 const maxGroups = 65536
 
 // identify tells who is at the other end of a unix socket.
-func identify(conn net.Conn, rules Rules) (net.Conn, Caller, error) {
+func identify(conn net.Conn, rules Rules) (net.Conn, caller.Caller, error) {
 	cred, groups, err := peerOf(conn)
 	if err != nil {
-		return nil, Caller{}, err
+		return nil, caller.Caller{}, err
 	}
 	uid := strconv.FormatUint(uint64(cred.Uid), 10)
-	caller := Caller{Name: "uid:" + uid, Via: "unix socket", key: uid}
+	who := caller.Caller{Name: "uid:" + uid, Via: "unix socket"}
 	account := "$USER"
 	if found, err := user.LookupId(uid); err == nil {
-		caller.Name, account = found.Username, found.Username
+		who.Name, account = found.Username, found.Username
 	}
 	if cred.Uid == 0 || cred.Uid != overflow && int(cred.Uid) == os.Geteuid() {
-		caller.Role = Change
-		return conn, caller, nil
+		who.Role = caller.Change
+		return conn, who, nil
 	}
 	change, read := findGroup(rules.ChangeGroup), findGroup(rules.ReadGroup)
 	switch {
 	case change.in(groups):
-		caller.Role = Change
+		who.Role = caller.Change
 	case read.in(groups):
-		caller.Role = Read
-		caller.ToChange = change.remedy("change", account)
+		who.Role = caller.Read
+		who.ToChange = change.remedy("change", account)
 	default:
-		caller.ToChange = change.remedy("change", account)
-		caller.ToRead = read.remedy("read", account)
+		who.ToChange = change.remedy("change", account)
+		who.ToRead = read.remedy("read", account)
 	}
-	return conn, caller, nil
+	return conn, who, nil
 }
 
 // peerOf is the user and all groups of the process that opened the other end of conn, as they were when it did.

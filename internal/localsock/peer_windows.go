@@ -9,26 +9,28 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/omsgateway/omsgateway/internal/caller"
 )
 
 // identify tells who is at the other end of a named pipe. It needs the first byte that the client sends, since a server cannot
 // impersonate before it has read (ImpersonateNamedPipeClient); the connection that it answers reads that byte again.
-func identify(conn net.Conn, _ Rules) (net.Conn, Caller, error) {
+func identify(conn net.Conn, _ Rules) (net.Conn, caller.Caller, error) {
 	pipe, ok := conn.(handled)
 	if !ok {
-		return nil, Caller{}, errors.New("the connection is not a named pipe")
+		return nil, caller.Caller{}, errors.New("the connection is not a named pipe")
 	}
 	replay := &replayConn{Conn: conn, unread: make([]byte, 1)}
 	if _, err := io.ReadFull(conn, replay.unread); err != nil {
-		return nil, Caller{}, fmt.Errorf("waiting for the first byte: %w", err)
+		return nil, caller.Caller{}, fmt.Errorf("waiting for the first byte: %w", err)
 	}
 	token, err := peerToken(windows.Handle(pipe.Fd()))
 	if err != nil {
-		return nil, Caller{}, err
+		return nil, caller.Caller{}, err
 	}
 	defer token.Close()
-	caller, err := callerOf(token)
-	return replay, caller, err
+	who, err := callerOf(token)
+	return replay, who, err
 }
 
 // peerToken is the token of the pipe's client.
@@ -70,37 +72,37 @@ func impersonatedToken(pipe windows.Handle) (windows.Token, error) {
 }
 
 // callerOf decides what the owner of token may do. Whatever cannot be found out gives no role.
-func callerOf(token windows.Token) (Caller, error) {
+func callerOf(token windows.Token) (caller.Caller, error) {
 	account, err := token.GetTokenUser()
 	if err != nil {
-		return Caller{}, fmt.Errorf("reading the client's user: %w", err)
+		return caller.Caller{}, fmt.Errorf("reading the client's user: %w", err)
 	}
 	sid := account.User.Sid
-	caller := Caller{Name: accountName(sid), Via: "named pipe", key: sid.String()}
+	who := caller.Caller{Name: accountName(sid), Via: "named pipe"}
 	administrators, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
-		return Caller{}, fmt.Errorf("naming the group Administrators: %w", err)
+		return caller.Caller{}, fmt.Errorf("naming the group Administrators: %w", err)
 	}
 	users, err := windows.CreateWellKnownSid(windows.WinBuiltinUsersSid)
 	if err != nil {
-		return Caller{}, fmt.Errorf("naming the group Users: %w", err)
+		return caller.Caller{}, fmt.Errorf("naming the group Users: %w", err)
 	}
 	switch {
 	case sid.IsWellKnown(windows.WinLocalSystemSid), enabled(token, administrators), ownAccount(sid):
-		caller.Role = Change
+		who.Role = caller.Change
 	case enabled(token, users):
-		caller.Role = Read
+		who.Role = caller.Read
 	}
-	if caller.Role < Change {
-		caller.ToChange = "members of Administrators may change: run it as one of them, elevated"
+	if who.Role < caller.Change {
+		who.ToChange = "members of Administrators may change: run it as one of them, elevated"
 		if deniedOnly(token, administrators) {
-			caller.ToChange = `the account is an administrator, but this program is not elevated: start it by "Run as administrator"`
+			who.ToChange = `the account is an administrator, but this program is not elevated: start it by "Run as administrator"`
 		}
 	}
-	if caller.Role < Read {
-		caller.ToRead = "members of Users and Administrators may read: ask an administrator to add the account"
+	if who.Role < caller.Read {
+		who.ToRead = "members of Users and Administrators may read: ask an administrator to add the account"
 	}
-	return caller, nil
+	return who, nil
 }
 
 // enabled tells whether token is a member of group with effect: not so for an administrator who is not elevated.

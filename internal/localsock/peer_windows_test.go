@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
@@ -22,30 +23,30 @@ func TestRoleOfToken(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		without      []*windows.SID
-		role         localsock.Role
+		role         caller.Role
 		toChangeSays string
 		toReadSays   string
 	}{
-		{name: "elevated administrator", role: localsock.Change},
+		{name: "elevated administrator", role: caller.Change},
 		{
 			name: "administrator who is not elevated", without: []*windows.SID{administrators},
-			role: localsock.Read, toChangeSays: `start it by "Run as administrator"`,
+			role: caller.Read, toChangeSays: `start it by "Run as administrator"`,
 		},
 		{
 			name: "neither of them", without: []*windows.SID{administrators, users},
-			role: localsock.None, toChangeSays: "Run as administrator", toReadSays: "members of Users and Administrators may read",
+			role: caller.None, toChangeSays: "Run as administrator", toReadSays: "members of Users and Administrators may read",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			caller, err := localsock.CallerOf(restricted(t, c.without))
+			who, err := localsock.CallerOf(restricted(t, c.without))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if caller.Role != c.role || caller.Via != "named pipe" || caller.Name == "" {
-				t.Errorf("the caller is %+v, want the role %s", caller, c.role)
+			if who.Role != c.role || who.Via != "named pipe" || who.Name == "" {
+				t.Errorf("the caller is %+v, want the role %s", who, c.role)
 			}
-			if !contains(caller.ToChange, c.toChangeSays) || !contains(caller.ToRead, c.toReadSays) {
-				t.Errorf("it is told %q and %q, want %q and %q", caller.ToChange, caller.ToRead, c.toChangeSays, c.toReadSays)
+			if !contains(who.ToChange, c.toChangeSays) || !contains(who.ToRead, c.toReadSays) {
+				t.Errorf("it is told %q and %q, want %q and %q", who.ToChange, who.ToRead, c.toChangeSays, c.toReadSays)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 )
 
@@ -24,7 +25,7 @@ func TestPipe(t *testing.T) {
 	}
 	server := newServer(localsock.ServerCredentials(localsock.Rules{}))
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(localsock.Limit(listener, 4, 2)) }()
+	go func() { served <- server.Serve(caller.Limit(listener, 4, 2)) }()
 	defer func() {
 		server.Stop()
 		if err := <-served; err != nil {
@@ -44,9 +45,9 @@ func TestPipe(t *testing.T) {
 			t.Error("two can serve one pipe")
 		}
 	}
-	role := localsock.Read
+	role := caller.Read
 	if windows.GetCurrentProcessToken().IsElevated() {
-		role = localsock.Change
+		role = caller.Change
 	}
 	want := fmt.Sprintf("by named pipe, %s", role)
 	for range 3 {

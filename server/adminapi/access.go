@@ -10,55 +10,67 @@ import (
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/event"
-	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 // access has the role that a caller needs for each method. A method without a row is for nobody.
-var access = map[string]localsock.Role{
-	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             localsock.Read,
-	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              localsock.Change,
-	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           localsock.Change,
-	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               localsock.Change,
-	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           localsock.Read,
-	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    localsock.Read,
-	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               localsock.Read,
-	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              localsock.Change,
-	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   localsock.Read,
-	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    localsock.Change,
-	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: localsock.Change,
-	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 localsock.Read,
-	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 localsock.Change,
-	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               localsock.Change,
-	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                localsock.Change, // the gateway dials
-	adminv1.SettingService_ListSettings_FullMethodName:                                     localsock.Read,
-	adminv1.SettingService_GetSetting_FullMethodName:                                       localsock.Read,
-	adminv1.SettingService_SetSetting_FullMethodName:                                       localsock.Change,
-	adminv1.EventService_ListEvents_FullMethodName:                                         localsock.Read,
-	adminv1.EventService_WatchEvents_FullMethodName:                                        localsock.Read,
-	adminv1.TunnelService_ListTunnels_FullMethodName:                                       localsock.Read,
-	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      localsock.Change,
-	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   localsock.Read,
-	adminv1.StatusService_GetStatus_FullMethodName:                                         localsock.Read,
+var access = map[string]caller.Role{
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             caller.Read,
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              caller.Change,
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           caller.Change,
+	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               caller.Change,
+	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           caller.Read,
+	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    caller.Read,
+	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               caller.Read,
+	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              caller.Change,
+	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   caller.Read,
+	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    caller.Change,
+	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: caller.Change,
+	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 caller.Read,
+	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 caller.Change,
+	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               caller.Change,
+	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                caller.Change, // the gateway dials
+	adminv1.SettingService_ListSettings_FullMethodName:                                     caller.Read,
+	adminv1.SettingService_GetSetting_FullMethodName:                                       caller.Read,
+	adminv1.SettingService_SetSetting_FullMethodName:                                       caller.Change,
+	adminv1.EventService_ListEvents_FullMethodName:                                         caller.Read,
+	adminv1.EventService_WatchEvents_FullMethodName:                                        caller.Read,
+	adminv1.TunnelService_ListTunnels_FullMethodName:                                       caller.Read,
+	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      caller.Change,
+	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   caller.Read,
+	adminv1.StatusService_GetStatus_FullMethodName:                                         caller.Read,
 }
 
-// authorize is nil if the caller of method may call it.
+// callerFrom returns the caller of the call that ctx belongs to. It is false if the server's credentials do not say; such a call
+// has to be refused.
+func callerFrom(ctx context.Context) (caller.Caller, bool) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return caller.Caller{}, false
+	}
+	info, ok := p.AuthInfo.(caller.AuthInfo)
+	return info.Caller(), ok
+}
+
+// authorize returns nil if the caller of method may call it.
 func authorize(ctx context.Context, events event.Sink, method string) error {
-	caller, ok := localsock.CallerFrom(ctx)
+	who, ok := callerFrom(ctx)
 	err := error(reason.New(reason.CallerUnknown))
 	if ok {
 		if need, known := access[method]; known {
-			err = caller.May(need)
+			err = who.May(need)
 		} else {
 			err = reason.New(reason.MethodUnknown, "method", method)
 		}
 	}
 	if err != nil {
-		events.Emit(event.AdminDenied(caller.Name, method, reason.Of(err)))
+		events.Emit(event.AdminDenied(who.Name, method, reason.Of(err)))
 	}
 	return err
 }
@@ -127,8 +139,8 @@ func logOptions() []logging.Option {
 		logging.WithLogOnEvents(logging.FinishCall),
 		logging.WithLevels(func(codes.Code) logging.Level { return logging.LevelDebug }),
 		logging.WithFieldsFromContext(func(ctx context.Context) logging.Fields {
-			caller, _ := localsock.CallerFrom(ctx)
-			return logging.Fields{"caller", caller.Name}
+			who, _ := callerFrom(ctx)
+			return logging.Fields{"caller", who.Name}
 		}),
 	}
 }

@@ -22,7 +22,7 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by package localsock, where the user is known.
+// Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by caller.Limit.
 //
 // A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
 // connection. A caller with a role can keep 1 MiB a call waiting, each way.
@@ -73,7 +73,7 @@ type Server struct {
 	log  *slog.Logger
 }
 
-// NewServer makes a server whose callers are told by creds.
+// NewServer makes a server; creds have a caller.AuthInfo for each connection.
 func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	log := event.Logger(g.Events, event.GatewayServer)
 	server := grpc.NewServer(

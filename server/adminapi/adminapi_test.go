@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -51,6 +52,12 @@ type api struct {
 
 func start(t *testing.T) *api {
 	t.Helper()
+	return startFor(t, localsock.ServerCredentials(localsock.Rules{}))
+}
+
+// startFor is start with callers whom creds tell.
+func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
+	t.Helper()
 	a := &api{
 		state:  func() adminapi.State { return adminapi.Running },
 		lookUp: func() {},
@@ -75,7 +82,7 @@ func start(t *testing.T) *api {
 		State:     func() adminapi.State { return a.state() },
 		Addresses: func() []string { return []string{"127.0.0.1:8080"} },
 	}
-	a.server = adminapi.NewServer(a.Gateway, localsock.ServerCredentials(localsock.Rules{}))
+	a.server = adminapi.NewServer(a.Gateway, creds)
 	address := osdefaults.AddressIn(t.TempDir())
 	listener, err := localsock.Listen(address)
 	if err != nil {

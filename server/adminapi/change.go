@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
@@ -21,8 +20,8 @@ const (
 
 // changeFor is the part that all changes of the configuration have in common.
 func changeFor(ctx context.Context, etag string, validateOnly bool) settings.Request {
-	caller, _ := localsock.CallerFrom(ctx)
-	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: caller.Name}
+	who, _ := callerFrom(ctx)
+	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: who.Name}
 }
 
 // item is one entry of a list that a request names, on its way to its outcome.

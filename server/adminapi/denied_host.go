@@ -10,7 +10,6 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/hostname"
-	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/usage"
@@ -104,8 +103,8 @@ func (s *deniedHosts) ClearDeniedHosts(
 		}
 	}
 	if cleared > 0 {
-		caller, _ := localsock.CallerFrom(ctx)
-		s.gateway.Events.Emit(event.DeniedHostsCleared(caller.Name, cleared))
+		who, _ := callerFrom(ctx)
+		s.gateway.Events.Emit(event.DeniedHostsCleared(who.Name, cleared))
 	}
 	return resp, nil
 }

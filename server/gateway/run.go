@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
@@ -168,7 +169,7 @@ func Run(orders Orders, o Options) (err error) {
 		},
 	}, localsock.ServerCredentials(localsock.Rules{ChangeGroup: osdefaults.AdminGroup, ReadGroup: osdefaults.ReadGroup}))
 	go func() {
-		if err := admin.Serve(localsock.Limit(socket, adminConnections, adminConnectionsPerUser)); err != nil {
+		if err := admin.Serve(caller.Limit(socket, adminConnections, adminConnectionsPerUser)); err != nil {
 			events.Emit(event.Failure(event.GatewayServer, "to serve the admin API", err))
 		}
 	}()

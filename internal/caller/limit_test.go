@@ -1,4 +1,4 @@
-package localsock_test
+package caller_test
 
 import (
 	"errors"
@@ -7,20 +7,28 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// In these tests every connection has the same caller: this process.
+// handshake is that of a transport whose connections all have one caller.
+func handshake(conn net.Conn) (net.Conn, caller.AuthInfo, error) {
+	return handshakeOf(conn, caller.Fixed(caller.Caller{Name: "alice", Role: caller.Change}))
+}
+
+func handshakeOf(conn net.Conn, id caller.Identity) (net.Conn, caller.AuthInfo, error) {
+	return caller.Handshake(conn, func(conn net.Conn) (net.Conn, caller.Identity, error) { return conn, id, nil })
+}
 
 func TestConnectionOverTheLimitIsClosedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := newMemory(100)
-		listener := localsock.Limit(inner, 5, 2)
+		listener := caller.Limit(inner, 5, 2)
 		defer listener.Close()
 		var open []net.Conn
 		for i := range 3 {
 			conn := accept(t, listener)
-			known, _, err := localsock.StdioCredentials().ServerHandshake(conn)
+			known, _, err := handshake(conn)
 			if err != nil {
 				t.Fatalf("connection %d: %v", i+1, err)
 			}
@@ -34,7 +42,7 @@ func TestConnectionOverTheLimitIsClosedSoon(t *testing.T) {
 			t.Errorf("it was closed after %v", took)
 		}
 		open[0].Close()
-		if known, _, err := localsock.StdioCredentials().ServerHandshake(accept(t, listener)); err != nil {
+		if known, _, err := handshake(accept(t, listener)); err != nil {
 			t.Errorf("after one was closed: %v", err)
 		} else {
 			known.SetReadDeadline(time.Now().Add(time.Hour))
@@ -49,28 +57,28 @@ func TestConnectionOverTheLimitIsClosedSoon(t *testing.T) {
 
 func TestRefusalsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		listener := localsock.Limit(newMemory(100), 5, 1)
+		listener := caller.Limit(newMemory(100), 5, 1)
 		defer listener.Close()
-		handshake := func() error {
+		next := func() error {
 			conn := accept(t, listener)
-			_, _, err := localsock.StdioCredentials().ServerHandshake(conn)
+			_, _, err := handshake(conn)
 			if err != nil {
 				conn.Close() // as gRPC does
 			}
 			return err
 		}
 		for i := range 1 + 16 {
-			if err := handshake(); err != nil {
+			if err := next(); err != nil {
 				t.Fatalf("connection %d: %v", i+1, err)
 			}
 		}
 		for range 50 {
-			if err := handshake(); err == nil {
+			if err := next(); err == nil {
 				t.Fatal("more than 16 connections over the limit are open")
 			}
 		}
 		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock
-		if err := handshake(); err != nil {
+		if err := next(); err != nil {
 			t.Errorf("after the refused ones were closed: %v", err)
 		}
 		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock
@@ -81,7 +89,7 @@ func TestUnknownCallersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const total = 4
 		inner := newMemory(100)
-		listener := localsock.Limit(inner, total, 2)
+		listener := caller.Limit(inner, total, 2)
 		silent := make([]net.Conn, total)
 		for i := range silent {
 			silent[i] = accept(t, listener)
@@ -118,18 +126,62 @@ func TestUnknownCallersAreBounded(t *testing.T) {
 // A connection that ends during the handshake (the server stops, or its time limit closes it) leaves no count behind.
 func TestClosedDuringTheHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		listener := localsock.Limit(newMemory(100), 1, 1)
+		listener := caller.Limit(newMemory(100), 1, 1)
 		defer listener.Close()
 		for range 10 {
 			conn := accept(t, listener)
 			conn.Close()
-			if _, _, err := localsock.StdioCredentials().ServerHandshake(conn); !errors.Is(err, net.ErrClosed) {
+			if _, _, err := handshake(conn); !errors.Is(err, net.ErrClosed) {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := localsock.StdioCredentials().ServerHandshake(accept(t, listener)); err != nil {
+		if _, _, err := handshake(accept(t, listener)); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A caller without a role has five seconds, whatever the limits are.
+func TestConnectionWithoutARoleIsClosedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := caller.Limit(newMemory(1), 5, 2)
+		defer listener.Close()
+		conn, info, err := handshakeOf(accept(t, listener), caller.Fixed(caller.Caller{Name: "mallory", ToRead: "ask"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := info.Caller().May(caller.Read); reason.Of(err) != reason.NotPermittedToRead {
+			t.Errorf("the caller is told %v", err)
+		}
+		start := time.Now()
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("the connection stays open")
+		}
+		if took := time.Since(start); took != 5*time.Second { // the bubble's clock
+			t.Errorf("it was closed after %v", took)
+		}
+	})
+}
+
+// Whoever has no role counts as one caller, so that many names do not help.
+func TestCallersWithoutARoleCountAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := caller.Limit(newMemory(100), 3, 2)
+		defer listener.Close()
+		for _, name := range []string{"a", "b", "c", "d"} {
+			if _, _, err := handshakeOf(accept(t, listener), caller.Fixed(caller.Caller{Name: name})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn, info, err := handshake(accept(t, listener))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := info.Caller().May(caller.Change); err != nil {
+			t.Errorf("a caller with a role has no place: %v", err)
+		}
+		conn.Close()
+		time.Sleep(5 * time.Second) //nolint:forbidigo // the bubble's clock
 	})
 }
 
