@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -133,7 +134,7 @@ func preset(t *testing.T, dir string, values map[string]string, hosts ...string)
 			t.Error(err)
 		}
 	}()
-	_, _, err = store.Update(t.Context(), settings.Request{Caller: "test"}, func(c *config.Config) error {
+	_, _, err = store.Update(t.Context(), settings.Request{Caller: caller.Caller{Name: "test"}}, func(c *config.Config) error {
 		for key, value := range values {
 			if err := c.Settings.Set(key, value); err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -29,15 +30,15 @@ func TestEvents(t *testing.T) {
 		line   string
 	}{
 		{event.Note(event.GatewayServer, "x"), 100, "", "[0] INFO GatewayServer - x"},
-		{event.SettingChanged("root", "ListenPort", "8080", "8081"), 100, "",
+		{event.SettingChanged(caller.Caller{Name: "root"}, "ListenPort", "8080", "8081"), 100, "",
 			`[0] INFO GatewayServer - Setting ListenPort was changed from "8080" to "8081" by root`},
-		{event.HostAdded("root", "*.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host *.example.com was added by root"},
-		{event.HostRemoved("uid:7", "a.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host a.example.com was removed by uid:7"},
-		{event.HostPolicyChanged("root", "a.example.com", "", "Off"), 100, "",
+		{event.HostAdded(caller.Caller{Name: "root"}, "*.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host *.example.com was added by root"},
+		{event.HostRemoved(caller.Caller{Name: "uid:7"}, "a.example.com"), 100, "", "[0] INFO GatewayServer - Allowed host a.example.com was removed by uid:7"},
+		{event.HostPolicyChanged(caller.Caller{Name: "root"}, "a.example.com", "", "Off"), 100, "",
 			`[0] INFO GatewayServer - Client certificate policy of allowed host a.example.com was changed from "" to "Off" by root`},
-		{event.ClientCertificateAdded("root", `CN="a, b"`), 100, "",
+		{event.ClientCertificateAdded(caller.Caller{Name: "root"}, `CN="a, b"`), 100, "",
 			`[0] INFO GatewayServer - Allowed client certificate CN="a, b" was added by root`},
-		{event.ClientCertificateRemoved("uid:7", "agent"), 100, "",
+		{event.ClientCertificateRemoved(caller.Caller{Name: "uid:7"}, "agent"), 100, "",
 			"[0] INFO GatewayServer - Allowed client certificate agent was removed by uid:7"},
 		{event.Started("1.0.0", []string{"127.0.0.1:8080", "[::1]:8080"}), 101, "",
 			"[0] INFO GatewayServer - OMS Gateway 1.0.0 started and listens on 127.0.0.1:8080, [::1]:8080"},
@@ -87,7 +88,7 @@ func TestEvents(t *testing.T) {
 			"[47] ERROR TcpConnection - Connection from 10.1.2.3:51234 is refused: the gateway is stopping"},
 		{event.Failure(event.GatewayServer, "to accept a connection", errors.New("too many open files")), 400, "",
 			"[0] ERROR GatewayServer - Failed to accept a connection: too many open files"},
-		{event.AdminDenied("uid:7", "SettingService/SetSettings", reason.NotPermittedToChange), 400, reason.NotPermittedToChange,
+		{event.AdminDenied(caller.Caller{Name: "uid:7"}, "SettingService/SetSettings", reason.NotPermittedToChange), 400, reason.NotPermittedToChange,
 			"[0] ERROR GatewayServer - uid:7 was denied the call SettingService/SetSettings (NOT_PERMITTED_TO_CHANGE)"},
 		{event.Panic("index out of range", []byte("goroutine 1 [running]:\nmain.main()\n\tmain.go:7 +0x1\n")), 400, reason.GatewayFault,
 			"[0] ERROR GatewayServer - Fault in the program: index out of range; goroutine 1 [running]: | main.main() | main.go:7 +0x1"},
@@ -126,8 +127,10 @@ func TestFieldsCarryTheParts(t *testing.T) {
 	if diff := cmp.Diff(want, e.Fields); diff != "" {
 		t.Error(diff)
 	}
-	changed := event.SettingChanged("root", "LogLevel", "Info", "Debug")
-	want = []event.Field{{Name: "caller", Value: "root"}, {Name: "key", Value: "LogLevel"},
+	who := caller.Caller{Name: "root", Via: "remote", Role: caller.Change, Address: "10.1.2.3:51234"}
+	changed := event.SettingChanged(who, "LogLevel", "Info", "Debug")
+	want = []event.Field{{Name: "caller", Value: "root"}, {Name: "via", Value: "remote"},
+		{Name: "address", Value: "10.1.2.3:51234"}, {Name: "key", Value: "LogLevel"},
 		{Name: "old", Value: "Info"}, {Name: "new", Value: "Debug"}}
 	if diff := cmp.Diff(want, changed.Fields); diff != "" {
 		t.Error(diff)
@@ -303,7 +306,7 @@ func TestSessionRefused(t *testing.T) {
 // The list of hosts that go past the relay proxy may be long.
 func TestLongValuesOfSettingsAreCut(t *testing.T) {
 	long := strings.Repeat("a.example.com,", 10_000)
-	e := event.SettingChanged("root", "RelayProxyBypass", long, "b"+long)
+	e := event.SettingChanged(caller.Caller{Name: "root"}, "RelayProxyBypass", long, "b"+long)
 	size := len(e.Text)
 	for _, f := range e.Fields {
 		size += len(f.Value)
@@ -326,7 +329,7 @@ func TestReasonsHaveKnownEvents(t *testing.T) {
 			t.Errorf("%s has event %d, with which nothing is refused", r, id)
 		}
 	}
-	denied := event.AdminDenied("user ann", "/x/Add", reason.NotPermittedToChange)
+	denied := event.AdminDenied(caller.Caller{Name: "user ann"}, "/x/Add", reason.NotPermittedToChange)
 	if got := event.ID(reason.NotPermittedToChange.Event()); got != denied.ID {
 		t.Errorf("a denied call has event %d, and its reason %d", denied.ID, got)
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -68,43 +69,43 @@ func ConfigurationWrong(err error) Event {
 const maxValue = 1 << 10
 
 // SettingChanged is event 100. The values are as the setting is written, cut at 1 KiB; never hand it a secret.
-func SettingChanged(caller, key, old, new string) Event {
+func SettingChanged(who caller.Caller, key, old, new string) Event {
 	old, new = printable.Cut(old, maxValue), printable.Cut(new, maxValue)
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, caller),
-		Fields: []Field{{"caller", caller}, {"key", key}, {"old", old}, {"new", new}}}
+		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, who.Name),
+		Fields: by(who, Field{"key", key}, Field{"old", old}, Field{"new", new})}
 }
 
 // HostAdded is event 100. Host is as it is stored.
-func HostAdded(caller, host string) Event {
+func HostAdded(who caller.Caller, host string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Allowed host %s was added by %s", host, caller),
-		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", ""}, {"new", host}}}
+		Text:   fmt.Sprintf("Allowed host %s was added by %s", host, who.Name),
+		Fields: by(who, Field{"key", "allowed host"}, Field{"old", ""}, Field{"new", host})}
 }
 
 // HostRemoved is event 100. Host is as it was stored.
-func HostRemoved(caller, host string) Event {
+func HostRemoved(who caller.Caller, host string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Allowed host %s was removed by %s", host, caller),
-		Fields: []Field{{"caller", caller}, {"key", "allowed host"}, {"old", host}, {"new", ""}}}
+		Text:   fmt.Sprintf("Allowed host %s was removed by %s", host, who.Name),
+		Fields: by(who, Field{"key", "allowed host"}, Field{"old", host}, Field{"new", ""})}
 }
 
 // DeniedHostsCleared is event 100.
-func DeniedHostsCleared(caller string, count int) Event {
+func DeniedHostsCleared(who caller.Caller, count int) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Refused hosts were cleared by %s: %d", caller, count),
-		Fields: []Field{{"caller", caller}, {"key", "refused hosts"}, {"count", strconv.Itoa(count)}}}
+		Text:   fmt.Sprintf("Refused hosts were cleared by %s: %d", who.Name, count),
+		Fields: by(who, Field{"key", "refused hosts"}, Field{"count", strconv.Itoa(count)})}
 }
 
 // HostPolicyChanged is event 100. Host is as it is stored; the policies are what it says itself, empty where the setting decides.
-func HostPolicyChanged(caller, host, old, new string) Event {
+func HostPolicyChanged(who caller.Caller, host, old, new string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Client certificate policy of allowed host %s was changed from %q to %q by %s", host, old, new, caller),
-		Fields: []Field{{"caller", caller}, {"key", "client certificate policy of " + host}, {"old", old}, {"new", new}}}
+		Text:   fmt.Sprintf("Client certificate policy of allowed host %s was changed from %q to %q by %s", host, old, new, who.Name),
+		Fields: by(who, Field{"key", "client certificate policy of " + host}, Field{"old", old}, Field{"new", new})}
 }
 
 // RelayProxyChanged is event 100. An empty address is none; of the password only whether it was changed is told.
-func RelayProxyChanged(caller, oldAddress, oldUser, newAddress, newUser string, password bool) Event {
+func RelayProxyChanged(who caller.Caller, oldAddress, oldUser, newAddress, newUser string, password bool) Event {
 	named := func(address, user string) string {
 		switch {
 		case address == "":
@@ -115,33 +116,45 @@ func RelayProxyChanged(caller, oldAddress, oldUser, newAddress, newUser string, 
 		return address + " with user " + user
 	}
 	old, new := named(oldAddress, oldUser), named(newAddress, newUser)
-	text := fmt.Sprintf("Relay proxy was changed from %q to %q by %s", old, new, caller)
+	text := fmt.Sprintf("Relay proxy was changed from %q to %q by %s", old, new, who.Name)
 	if old == new && password {
-		text = fmt.Sprintf("Password for relay proxy %q was changed by %s", new, caller)
+		text = fmt.Sprintf("Password for relay proxy %q was changed by %s", new, who.Name)
 	}
 	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: text,
-		Fields: []Field{{"caller", caller}, {"key", "relay proxy"}, {"old", old}, {"new", new}}}
+		Fields: by(who, Field{"key", "relay proxy"}, Field{"old", old}, Field{"new", new})}
 }
 
 // ClientCertificateAdded is event 100. Subject is as it is stored.
-func ClientCertificateAdded(caller, subject string) Event {
+func ClientCertificateAdded(who caller.Caller, subject string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Allowed client certificate %s was added by %s", subject, caller),
-		Fields: []Field{{"caller", caller}, {"key", "allowed client certificate"}, {"old", ""}, {"new", subject}}}
+		Text:   fmt.Sprintf("Allowed client certificate %s was added by %s", subject, who.Name),
+		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", ""}, Field{"new", subject})}
 }
 
 // ClientCertificateRemoved is event 100. Subject is as it was stored.
-func ClientCertificateRemoved(caller, subject string) Event {
+func ClientCertificateRemoved(who caller.Caller, subject string) Event {
 	return Event{ID: Information, Level: Info, Component: GatewayServer,
-		Text:   fmt.Sprintf("Allowed client certificate %s was removed by %s", subject, caller),
-		Fields: []Field{{"caller", caller}, {"key", "allowed client certificate"}, {"old", subject}, {"new", ""}}}
+		Text:   fmt.Sprintf("Allowed client certificate %s was removed by %s", subject, who.Name),
+		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", subject}, Field{"new", ""})}
 }
 
-// AdminDenied is event 400: a call of the admin API was denied to caller.
-func AdminDenied(caller, method string, why reason.Reason) Event {
+// AdminDenied is event 400: a call of the admin API was denied to who.
+func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
 	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why,
-		Text:   fmt.Sprintf("%s was denied the call %s (%s)", caller, method, why),
-		Fields: []Field{{"caller", caller}, {"method", method}}}
+		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
+		Fields: by(who, Field{"method", method})}
+}
+
+// by returns the fields of an event that who has caused, those about who before the others.
+func by(who caller.Caller, others ...Field) []Field {
+	fields := []Field{{"caller", who.Name}}
+	if who.Via != "" {
+		fields = append(fields, Field{"via", who.Via})
+	}
+	if who.Address != "" {
+		fields = append(fields, Field{"address", who.Address})
+	}
+	return append(fields, others...)
 }
 
 // dropped is event 400: an output did not keep up and lost events.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -27,7 +28,7 @@ func TestReadersSeeOneSnapshot(t *testing.T) {
 		writing.Go(func() {
 			for i := range changes {
 				n := 1 + w*changes + i
-				_, after, err := s.Update(context.Background(), settings.Request{Caller: "test"}, numbered(t, n))
+				_, after, err := s.Update(context.Background(), settings.Request{Caller: caller.Caller{Name: "test"}}, numbered(t, n))
 				if err != nil {
 					t.Error(err)
 					return

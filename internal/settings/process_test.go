@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -54,7 +55,7 @@ func child(dir string) error {
 		if err != nil {
 			return err
 		}
-		_, _, err = s.Update(context.Background(), settings.Request{Caller: "child"}, func(c *config.Config) error {
+		_, _, err = s.Update(context.Background(), settings.Request{Caller: caller.Caller{Name: "child"}}, func(c *config.Config) error {
 			c.AllowedHosts = nil
 			c.AddHosts(config.AllowedHost{Pattern: p, AddedAt: time.Unix(int64(n), 0)})
 			return errors.Join(c.Settings.Set("DrainSeconds", strconv.Itoa(n)), c.Settings.Set("ListenPort", strconv.Itoa(n)))

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -31,7 +32,7 @@ func TestFolderRights(t *testing.T) {
 	chmod(t, dir, 0o500)
 	now := s.Current()
 	err := asNobody(t, dir, func() error {
-		_, _, err := s.Update(t.Context(), settings.Request{Caller: "test"}, set("DrainSeconds", "9"))
+		_, _, err := s.Update(t.Context(), settings.Request{Caller: caller.Caller{Name: "test"}}, set("DrainSeconds", "9"))
 		return err
 	})
 	chmod(t, dir, 0o700)
@@ -42,7 +43,7 @@ func TestFolderRights(t *testing.T) {
 
 	chmod(t, dir, 0o300)
 	err = asNobody(t, dir, func() error {
-		_, _, err := s.Update(t.Context(), settings.Request{Caller: "test"}, set("DrainSeconds", "9"))
+		_, _, err := s.Update(t.Context(), settings.Request{Caller: caller.Caller{Name: "test"}}, set("DrainSeconds", "9"))
 		return err
 	})
 	chmod(t, dir, 0o700)

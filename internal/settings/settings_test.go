@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
@@ -375,7 +376,7 @@ func add(t *testing.T, hosts ...string) func(*config.Config) error {
 
 func update(t *testing.T, s *settings.Store, change func(*config.Config) error) (before, after *settings.Snapshot) {
 	t.Helper()
-	before, after, err := s.Update(context.Background(), settings.Request{Caller: "test"}, change)
+	before, after, err := s.Update(context.Background(), settings.Request{Caller: caller.Caller{Name: "test"}}, change)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -18,9 +19,9 @@ import (
 
 // Request is how a change is to be made.
 type Request struct {
-	Etag         string // of the configuration that the change was made for; empty for whichever is in force
-	ValidateOnly bool   // answer as if, change nothing
-	Caller       string // who changes, for the events
+	Etag         string        // of the configuration that the change was made for; empty for whichever is in force
+	ValidateOnly bool          // answer as if, change nothing
+	Caller       caller.Caller // who changes, for the events
 }
 
 // Effect is a part of the program that a change touches beyond the snapshot, such as the listener.
@@ -204,36 +205,36 @@ func keepOlder(path string, current int) error {
 }
 
 // announce emits an event for each difference.
-func (s *Store) announce(caller string, before, after config.Config) {
+func (s *Store) announce(who caller.Caller, before, after config.Config) {
 	for _, row := range config.Table() {
 		if old, now := before.Settings.Get(row.Key), after.Settings.Get(row.Key); old != now {
-			s.events.Emit(event.SettingChanged(caller, row.Key, old, now))
+			s.events.Emit(event.SettingChanged(who, row.Key, old, now))
 		}
 	}
 	if old, now := before.RelayProxy, after.RelayProxy; old != now {
 		s.events.Emit(event.RelayProxyChanged(
-			caller, old.Address.String(), old.Username, now.Address.String(), now.Username, old.Password != now.Password))
+			who, old.Address.String(), old.Username, now.Address.String(), now.Username, old.Password != now.Password))
 	}
 	difference(before.AllowedHosts, after.AllowedHosts, comparePatterns, func(old, now *config.AllowedHost) {
 		switch {
 		case now == nil:
-			s.events.Emit(event.HostRemoved(caller, old.Pattern.String()))
+			s.events.Emit(event.HostRemoved(who, old.Pattern.String()))
 		case old == nil:
-			s.events.Emit(event.HostAdded(caller, now.Pattern.String()))
+			s.events.Emit(event.HostAdded(who, now.Pattern.String()))
 			old = &config.AllowedHost{}
 		}
 		if now != nil && old.ClientCertificatePolicy != now.ClientCertificatePolicy {
 			s.events.Emit(event.HostPolicyChanged(
-				caller, now.Pattern.String(), string(old.ClientCertificatePolicy), string(now.ClientCertificatePolicy)))
+				who, now.Pattern.String(), string(old.ClientCertificatePolicy), string(now.ClientCertificatePolicy)))
 		}
 	})
 	difference(before.AllowedClientCertificates, after.AllowedClientCertificates, compareSubjects,
 		func(old, now *config.AllowedClientCertificate) {
 			switch {
 			case now == nil:
-				s.events.Emit(event.ClientCertificateRemoved(caller, old.Entry.String()))
+				s.events.Emit(event.ClientCertificateRemoved(who, old.Entry.String()))
 			case old == nil:
-				s.events.Emit(event.ClientCertificateAdded(caller, now.Entry.String()))
+				s.events.Emit(event.ClientCertificateAdded(who, now.Entry.String()))
 			}
 		})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -274,7 +275,7 @@ func TestFailedUpdate(t *testing.T) {
 			if test.change != nil {
 				broken = test.change
 			}
-			before, after, err := f.store.Update(t.Context(), settings.Request{Caller: "test"}, broken)
+			before, after, err := f.store.Update(t.Context(), settings.Request{Caller: caller.Caller{Name: "test"}}, broken)
 			wantError(t, err, test.why, test.text)
 			if before != nil || after != nil {
 				t.Error("snapshots come with the error")

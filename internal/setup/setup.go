@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/filelock"
@@ -63,7 +64,7 @@ func Apply(ctx context.Context, stateDir string, in io.Reader, logs ...event.Out
 		return err
 	}
 	report := ""
-	if _, _, err := store.Update(ctx, settings.Request{Caller: "setup"}, func(c *config.Config) error {
+	if _, _, err := store.Update(ctx, settings.Request{Caller: caller.Caller{Name: "setup"}}, func(c *config.Config) error {
 		if original != nil {
 			report = original.Change(c, time.Now())
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -26,8 +27,8 @@ type Files struct {
 	Record string // the LogLevel that the registry had at the last start; TakeOver writes it
 }
 
-// caller is who changes settings here, for the events.
-const caller = "the registry of the original"
+// origin is who changes settings here, for the events.
+const origin = "the registry of the original"
 
 // TakeOver changes the settings of store to what read answers: ListenPort only at the first start, before there is any
 // configuration; LogLevel where it is another one than at the last start. Nothing else is done where read finds nothing. The events
@@ -35,7 +36,7 @@ const caller = "the registry of the original"
 func TakeOver(ctx context.Context, read func() (Values, error), store *settings.Store, files Files, events event.Sink) {
 	values, err := read()
 	if err != nil {
-		events.Emit(event.ConfigurationWrong(fmt.Errorf("reading %s: %w", caller, err)))
+		events.Emit(event.ConfigurationWrong(fmt.Errorf("reading %s: %w", origin, err)))
 	}
 	if values == (Values{}) {
 		return
@@ -66,11 +67,11 @@ func set(ctx context.Context, store *settings.Store, key, value string, events e
 	if value == "" {
 		return false
 	}
-	before, after, err := store.Update(ctx, settings.Request{Caller: caller}, func(c *config.Config) error {
+	before, after, err := store.Update(ctx, settings.Request{Caller: caller.Caller{Name: origin}}, func(c *config.Config) error {
 		return c.Settings.Set(key, value)
 	})
 	if err != nil {
-		events.Emit(event.ConfigurationWrong(fmt.Errorf("taking %s over from %s: %w", key, caller, err)))
+		events.Emit(event.ConfigurationWrong(fmt.Errorf("taking %s over from %s: %w", key, origin, err)))
 		return false
 	}
 	return before != after

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -85,7 +86,8 @@ func TestTakeOver(t *testing.T) {
 				}, &told)
 				told.check(t, s.eventsSay)
 				for key, value := range s.change {
-					_, _, err := store.Update(t.Context(), settings.Request{Caller: "alice"}, func(c *config.Config) error {
+					by := settings.Request{Caller: caller.Caller{Name: "alice"}}
+					_, _, err := store.Update(t.Context(), by, func(c *config.Config) error {
 						return c.Settings.Set(key, value)
 					})
 					if err != nil {

@@ -70,7 +70,7 @@ func authorize(ctx context.Context, events event.Sink, method string) error {
 		}
 	}
 	if err != nil {
-		events.Emit(event.AdminDenied(who.Name, method, reason.Of(err)))
+		events.Emit(event.AdminDenied(who, method, reason.Of(err)))
 	}
 	return err
 }

@@ -40,7 +40,9 @@ func TestEveryMethodAsksBeforeItReads(t *testing.T) {
 	var mayNot atomic.Bool
 	a := startFor(t, as{localsock.ClientCredentials(), func() caller.Caller {
 		if mayNot.Load() {
-			return caller.Caller{Name: "mallory", ToRead: "ask to read", ToChange: "ask to change"}
+			return caller.Caller{
+				Name: "mallory", Via: "test", Address: "192.0.2.1:50000", ToRead: "ask to read", ToChange: "ask to change",
+			}
 		}
 		return caller.Caller{Name: "mallory", Role: caller.Change}
 	}})
@@ -69,8 +71,16 @@ func TestEveryMethodAsksBeforeItReads(t *testing.T) {
 			t.Fatalf("%s (-want +got):\n%s", method, diff)
 		}
 		wantEvent := fmt.Sprintf("mallory was denied the call %s (%s)", method, want.Reason)
-		if events, _ := a.Events.List(event.Filter{Level: event.Error, Text: wantEvent}, 10); len(events) != 1 {
-			t.Errorf("%d events %q", len(events), wantEvent)
+		events, _ := a.Events.List(event.Filter{Level: event.Error, Text: wantEvent}, 10)
+		if len(events) != 1 {
+			t.Fatalf("%d events %q", len(events), wantEvent)
+		}
+		wantFields := []event.Field{
+			{Name: "caller", Value: "mallory"}, {Name: "via", Value: "test"}, {Name: "address", Value: "192.0.2.1:50000"},
+			{Name: "method", Value: method},
+		}
+		if diff := cmp.Diff(wantFields, events[0].Fields); diff != "" {
+			t.Errorf("the event's fields (-want +got):\n%s", diff)
 		}
 	}
 }

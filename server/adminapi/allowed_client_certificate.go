@@ -61,7 +61,7 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var added []config.AllowedClientCertificate
 		for _, entry := range valid(items) {
-			added = append(added, config.AllowedClientCertificate{Entry: entry, AddedAt: time.Now(), AddedBy: change.Caller})
+			added = append(added, config.AllowedClientCertificate{Entry: entry, AddedAt: time.Now(), AddedBy: change.Caller.Name})
 		}
 		settle(items, c.AddClientCertificates(added...))
 		return nil

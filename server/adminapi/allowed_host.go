@@ -47,7 +47,7 @@ func (s *allowedHosts) AddAllowedHosts(
 			return config.AllowedHost{}, err
 		}
 		policy, err := policyOf(h.GetClientCertificatePolicy())
-		return config.AllowedHost{Pattern: pattern, ClientCertificatePolicy: policy, AddedAt: now, AddedBy: change.Caller}, err
+		return config.AllowedHost{Pattern: pattern, ClientCertificatePolicy: policy, AddedAt: now, AddedBy: change.Caller.Name}, err
 	})
 	if err != nil {
 		return nil, err

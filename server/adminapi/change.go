@@ -21,7 +21,7 @@ const (
 // changeFor is the part that all changes of the configuration have in common.
 func changeFor(ctx context.Context, etag string, validateOnly bool) settings.Request {
 	who, _ := callerFrom(ctx)
-	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: who.Name}
+	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: who}
 }
 
 // item is one entry of a list that a request names, on its way to its outcome.
