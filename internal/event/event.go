@@ -100,8 +100,9 @@ type Event struct {
 	Reason     reason.Reason // "" if there is none
 	Fields     []Field       // the parts of the text by name; never a secret
 
-	repeat  repeatOf // what makes a repeat of it, zero for an event that is never collapsed
-	logOnly bool     // for the outputs, not for the rings
+	repeat    repeatOf // what makes a repeat of it, zero for an event that is never collapsed
+	logOnly   bool     // for the outputs, not for the rings
+	changedBy string   // who has changed something by hand; "" for an event of another kind
 }
 
 // Field is a named part of an event's text.
@@ -134,6 +135,6 @@ func (c Client) about(e Event) Event {
 
 // refusing is about for a refusal or failure, whose repeats for one client address, host and reason are collapsed.
 func (c Client) refusing(host string, e Event) Event {
-	e.repeat = repeatOf{client: c.Addr.Addr().Unmap(), host: host}
+	e.repeat = repeatOf{client: c.Addr.Addr().Unmap(), about: host}
 	return c.about(e)
 }

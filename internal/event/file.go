@@ -12,6 +12,7 @@ import (
 const (
 	maxFileSize = 10 << 20
 	maxFiles    = 5
+	keepBuffer  = 1 << 20 // bytes of a buffer that is used again
 )
 
 // File writes one line for each event to a file of at most 10 MiB and keeps four predecessors. It makes the file, and its folder,
@@ -47,6 +48,9 @@ func (f *File) Write(events []*Event) error {
 		if size, err = f.open(); err != nil {
 			return err
 		}
+	}
+	if cap(f.buffer) > keepBuffer {
+		defer func() { f.buffer = nil }()
 	}
 	if n, err := f.file.Write(f.buffer); err != nil {
 		if n > 0 {

@@ -48,6 +48,12 @@ func levelWord(l Level) string {
 	return strings.ToUpper(l.String())
 }
 
+// bound bounds what leaves the hub.
+func (e *Event) bound() {
+	e.Text = bound(e.Text, maxText)
+	e.Fields = boundFields(e.Fields)
+}
+
 // bound is s escaped and of at most limit bytes.
 func bound(s string, limit int) string {
 	return printable.Cut(printable.Escaped(printable.Cut(s, limit)), limit)

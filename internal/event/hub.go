@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Level   Level    // the least serious level that is kept; zero means Info
 	Outputs []Output // closed by the hub's Close
+	Changes string   // path of the log of changes, kept as a [File] is; "" for none
 }
 
 // Hub takes the gateway's events to the outputs, the rings and the watchers. Its methods may be called at the same time.
@@ -21,6 +22,7 @@ type Hub struct {
 	level   atomic.Int32
 	dropped atomic.Int64
 	queues  []*queue
+	changes *changeLog // nil if there is none
 	closing sync.Once
 	stop    chan struct{} // closed when Close begins: summarize ends, and outputs that fail are given up
 	stopped chan struct{} // summarize has ended
@@ -38,13 +40,16 @@ type Hub struct {
 func NewHub(o Options) *Hub {
 	h := &Hub{
 		stop: make(chan struct{}), stopped: make(chan struct{}),
-		rings: newRings(), repeats: repeats{},
+		rings: newRings(), repeats: newRepeats(),
 		watchers: map[*Watcher]struct{}{}, watching: true,
 	}
 	if o.Level == 0 {
 		o.Level = Info
 	}
 	h.SetLevel(o.Level)
+	if o.Changes != "" {
+		h.changes = newChangeLog(o.Changes)
+	}
 	for _, out := range o.Outputs {
 		q := newQueue(out, h)
 		h.queues = append(h.queues, q)
@@ -110,10 +115,14 @@ func (h *Hub) Close(ctx context.Context) error {
 		h.closed = true
 		for _, q := range h.queues {
 			close(q.events)
+			close(q.changes)
 		}
 		h.mu.Unlock()
 		for _, q := range h.queues {
 			errs = append(errs, q.wait(ctx))
+		}
+		if h.changes != nil {
+			errs = append(errs, h.changes.close(ctx))
 		}
 	})
 	return errors.Join(errs...)
@@ -124,8 +133,7 @@ func (h *Hub) emit(e Event) bool {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	e.Text = bound(e.Text, maxText)
-	e.Fields = boundFields(e.Fields)
+	e.bound()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.closed && !h.repeats.hold(&e) {
@@ -144,6 +152,9 @@ func (h *Hub) publish(e *Event) {
 			w.offer(e)
 		}
 	}
+	if !h.Enabled(e.Level) {
+		return // a change, which the rings keep whatever the level is
+	}
 	for _, q := range h.queues {
 		q.offer(e)
 	}
@@ -159,7 +170,7 @@ func (h *Hub) summarize() {
 		case <-tick.C:
 			h.mu.Lock()
 			minute := h.repeats
-			h.repeats = repeats{}
+			h.repeats = newRepeats()
 			h.mu.Unlock()
 			for _, e := range minute.summaries() {
 				h.mu.Lock()

@@ -193,7 +193,8 @@ func TestRefusalsSurviveAFlood(t *testing.T) {
 	defer end(t, h)
 	const refusals, flood = 2_500, 10_100
 	for i := range refusals {
-		h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d.example.com", i), 443))
+		from := event.Client{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1)}
+		h.Emit(event.HostForbidden(from, "a.example.com", 443))
 	}
 	for i := range flood {
 		h.Emit(note(i))

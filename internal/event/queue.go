@@ -16,9 +16,10 @@ type Output interface {
 }
 
 const (
-	queueLength = 8_192           // events that wait for an output
-	batchLength = 256             // events in one Write
-	retryAfter  = 1 * time.Second // between two tries of a Write that failed
+	queueLength        = 8_192           // events that wait for an output
+	queueLengthChanges = 1_024           // events of changes, which others cannot push out
+	batchLength        = 256             // events in one Write
+	retryAfter         = 1 * time.Second // between two tries of a Write that failed
 
 	// gatherFor is how long the first event of a batch waits for others: to wake up and to write for each line would cost a busy
 	// gateway more than the lines.
@@ -29,19 +30,27 @@ const (
 type queue struct {
 	out     Output
 	hub     *Hub
-	events  chan *Event  // closed by the hub
+	events  chan *Event  // closed by the hub, as the next
+	changes chan *Event  // of changes, which come first
 	done    chan error   // has the error of the end
 	dropped atomic.Int64 // since the last notice
 }
 
 func newQueue(out Output, h *Hub) *queue {
-	return &queue{out: out, hub: h, events: make(chan *Event, queueLength), done: make(chan error, 1)}
+	return &queue{
+		out: out, hub: h, done: make(chan error, 1),
+		events: make(chan *Event, queueLength), changes: make(chan *Event, queueLengthChanges),
+	}
 }
 
 // offer never blocks.
 func (q *queue) offer(e *Event) {
+	to := q.events
+	if e.changedBy != "" {
+		to = q.changes
+	}
 	select {
-	case q.events <- e:
+	case to <- e:
 	default:
 		q.drop(1)
 	}
@@ -62,10 +71,14 @@ func (q *queue) wait(ctx context.Context) error {
 	}
 }
 
-// run writes events until the channel is closed and empty.
+// run writes events until the channels are closed and empty.
 func (q *queue) run() {
 	batch := make([]*Event, 0, batchLength)
-	for e := range q.events {
+	for {
+		e := q.first()
+		if e == nil {
+			break
+		}
 		select {
 		case <-time.After(gatherFor):
 		case <-q.hub.stop:
@@ -93,20 +106,47 @@ func (q *queue) finish() error {
 	return errors.Join(err, q.out.Close())
 }
 
-// fill adds to batch what is waiting.
+// first waits for an event; nil is the end. The two channels are closed together.
+func (q *queue) first() *Event {
+	if e := waiting(q.changes); e != nil {
+		return e
+	}
+	select {
+	case e := <-q.changes:
+		if e == nil {
+			e = <-q.events // what is left, and nil then
+		}
+		return e
+	case e := <-q.events:
+		if e == nil {
+			e = <-q.changes
+		}
+		return e
+	}
+}
+
+// fill adds to batch what is waiting, changes first.
 func (q *queue) fill(batch []*Event) []*Event {
-	for len(batch) < batchLength {
-		select {
-		case e, ok := <-q.events:
-			if !ok {
-				return batch
+	for _, from := range []chan *Event{q.changes, q.events} {
+		for len(batch) < batchLength {
+			e := waiting(from)
+			if e == nil {
+				break
 			}
 			batch = append(batch, e)
-		default:
-			return batch
 		}
 	}
 	return batch
+}
+
+// waiting is the next event that waits, nil if there is none.
+func waiting(events chan *Event) *Event {
+	select {
+	case e := <-events:
+		return e
+	default:
+		return nil
+	}
 }
 
 // write tries until it succeeds, or until it fails while the hub is closing.

@@ -5,21 +5,47 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// Repeats of one client address, host and reason: so many pass in a minute, the others become one line when it is over.
+// In one minute, of what is refused to one client address (or denied to one caller):
 const (
-	repeatLimit = 10
-	repeatKeys  = 10_000 // more at once are not counted and pass
+	repeatLimit = 10     // repeats with one host (or method) and reason pass, the others become one line when it is over
+	newLimit    = 100    // hosts (or methods) have events of their own, the others become one line with the first of them
+	namedHosts  = 10     // of the others are named in that line
+	repeatKeys  = 10_000 // different repeats are counted, and as many clients; what is beyond becomes a line for all of it
 )
 
-// repeatOf is what makes one event a repeat of another, beside its kind and reason.
+// repeatOf is what makes one event a repeat of another, beside its kind and reason: who it is about, a client or a caller of the admin
+// API, and which host or method.
 type repeatOf struct {
 	client netip.Addr
-	host   string
+	caller string
+	about  string
+}
+
+// who is what shares the limit of new hosts. The addresses of one IPv6 network segment (RFC 4291, section 2.5.4) do, since whoever has
+// one of them may have them all.
+func (r repeatOf) who() repeatOf {
+	r.about = ""
+	if r.client.Is6() {
+		segment, _ := r.client.WithZone("").Prefix(64)
+		r.client = segment.Addr()
+	}
+	return r
+}
+
+func (r repeatOf) String() string {
+	switch {
+	case r.caller != "":
+		return r.caller
+	case r.client.IsValid():
+		return r.client.String()
+	}
+	return "others"
 }
 
 type repeatKey struct {
@@ -30,48 +56,104 @@ type repeatKey struct {
 }
 
 // repeats counts the repeats of the current minute.
-type repeats map[repeatKey]*repeated
+type repeats struct {
+	seen map[repeatKey]*repeated
+	new  map[repeatKey]*others // by who, id and logOnly
+}
 
 type repeated struct {
 	count int
 	last  *Event // the last one that was held back
 }
 
-// hold counts e and tells whether it is to be held back.
+// others counts the new hosts of one client.
+type others struct {
+	passed int
+	held   int
+	first  []string // hosts that were held back
+	last   *Event   // the last one that was held back
+}
+
+func newRepeats() repeats {
+	return repeats{seen: map[repeatKey]*repeated{}, new: map[repeatKey]*others{}}
+}
+
+// hold counts e and reports whether it is to be held back.
 func (r repeats) hold(e *Event) bool {
-	if !e.repeat.client.IsValid() {
+	if e.repeat == (repeatOf{}) {
 		return false
 	}
 	key := repeatKey{e.repeat, e.Reason, e.ID, e.logOnly}
-	seen := r[key]
-	if seen == nil {
-		if len(r) < repeatKeys {
-			r[key] = &repeated{count: 1}
+	if seen := r.seen[key]; seen != nil {
+		if seen.count++; seen.count <= repeatLimit {
+			return false
 		}
+		seen.last = e
+		return true
+	}
+	o := r.othersOf(key)
+	if o.passed < newLimit && len(r.seen) < repeatKeys {
+		o.passed++
+		r.seen[key] = &repeated{count: 1}
 		return false
 	}
-	if seen.count++; seen.count <= repeatLimit {
-		return false
+	o.held++
+	o.last = e
+	if len(o.first) < namedHosts && !slices.Contains(o.first, e.repeat.about) {
+		o.first = append(o.first, e.repeat.about)
 	}
-	seen.last = e
 	return true
+}
+
+func (r repeats) othersOf(key repeatKey) *others {
+	key.repeatOf, key.reason = key.who(), ""
+	o := r.new[key]
+	if o == nil && len(r.new) >= repeatKeys {
+		key.repeatOf = repeatOf{}
+		o = r.new[key]
+	}
+	if o == nil {
+		o = &others{}
+		r.new[key] = o
+	}
+	return o
 }
 
 // summaries are the events that stand for those held back.
 func (r repeats) summaries() []Event {
 	var all []Event
-	for _, seen := range r {
+	for _, seen := range r.seen {
 		if held := seen.count - repeatLimit; held > 0 {
 			e := *seen.last
-			e.Time = time.Now()
-			if e.logOnly {
-				e.Text = fmt.Sprintf("%s repeats=%d", e.Text, held)
-			} else {
-				e.Text = fmt.Sprintf("%s (%d more from %s within a minute)", e.Text, held, e.repeat.client)
-			}
-			e.Fields = append(slices.Clip(e.Fields), Field{"repeats", strconv.Itoa(held)})
+			e.summarize(held, fmt.Sprintf("%d more from %s within a minute", held, e.repeat))
 			all = append(all, e)
 		}
 	}
+	for key, o := range r.new {
+		if o.held == 0 {
+			continue
+		}
+		e := *o.last
+		first := strings.Join(o.first, ", ")
+		what := "hosts"
+		if key.caller != "" {
+			what = "methods"
+		}
+		e.summarize(o.held, fmt.Sprintf("%d more from %s about other %s within a minute, the first of them %s",
+			o.held, key.repeatOf, what, first))
+		e.Fields = append(e.Fields, Field{what, bound(first, maxField)})
+		all = append(all, e)
+	}
 	return all
+}
+
+// summarize makes e stand for so many that were held back.
+func (e *Event) summarize(held int, how string) {
+	e.Time = time.Now()
+	if e.logOnly {
+		e.Text = fmt.Sprintf("%s repeats=%d", e.Text, held)
+	} else {
+		e.Text = bound(e.Text+" ("+how+")", maxText)
+	}
+	e.Fields = append(slices.Clip(e.Fields), Field{"repeats", strconv.Itoa(held)})
 }

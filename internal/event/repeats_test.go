@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // passSeconds lets time pass inside a synctest bubble, and lets everybody finish what they then do.
@@ -93,22 +96,93 @@ func TestWhatIsNoRefusalNeverCollapses(t *testing.T) {
 	}
 }
 
-// With more different refusals in a minute than are counted, the others still pass, and nothing is lost.
-func TestTooManyKeysPass(t *testing.T) {
-	h := event.NewHub(event.Options{})
-	const keys = 10_100
-	for i := range keys {
-		h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d.example.com", i), 443))
+// A client that asks for ever new hosts has events for a hundred of them in a minute, and one for all others.
+func TestNewHostsOfOneClientCollapse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &recorder{}
+		h := event.NewHub(event.Options{Outputs: []event.Output{out}})
+		const hosts = 5_000
+		segment := netip.MustParsePrefix("2001:db8:1:2::/64").Addr().As16()
+		for i := range hosts {
+			h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d.example.com", i), 443))
+			segment[15] = byte(i) // other addresses, one network segment
+			h.Emit(event.HostForbidden(event.Client{Addr: netip.AddrPortFrom(netip.AddrFrom16(segment), 1)}, fmt.Sprintf("v%d.example.com", i), 443))
+		}
+		other := event.Client{Addr: netip.MustParseAddrPort("10.9.9.9:1")}
+		h.Emit(event.HostForbidden(other, "other.example.com", 443))
+		for range 30 {
+			h.Emit(event.HostForbidden(client, "h0.example.com", 443)) // it has been told of: 9 more pass
+		}
+		passSeconds(1)
+		if got, want := len(out.recorded()), 100+100+1+9; got != want {
+			t.Errorf("%d lines within the minute, want %d", got, want)
+		}
+		passSeconds(60)
+		events, _ := h.List(event.Filter{Text: "about other hosts"}, 10)
+		var found []string
+		for _, e := range events {
+			if e.ID != event.Forbidden || e.Reason != reason.HostNotAllowed {
+				t.Errorf("event %d, %s stands for the others", e.ID, e.Reason)
+			}
+			_, text, _ := strings.Cut(e.Text, "(")
+			_, text, _ = strings.Cut(text, "(")
+			found = append(found, text)
+		}
+		slices.Sort(found)
+		want := []string{
+			"4900 more from 10.1.2.3 about other hosts within a minute, the first of them " + tenNames("h") + ")",
+			"4900 more from 2001:db8:1:2:: about other hosts within a minute, the first of them " + tenNames("v") + ")",
+		}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		end(t, h)
+	})
+}
+
+func tenNames(prefix string) string {
+	var all []string
+	for i := 100; i < 110; i++ {
+		all = append(all, fmt.Sprintf("%s%d.example.com", prefix, i))
 	}
-	for range 30 {
-		h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d.example.com", keys-1), 443)) // not among the counted
-		h.Emit(event.HostForbidden(client, "h0.example.com", 443))                       // 9 more pass
+	return strings.Join(all, ", ")
+}
+
+// Whoever is denied calls of the admin API all the time has ten events of each in a minute, and a hundred of different ones.
+func TestDeniedCallsCollapse(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	for range 500 {
+		h.Emit(event.AdminDenied(caller.Caller{Name: "mallory"}, "/a", reason.NotPermittedToRead))
+	}
+	h.Emit(event.AdminDenied(caller.Caller{Name: "bob"}, "/a", reason.NotPermittedToRead))
+	for i := range 500 {
+		h.Emit(event.AdminDenied(caller.Caller{Name: "eve"}, fmt.Sprintf("/m%d", i), reason.MethodUnknown))
 	}
 	end(t, h)
-	events, leftOut := h.List(event.Filter{}, 0)
-	want := keys + 30 + 9 + 1
-	if last := sequence(t, h); last != int64(want) {
-		t.Errorf("%d events in all, want %d (%d listed, %d left out)", last, want, len(events), leftOut)
+	if got, want := sequence(t, h), int64(10+1+1+100+1); got != want {
+		t.Errorf("%d events, want %d", got, want)
+	}
+	for text, want := range map[string]int{"490 more from mallory within a minute": 1, "400 more from eve about other methods": 1} {
+		if events, _ := h.List(event.Filter{Text: text}, 10); len(events) != want {
+			t.Errorf("%d events with %q", len(events), text)
+		}
+	}
+}
+
+// Refusals of more clients than are counted become one line, too.
+func TestNewClientsBeyondAllBoundsCollapse(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	const clients = 12_000
+	for i := range clients {
+		from := event.Client{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 7, byte(i >> 8), byte(i)}), 1)}
+		h.Emit(event.HostForbidden(from, "a.example.com", 443))
+	}
+	end(t, h)
+	if got, want := sequence(t, h), int64(10_000+1); got != want {
+		t.Errorf("%d events, want %d", got, want)
+	}
+	if events, _ := h.List(event.Filter{Text: "2000 more from others about other hosts"}, 10); len(events) != 1 {
+		t.Errorf("%d events for the others", len(events))
 	}
 }
 

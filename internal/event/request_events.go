@@ -178,7 +178,7 @@ func TunnelSummary(s Summary) Event {
 	e := Event{ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
 		Text: string(b), logOnly: true}
 	if s.Reason != "" {
-		e.repeat = repeatOf{client: s.Client.Addr.Addr().Unmap(), host: s.Host}
+		e.repeat = repeatOf{client: s.Client.Addr.Addr().Unmap(), about: s.Host}
 	}
 	return e
 }

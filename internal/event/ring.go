@@ -1,36 +1,46 @@
 package event
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
-// How many events the rings keep: of all, and of refusals and errors.
+// How many events the rings keep: of all, of refusals and errors, and of changes.
 const (
 	keepAll     = 10_000
 	keepRefused = 2_000
+	keepChanges = 1_000
 )
 
-// rings are the events that the admin API can list. The second ring has refusals and errors alone, so that others cannot push
-// them out.
+// rings are the events that the admin API can list. The second ring has refusals and errors alone, and the third one changes, so that
+// others cannot push them out.
 type rings struct {
-	all, refused ring
+	all, refused, changes ring
 }
 
-func newRings() rings { return rings{all: ring{limit: keepAll}, refused: ring{limit: keepRefused}} }
+func newRings() rings {
+	return rings{all: ring{limit: keepAll}, refused: ring{limit: keepRefused}, changes: ring{limit: keepChanges}}
+}
 
 func (r *rings) add(e *Event) {
 	r.all.add(e)
-	if e.Level == Error || e.Reason != "" {
+	if e.changedBy != "" {
+		r.changes.add(e)
+	} else if e.Level == Error || e.Reason != "" {
 		r.refused.add(e)
 	}
 }
 
 // events are all that is kept, each once, in the order of their sequence. The events are shared and never change.
 func (r *rings) events() []*Event {
-	all, refused := r.all.events(), r.refused.events()
+	all := r.all.events()
 	if len(all) == 0 {
 		return nil
 	}
-	older := sort.Search(len(refused), func(i int) bool { return refused[i].Sequence >= all[0].Sequence })
-	return append(refused[:older:older], all...)
+	older := append(r.refused.before(all[0].Sequence), r.changes.before(all[0].Sequence)...) // none is in both
+	slices.SortFunc(older, func(a, b *Event) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return append(older, all...)
 }
 
 // ring keeps the last limit events, and takes memory only as it fills.
@@ -47,6 +57,13 @@ func (r *ring) add(e *Event) {
 	}
 	r.kept[r.next] = e
 	r.next = (r.next + 1) % r.limit
+}
+
+// before is a copy of those with a lower sequence, oldest first.
+func (r *ring) before(sequence int64) []*Event {
+	events := r.events()
+	older := sort.Search(len(events), func(i int) bool { return events[i].Sequence >= sequence })
+	return events[:older:older]
 }
 
 // events is a copy, oldest first.

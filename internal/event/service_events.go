@@ -71,35 +71,35 @@ const maxValue = 1 << 10
 // SettingChanged is event 100. The values are as the setting is written, cut at 1 KiB; never hand it a secret.
 func SettingChanged(who caller.Caller, key, old, new string) Event {
 	old, new = printable.Cut(old, maxValue), printable.Cut(new, maxValue)
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, who.Name),
 		Fields: by(who, Field{"key", key}, Field{"old", old}, Field{"new", new})}
 }
 
 // HostAdded is event 100. Host is as it is stored.
 func HostAdded(who caller.Caller, host string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed host %s was added by %s", host, who.Name),
 		Fields: by(who, Field{"key", "allowed host"}, Field{"old", ""}, Field{"new", host})}
 }
 
 // HostRemoved is event 100. Host is as it was stored.
 func HostRemoved(who caller.Caller, host string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed host %s was removed by %s", host, who.Name),
 		Fields: by(who, Field{"key", "allowed host"}, Field{"old", host}, Field{"new", ""})}
 }
 
 // DeniedHostsCleared is event 100.
 func DeniedHostsCleared(who caller.Caller, count int) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Refused hosts were cleared by %s: %d", who.Name, count),
 		Fields: by(who, Field{"key", "refused hosts"}, Field{"count", strconv.Itoa(count)})}
 }
 
 // HostPolicyChanged is event 100. Host is as it is stored; the policies are what it says itself, empty where the setting decides.
 func HostPolicyChanged(who caller.Caller, host, old, new string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Client certificate policy of allowed host %s was changed from %q to %q by %s", host, old, new, who.Name),
 		Fields: by(who, Field{"key", "client certificate policy of " + host}, Field{"old", old}, Field{"new", new})}
 }
@@ -120,27 +120,52 @@ func RelayProxyChanged(who caller.Caller, oldAddress, oldUser, newAddress, newUs
 	if old == new && password {
 		text = fmt.Sprintf("Password for relay proxy %q was changed by %s", new, who.Name)
 	}
-	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: text,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
 		Fields: by(who, Field{"key", "relay proxy"}, Field{"old", old}, Field{"new", new})}
 }
 
 // ClientCertificateAdded is event 100. Subject is as it is stored.
 func ClientCertificateAdded(who caller.Caller, subject string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed client certificate %s was added by %s", subject, who.Name),
 		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", ""}, Field{"new", subject})}
 }
 
 // ClientCertificateRemoved is event 100. Subject is as it was stored.
 func ClientCertificateRemoved(who caller.Caller, subject string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed client certificate %s was removed by %s", subject, who.Name),
 		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", subject}, Field{"new", ""})}
 }
 
-// AdminDenied is event 400: a call of the admin API was denied to who.
+// HostsChanged is event 100 for a change of many hosts at once, each of which has a line in the log of changes.
+func HostsChanged(who caller.Caller, added, removed, otherPolicy int) Event {
+	return changed(who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
+		"another client certificate policy. The log of changes has a line for each", who.Name, added, removed, otherPolicy),
+		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)}, Field{"other_policy", strconv.Itoa(otherPolicy)})
+}
+
+// ClientCertificatesChanged is event 100 for a change of many client certificates at once, each of which has a line in the log of changes.
+func ClientCertificatesChanged(who caller.Caller, added, removed int) Event {
+	return changed(who, "allowed client certificate", fmt.Sprintf("Allowed client certificates were changed by %s: %d were added, and "+
+		"%d were removed. The log of changes has a line for each", who.Name, added, removed),
+		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)})
+}
+
+func changed(who caller.Caller, key, text string, counts ...Field) Event {
+	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
+		Fields: by(who, append([]Field{{"key", key}}, counts...)...)}
+}
+
+// changeNotMade is a line of the log of changes.
+func changeNotMade(who string, why error) Event {
+	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.Of(why), changedBy: who,
+		Text: fmt.Sprintf("The change by %s that was written down last was not made: %s", who, why)}
+}
+
+// AdminDenied is event 400: a call of the admin API was denied to who. Repeats for one caller, method and reason are collapsed.
 func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
-	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why,
+	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
 		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
 		Fields: by(who, Field{"method", method})}
 }

@@ -57,6 +57,9 @@ func RegistryRecord(dir string) string { return filepath.Join(dir, "original-log
 // UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
 func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 
+// ChangesFile is the log of changes in the state folder dir.
+func ChangesFile(dir string) string { return filepath.Join(dir, "log", "changes.log") }
+
 // LogFile is the log file in the state folder dir.
 func LogFile(dir string) string { return filepath.Join(dir, "log", "omsgateway.log") }
 

@@ -20,6 +20,7 @@ const (
 	ConfigTooNew       Reason = "CONFIG_TOO_NEW"
 	ConfigUnreadable   Reason = "CONFIG_UNREADABLE"
 	ConfigNotWritten   Reason = "CONFIG_NOT_WRITTEN"
+	ChangeNotRecorded  Reason = "CHANGE_NOT_RECORDED"
 	ConfigInUse        Reason = "CONFIG_IN_USE"
 	ListenNotPossible  Reason = "LISTEN_NOT_POSSIBLE"
 	ConfigFolderDenied Reason = "CONFIG_FOLDER_DENIED"
@@ -44,6 +45,7 @@ var configTexts = map[Reason]string{
 	ConfigTooNew:       `{file} has version {version}, and this program understands up to {supported}; install the newer program again or restore the older file`,
 	ConfigUnreadable:   `{file} cannot be read`,
 	ConfigNotWritten:   `{file} cannot be written; nothing was changed`,
+	ChangeNotRecorded:  `the change cannot be written down in {file}, so it was not made`,
 	ConfigInUse:        `another process uses the configuration in {folder}; stop it first or use another --state-dir`,
 	ListenNotPossible:  `cannot listen on {address}; choose another ListenPort or ListenAddress, or end the program that has it`,
 	ConfigFolderDenied: `the folder {folder} cannot be used`,

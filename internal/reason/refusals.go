@@ -140,6 +140,7 @@ var refusals = map[Reason]refusal{
 	ConfigTooNew:       {class: ClassConflict},
 	ConfigUnreadable:   {class: ClassConflict},
 	ConfigNotWritten:   {class: ClassConflict},
+	ChangeNotRecorded:  {class: ClassConflict},
 	ConfigInUse:        {class: ClassConflict},
 	ListenNotPossible:  {class: ClassConflict},
 	ConfigFolderDenied: {class: ClassPermission},

@@ -23,9 +23,9 @@ import (
 
 // Options are what a Store is made from.
 type Options struct {
-	Dir       string     // the state folder; made by package statefolder if absent
-	Overrides []Value    // settings of the command line, fixed for the life of the Store
-	Events    event.Sink // gets an event for each change
+	Dir       string        // the state folder; made by package statefolder if absent
+	Overrides []Value       // settings of the command line, fixed for the life of the Store
+	Events    event.Changes // records each change before it is made, and gets its events
 }
 
 // Snapshot is the whole configuration at one moment. It is never changed.
@@ -42,7 +42,7 @@ type Snapshot struct {
 // Store is the configuration in force and its file. It is safe for concurrent use.
 type Store struct {
 	path    string
-	events  event.Sink
+	events  event.Changes
 	lock    *filelock.Lock
 	current atomic.Pointer[Snapshot]
 

@@ -314,12 +314,36 @@ func TestClose(t *testing.T) {
 type recorder struct {
 	mu     sync.Mutex
 	events []event.Event
+
+	refuse            error // of Record
+	recorded, notMade []string
 }
 
 func (r *recorder) Emit(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
+}
+
+func (r *recorder) Record(_ context.Context, lines []event.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range lines {
+		r.recorded = append(r.recorded, e.Text)
+	}
+	return r.refuse
+}
+
+func (r *recorder) NotMade(_ caller.Caller, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notMade = append(r.notMade, why.Error())
+}
+
+func (r *recorder) Made(events []event.Event) {
+	for _, e := range events {
+		r.Emit(e)
+	}
 }
 
 // take answers the texts of the events since the last time.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
 	"github.com/omsgateway/omsgateway/internal/caller"
@@ -46,7 +45,8 @@ func (s *Store) AddEffect(e Effect) {
 // their events. A change that changes nothing writes nothing and answers the same snapshot twice.
 //
 // An error leaves file, snapshot and effects as they were: ETAG_MISMATCH, SETTING_FIXED, CONFIG_TOO_LARGE, CONFIG_NOT_WRITTEN,
-// those of change, of Config.Validate and of the effects, and that of ctx, which bounds the wait for other changes. That the
+// CHANGE_NOT_RECORDED, those of change, of Config.Validate and of the effects, and that of ctx, which bounds the wait for other changes.
+// That the
 // folder could not be synced once the file was replaced is no error, but an event 400.
 func (s *Store) Update(
 	ctx context.Context, req Request, change func(*config.Config) error,
@@ -73,11 +73,10 @@ func (s *Store) Update(
 	if req.ValidateOnly {
 		return before, after, nil
 	}
-	unsynced, err := s.apply(ctx, before, after)
+	unsynced, err := s.apply(ctx, before, after, req.Caller)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.announce(req.Caller, before.Config, after.Config)
 	if unsynced != nil {
 		s.events.Emit(event.Failure(event.GatewayServer, "to make sure that the configuration outlives a power cut", unsynced))
 	}
@@ -120,15 +119,24 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 	return after, nil
 }
 
-// apply prepares the effects, writes the file, publishes the snapshot and commits the effects; or does nothing of it.
-func (s *Store) apply(ctx context.Context, before, after *Snapshot) (unsynced *atomicfile.SyncError, err error) {
+// apply prepares the effects, records the change, writes the file, publishes the snapshot and commits the effects; or does nothing of it,
+// save for a record that says so.
+func (s *Store) apply(ctx context.Context, before, after *Snapshot, who caller.Caller) (unsynced *atomicfile.SyncError, err error) {
+	lines, told := eventsOf(who, before.Config, after.Config)
 	err = s.withEffects(ctx, before, after, func() error {
+		if err := s.events.Record(ctx, lines); err != nil {
+			return err
+		}
 		if unsynced, err = s.save(after.file); err != nil {
+			s.events.NotMade(who, err)
 			return err
 		}
 		s.current.Store(after)
 		return nil
 	})
+	if err == nil {
+		s.events.Made(told)
+	}
 	return unsynced, err
 }
 
@@ -202,69 +210,4 @@ func keepOlder(path string, current int) error {
 		return fmt.Errorf("keep the older file: %w", err)
 	}
 	return nil
-}
-
-// announce emits an event for each difference.
-func (s *Store) announce(who caller.Caller, before, after config.Config) {
-	for _, row := range config.Table() {
-		if old, now := before.Settings.Get(row.Key), after.Settings.Get(row.Key); old != now {
-			s.events.Emit(event.SettingChanged(who, row.Key, old, now))
-		}
-	}
-	if old, now := before.RelayProxy, after.RelayProxy; old != now {
-		s.events.Emit(event.RelayProxyChanged(
-			who, old.Address.String(), old.Username, now.Address.String(), now.Username, old.Password != now.Password))
-	}
-	difference(before.AllowedHosts, after.AllowedHosts, comparePatterns, func(old, now *config.AllowedHost) {
-		switch {
-		case now == nil:
-			s.events.Emit(event.HostRemoved(who, old.Pattern.String()))
-		case old == nil:
-			s.events.Emit(event.HostAdded(who, now.Pattern.String()))
-			old = &config.AllowedHost{}
-		}
-		if now != nil && old.ClientCertificatePolicy != now.ClientCertificatePolicy {
-			s.events.Emit(event.HostPolicyChanged(
-				who, now.Pattern.String(), string(old.ClientCertificatePolicy), string(now.ClientCertificatePolicy)))
-		}
-	})
-	difference(before.AllowedClientCertificates, after.AllowedClientCertificates, compareSubjects,
-		func(old, now *config.AllowedClientCertificate) {
-			switch {
-			case now == nil:
-				s.events.Emit(event.ClientCertificateRemoved(who, old.Entry.String()))
-			case old == nil:
-				s.events.Emit(event.ClientCertificateAdded(who, now.Entry.String()))
-			}
-		})
-}
-
-func comparePatterns(a, b config.AllowedHost) int { return a.Pattern.Compare(b.Pattern) }
-
-func compareSubjects(a, b config.AllowedClientCertificate) int {
-	return strings.Compare(a.Entry.String(), b.Entry.String())
-}
-
-// difference calls each for every item of two sorted lists, in their order: old is nil if it is not in before, now if it is not in
-// after.
-func difference[T any](before, after []T, compare func(a, b T) int, each func(old, now *T)) {
-	for len(before) > 0 || len(after) > 0 {
-		var order int
-		switch {
-		case len(after) == 0:
-			order = -1
-		case len(before) == 0:
-			order = 1
-		default:
-			order = compare(before[0], after[0])
-		}
-		var old, now *T
-		if order <= 0 {
-			old, before = &before[0], before[1:]
-		}
-		if order >= 0 {
-			now, after = &after[0], after[1:]
-		}
-		each(old, now)
-	}
 }

@@ -180,6 +180,7 @@ func TestFailedUpdate(t *testing.T) {
 	type fixture struct {
 		dir           string
 		store         *settings.Store
+		events        *recorder
 		first, second *effect
 	}
 	rolledBack := []string{"first: prepare 8080 to 81", "second: prepare 8080 to 81", "second: roll back", "first: roll back"}
@@ -227,6 +228,12 @@ func TestFailedUpdate(t *testing.T) {
 			text:     "boom",
 			effects:  []string{"first: prepare 8080 to 81", "second: prepare 8080 to 81", "first: roll back"},
 		}, {
+			name:     "log of changes",
+			sabotage: func(_ *testing.T, f fixture) { f.events.refuse = boom },
+			repair:   func(_ *testing.T, f fixture) { f.events.refuse = nil },
+			text:     "boom",
+			effects:  rolledBack,
+		}, {
 			name:     "folder gone",
 			sabotage: func(t *testing.T, f fixture) { rename(t, f.dir, f.dir+".away") },
 			repair:   func(t *testing.T, f fixture) { rename(t, f.dir+".away", f.dir) },
@@ -258,6 +265,7 @@ func TestFailedUpdate(t *testing.T) {
 			var log []string
 			f := fixture{
 				dir:    filepath.Join(t.TempDir(), "state"),
+				events: events,
 				first:  &effect{name: "first", shared: &log},
 				second: &effect{name: "second", shared: &log},
 			}
@@ -266,6 +274,7 @@ func TestFailedUpdate(t *testing.T) {
 			f.store.AddEffect(f.first)
 			f.store.AddEffect(f.second)
 			events.take()
+			events.recorded = nil
 			files, now := tree(t, f.dir), f.store.Current()
 
 			if test.sabotage != nil {
@@ -295,6 +304,13 @@ func TestFailedUpdate(t *testing.T) {
 			}
 			if got := events.take(); got != nil {
 				t.Errorf("events %q", got)
+			}
+			// Nothing is done that was not written down, and what was not done after that is written down, too.
+			if recorded := len(events.recorded) > 0; recorded != (test.why == reason.ConfigNotWritten || test.name == "log of changes") {
+				t.Errorf("recorded are %q", events.recorded)
+			}
+			if got := len(events.notMade); got != 0 != (test.why == reason.ConfigNotWritten) {
+				t.Errorf("not made are %q", events.notMade)
 			}
 
 			if _, after := update(t, f.store, change); after.Settings.ListenPort != 81 {

@@ -46,6 +46,7 @@ func Apply(ctx context.Context, stateDir string, in io.Reader, logs ...event.Out
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: append(logs, event.NewFile(osdefaults.LogFile(stateDir))),
+		Changes: osdefaults.ChangesFile(stateDir),
 	})
 	defer closeEvents(events)
 	store, err := settings.OpenWithin(ctx, folderWaitTime, settings.Options{Dir: stateDir, Events: events})

@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -148,6 +149,16 @@ func (r *recorder) Emit(e event.Event) {
 }
 
 // check compares what was told since the last check: the i-th event contains the i-th part.
+func (*recorder) Record(context.Context, []event.Event) error { return nil }
+
+func (*recorder) NotMade(caller.Caller, error) {}
+
+func (r *recorder) Made(events []event.Event) {
+	for _, e := range events {
+		r.Emit(e)
+	}
+}
+
 func (r *recorder) check(t *testing.T, parts []string) {
 	t.Helper()
 	r.mu.Lock()

@@ -104,7 +104,7 @@ func (s *deniedHosts) ClearDeniedHosts(
 	}
 	if cleared > 0 {
 		who, _ := callerFrom(ctx)
-		s.gateway.Events.Emit(event.DeniedHostsCleared(who, cleared))
+		s.gateway.Events.Made([]event.Event{event.DeniedHostsCleared(who, cleared)})
 	}
 	return resp, nil
 }

@@ -86,6 +86,7 @@ func Run(orders Orders, o Options) (err error) {
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: []event.Output{o.Log, event.NewFile(osdefaults.LogFile(o.StateDir))},
+		Changes: osdefaults.ChangesFile(o.StateDir),
 	})
 	defer closeEvents(events)
 

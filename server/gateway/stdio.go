@@ -23,6 +23,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
+		Changes: osdefaults.ChangesFile(stateDir),
 	})
 	defer closeEvents(events)
 	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events})
