@@ -225,7 +225,7 @@ func (g *tlsGateway) judgeRefusal(t *testing.T, target string, trace trace, want
 	g.byReason[want.reason]++
 	line := " ERROR TlsParser - TLS session with " + target + " is refused: "
 	if want.event == 105 {
-		line = " ERROR GatewayLogic - Invalid Client certificate: "
+		line = " ERROR TcpConnection - Invalid Client certificate: "
 	}
 	if all, mine := trace.count(" ERROR "), trace.count(line); all != 1 || mine != 1 {
 		t.Errorf("%d errors, and %d that begin with %q, want 1 and 1", all, mine, line)

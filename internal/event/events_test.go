@@ -51,7 +51,8 @@ func TestEvents(t *testing.T) {
 		{event.CertificateForgotten("w", "OMS agent", "/etc/a.crt"), 100, "",
 			"[0] INFO GatewayServer - Client certificate w is no longer learned from OMS agent (/etc/a.crt)"},
 		{event.AgentMissing(), 300, "",
-			"[0] WARN GatewayServer - There is no monitoring agent on this computer, so no host is allowed by an agent's configuration"},
+			"[0] WARN GatewayServer - There is no monitoring agent on this computer, so no host is allowed by an agent's configuration. " +
+				"Install the agent here and configure it for the workspaces of the clients, or set LearnHosts to Off"},
 		{event.Stopped(), 102, "", "[0] INFO GatewayServer - OMS Gateway stopped"},
 		{event.Paused(), 100, "", "[0] INFO GatewayServer - Paused: no new clients are accepted, open tunnels stay"},
 		{event.Continued([]string{"127.0.0.1:8080"}), 100, "", "[0] INFO GatewayServer - Going on after the pause, listening on 127.0.0.1:8080"},
@@ -289,7 +290,7 @@ func TestSessionRefused(t *testing.T) {
 		want string
 	}{
 		{reason.New(reason.ClientCertificateNotAllowed, "subject", "CN=a, O=b"),
-			"105 GatewayLogic Invalid Client certificate: CN=a, O=b"},
+			"105 TcpConnection Invalid Client certificate: CN=a, O=b"},
 		{reason.New(reason.SSL2NotAllowed),
 			"106 TlsParser TLS session with a.example.com:443 is refused: the client begins with a hello of SSL 2; switch SSL 2 off at the client"},
 		{reason.New(reason.TLSServerFirst),

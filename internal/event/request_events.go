@@ -132,7 +132,7 @@ func SessionRefused(c Client, target string, err error) Event {
 	e := Event{ID: ID(why.Event()), Level: Error, Component: TLSParser, Reason: why, Text: err.Error(),
 		Fields: []Field{{"target", target}}}
 	if e.ID == Forbidden {
-		e.Component = GatewayLogic // and nothing after the subject, which scripts take from the text
+		e.Component = TCPConnection // as the original has it, and nothing after the subject, which scripts take from the text
 	} else {
 		e.Text = fmt.Sprintf("TLS session with %s is refused: %s", target, err)
 	}

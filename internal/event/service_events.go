@@ -192,7 +192,8 @@ func dropped(output string, n int64) Event {
 // AgentMissing is event 300: no host can be learned.
 func AgentMissing() Event {
 	return Event{ID: NoAgent, Level: Warning, Component: GatewayServer,
-		Text: "There is no monitoring agent on this computer, so no host is allowed by an agent's configuration"}
+		Text: "There is no monitoring agent on this computer, so no host is allowed by an agent's configuration. " +
+			"Install the agent here and configure it for the workspaces of the clients, or set LearnHosts to Off"}
 }
 
 // HostLearned is event 100: host, as it is spelled in lists, is allowed because of what place says.
