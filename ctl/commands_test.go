@@ -152,7 +152,8 @@ DrainSeconds   7      5        seconds
     "fixed": false
   },
   "etag": "e",
-  "previousValue": "8080"
+  "previousValue": "8080",
+  "warnings": []
 }
 `}},
 		{"status", result{Out: `

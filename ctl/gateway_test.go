@@ -418,7 +418,11 @@ func (g *gateway) SetSetting(_ context.Context, r *adminv1.SetSettingRequest) (*
 	}
 	before := g.value
 	g.value = r.Value
-	return &adminv1.SetSettingResponse{Setting: g.listenPort(), Etag: "e", PreviousValue: before}, nil
+	resp := &adminv1.SetSettingResponse{Setting: g.listenPort(), Etag: "e", PreviousValue: before}
+	if r.Value == "8099" {
+		resp.Warnings = []*adminv1.Problem{{Reason: "FIREWALL_RULE_DIFFERS", Message: "open the firewall"}}
+	}
+	return resp, nil
 }
 
 func (g *gateway) GetStatus(context.Context, *adminv1.GetStatusRequest) (*adminv1.GetStatusResponse, error) {

@@ -126,6 +126,9 @@ omsgwctl setting set ListenPort ""`,
 				if a.json {
 					return a.printJSON(r)
 				}
+				for _, w := range r.Warnings {
+					a.notef("warning: %s", printable.Escaped(w.Message))
+				}
 				s := r.GetSetting()
 				was := "as before"
 				if r.PreviousValue != s.GetValue() {

@@ -61,6 +61,9 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	if s.EventsDropped > 0 {
 		rows = append(rows, []string{"Events dropped:", number(s.EventsDropped) + " (the log is too slow)"})
 	}
+	for _, w := range s.Warnings {
+		rows = append(rows, []string{"Warning:", w.Message})
+	}
 	for i, r := range slices.Sorted(maps.Keys(s.RefusalsByReason)) {
 		label := ""
 		if i == 0 {

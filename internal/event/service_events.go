@@ -41,6 +41,11 @@ func Note(from Component, text string) Event {
 	return Event{ID: Information, Level: Info, Component: from, Text: text}
 }
 
+// Advice is event 100 for what an administrator should see to, as the reason of err says.
+func Advice(from Component, err error) Event {
+	return Event{ID: Information, Level: Info, Component: from, Reason: reason.Of(err), Text: err.Error()}
+}
+
 // Step is event 200, one step of the program for finding a fault.
 func Step(from Component, text string) Event {
 	return Event{ID: Detail, Level: Debug, Component: from, Text: text}

@@ -156,6 +156,7 @@ var refusals = map[Reason]refusal{
 	DeniedHostPorts:          {class: ClassNotice},
 	DeniedHostAllowed:        {class: ClassNotice},
 	CertificatePolicyUnknown: {class: ClassInvalid},
+	FirewallRuleDiffers:      {class: ClassNotice},
 	CertificatesJudged:       {class: ClassNotice},
 	CertificatesNotJudged:    {class: ClassNotice},
 	NotPermittedToRead:       {class: ClassPermission, event: 400},

@@ -229,7 +229,8 @@ func TestActions(t *testing.T) {
 		{"WriteRegistryValues", "StartServices"},
 		// An original is refused before anything is changed.
 		{"InstallInitialize", "RefuseOriginal", "StopServices"},
-		{"UndoFirewallRule", "AddFirewallRule"},
+		// The firewall is opened at the port that was set.
+		{"WriteSettings", "UndoFirewallRule", "AddFirewallRule", "MoveFirewallRule"},
 		// Nobody can put a file into the folder before it is locked.
 		{"CreateFolders", "InstallFiles"},
 		{"CollectSettings", "UndoSettings", "WriteSettings"},

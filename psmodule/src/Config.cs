@@ -112,6 +112,10 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
         {
             var answer = TryCall<SetSettingRequest, SetSettingAnswer>("SettingService/SetSetting",
                 new SetSettingRequest { Key = Key, Value = value });
+            foreach (var warning in answer.Warnings ?? [])
+            {
+                WriteWarning(warning.Message ?? warning.Reason ?? "");
+            }
             WriteVerbose(answer.PreviousValue == answer.Setting?.Value
                 ? $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)}, as before."
                 : $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)} now; before: {Shown(answer.PreviousValue)}.");

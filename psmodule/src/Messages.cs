@@ -288,6 +288,10 @@ internal sealed class SetSettingAnswer
 
     [DataMember(Name = "previousValue")]
     public string? PreviousValue { get; set; }
+
+    /// <summary>What is still to be done; null from an older gateway.</summary>
+    [DataMember(Name = "warnings")]
+    public Problem[]? Warnings { get; set; }
 }
 
 [DataContract]

@@ -45,6 +45,7 @@ type Gateway struct {
 	Status   Status
 
 	Discovery func() *discovery.Reading // the last one, never nil
+	Firewall  func(port uint16) error   // what is wrong with the computer's firewall if clients connect at this port, or nil
 }
 
 // Status is what GetStatus cannot ask anybody else.

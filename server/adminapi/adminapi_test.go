@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,7 @@ type api struct {
 	state  func() adminapi.State
 	agents discovery.Reading
 	lookUp func() // called before a name server is asked
+	opened uint16 // the port that the firewall opens, 0 for all
 }
 
 func start(t *testing.T) *api {
@@ -76,6 +78,12 @@ func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
 		},
 	}}
 	a.Discovery = func() *discovery.Reading { return &a.agents }
+	a.Firewall = func(port uint16) error {
+		if a.opened == 0 || a.opened == port {
+			return nil
+		}
+		return reason.New(reason.FirewallRuleDiffers, "rule", "OMS Gateway", "port", strconv.Itoa(int(port)))
+	}
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",
 		Started:   time.Now(),

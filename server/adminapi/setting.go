@@ -43,11 +43,15 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.SetSettingResponse{
+	resp := &adminv1.SetSettingResponse{
 		Setting:       setting(row, after),
 		Etag:          after.Etag,
 		PreviousValue: setting(row, before).GetValue(),
-	}, nil
+	}
+	if row.Key == "ListenPort" {
+		resp.Warnings = s.gateway.warnings(after)
+	}
+	return resp, nil
 }
 
 func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/omsgateway/omsgateway/internal/settings"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -38,9 +39,18 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 
 		ClientCertificatesNotVisible: counts.NotVisible,
 	}
+	resp.Warnings = g.warnings(now)
 	resp.BytesSent, resp.BytesReceived = g.Tunnels.Bytes()
 	for why, n := range counts.Refused {
 		resp.RefusalsByReason[string(why)] = n
 	}
 	return resp, nil
+}
+
+// warnings are what an administrator should see to when now is in force.
+func (g Gateway) warnings(now *settings.Snapshot) []*adminv1.Problem {
+	if err := g.Firewall(now.Settings.ListenPort); err != nil {
+		return []*adminv1.Problem{problem(err)}
+	}
+	return nil
 }

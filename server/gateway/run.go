@@ -16,6 +16,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/firewall"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 	"github.com/omsgateway/omsgateway/internal/policy"
@@ -161,6 +162,7 @@ func Run(orders Orders, o Options) (err error) {
 		Dialer:    dialer.Dialer,
 		Usage:     used,
 		Discovery: agents.Current,
+		Firewall:  checkFirewall,
 		Status: adminapi.Status{
 			Version:    o.Version,
 			Started:    time.Now(),
@@ -181,6 +183,9 @@ func Run(orders Orders, o Options) (err error) {
 		return err
 	}
 	events.Emit(event.Started(o.Version, clients.addresses()))
+	if err := checkFirewall(store.Current().Settings.ListenPort); err != nil {
+		events.Emit(event.Advice(event.GatewayServer, err))
+	}
 	orders.Running()
 
 	attend(orders, clients, store, &state, events)
@@ -216,6 +221,9 @@ func (o Options) overrides() ([]settings.Value, error) {
 	}
 	return list, nil
 }
+
+// checkFirewall says what is wrong with the rule for clients when they connect at port.
+func checkFirewall(port uint16) error { return firewall.Check(firewall.Clients, port) }
 
 // memory is what the gateway remembers over a restart.
 type memory interface {

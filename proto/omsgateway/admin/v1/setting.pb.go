@@ -484,6 +484,8 @@ type SetSettingResponse struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The value before the change.
 	PreviousValue string `protobuf:"bytes,3,opt,name=previous_value,json=previousValue,proto3" json:"previous_value,omitempty"`
+	// What is still to be done, for example in the Windows firewall for another port (FIREWALL_RULE_DIFFERS).
+	Warnings      []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,11 +541,18 @@ func (x *SetSettingResponse) GetPreviousValue() string {
 	return ""
 }
 
+func (x *SetSettingResponse) GetWarnings() []*Problem {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\"\xf0\x02\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a!omsgateway/admin/v1/problem.proto\"\xf0\x02\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -577,11 +586,12 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x87\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc1\x01\n" +
 	"\x12SetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
-	"\x0eprevious_value\x18\x03 \x01(\tR\rpreviousValue2\xb3\x02\n" +
+	"\x0eprevious_value\x18\x03 \x01(\tR\rpreviousValue\x128\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings2\xb3\x02\n" +
 	"\x0eSettingService\x12c\n" +
 	"\fListSettings\x12(.omsgateway.admin.v1.ListSettingsRequest\x1a).omsgateway.admin.v1.ListSettingsResponse\x12]\n" +
 	"\n" +
@@ -612,23 +622,25 @@ var file_omsgateway_admin_v1_setting_proto_goTypes = []any{
 	(*GetSettingResponse)(nil),   // 5: omsgateway.admin.v1.GetSettingResponse
 	(*SetSettingRequest)(nil),    // 6: omsgateway.admin.v1.SetSettingRequest
 	(*SetSettingResponse)(nil),   // 7: omsgateway.admin.v1.SetSettingResponse
+	(*Problem)(nil),              // 8: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_setting_proto_depIdxs = []int32{
 	0, // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
 	1, // 1: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
 	1, // 2: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
 	1, // 3: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	2, // 4: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
-	4, // 5: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
-	6, // 6: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
-	3, // 7: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
-	5, // 8: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
-	7, // 9: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	8, // 4: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	2, // 5: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
+	4, // 6: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
+	6, // 7: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
+	3, // 8: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
+	5, // 9: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
+	7, // 10: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_setting_proto_init() }
@@ -636,6 +648,7 @@ func file_omsgateway_admin_v1_setting_proto_init() {
 	if File_omsgateway_admin_v1_setting_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -163,7 +163,9 @@ type GetStatusResponse struct {
 	// TLS sessions since the start that passed although no client certificate could be seen in them, at hosts whose policy is IfShown.
 	ClientCertificatesNotVisible int64 `protobuf:"varint,19,opt,name=client_certificates_not_visible,json=clientCertificatesNotVisible,proto3" json:"client_certificates_not_visible,omitempty"`
 	// Number of hosts that are allowed because monitoring agents on this computer are configured to reach them (DiscoveryService).
-	LearnedHosts  int32 `protobuf:"varint,20,opt,name=learned_hosts,json=learnedHosts,proto3" json:"learned_hosts,omitempty"`
+	LearnedHosts int32 `protobuf:"varint,20,opt,name=learned_hosts,json=learnedHosts,proto3" json:"learned_hosts,omitempty"`
+	// What an administrator should see to, for example that the Windows firewall lets nobody in at the port (FIREWALL_RULE_DIFFERS).
+	Warnings      []*Problem `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,12 +340,19 @@ func (x *GetStatusResponse) GetLearnedHosts() int32 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetWarnings() []*Problem {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
-	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xa7\b\n" +
+	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\x12\n" +
+	"\x10GetStatusRequest\"\xe1\b\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -370,7 +379,8 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\vconfig_file\x18\x12 \x01(\tR\n" +
 	"configFile\x12E\n" +
 	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x12#\n" +
-	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x1aC\n" +
+	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x128\n" +
+	"\bwarnings\x18\x15 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
@@ -405,19 +415,21 @@ var file_omsgateway_admin_v1_status_proto_goTypes = []any{
 	nil,                           // 3: omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*Problem)(nil),               // 6: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_status_proto_depIdxs = []int32{
 	0, // 0: omsgateway.admin.v1.GetStatusResponse.state:type_name -> omsgateway.admin.v1.GetStatusResponse.State
 	4, // 1: omsgateway.admin.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
 	5, // 2: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
 	3, // 3: omsgateway.admin.v1.GetStatusResponse.refusals_by_reason:type_name -> omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
-	1, // 4: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
-	2, // 5: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 4: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	1, // 5: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
+	2, // 6: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
+	6, // [6:7] is the sub-list for method output_type
+	5, // [5:6] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_status_proto_init() }
@@ -425,6 +437,7 @@ func file_omsgateway_admin_v1_status_proto_init() {
 	if File_omsgateway_admin_v1_status_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,0 +1,86 @@
+package firewall
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+)
+
+// keys are where Windows keeps the rules of the computer and those of a domain's policies, in HKEY_LOCAL_MACHINE (Microsoft: [MS-GPFAS],
+// section 2.2.2). Everybody may read them.
+var keys = []string{
+	`SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules`,
+	`SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules`,
+}
+
+// Bounds on what is read.
+const (
+	maxRules = 20_000
+	maxRule  = 16 << 10 // bytes
+)
+
+func rules() (all []rule) {
+	for _, path := range keys {
+		key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE|registry.WOW64_64KEY)
+		if err != nil {
+			continue
+		}
+		names, _ := key.ReadValueNames(maxRules) // those that were read count, whatever the error
+		for _, name := range names {
+			text, _, err := key.GetStringValue(name)
+			if err != nil || len(text) > maxRule {
+				continue
+			}
+			if r, ok := parseRule(text); ok {
+				all = append(all, r)
+			}
+		}
+		key.Close()
+	}
+	return all
+}
+
+// Rule is what [Set] makes.
+type Rule struct {
+	Name             string
+	Port             uint16 // TCP, inbound
+	Program, Service string // which alone may be reached
+}
+
+// Set makes the rules of this name fit, and keeps all else that an administrator has set of them: from where one may connect, in which
+// networks. If there is none, it makes one, unless onlyIfThere. It takes the rights of an administrator. What netsh says goes to out.
+func Set(ctx context.Context, out io.Writer, r Rule, onlyIfThere bool) error {
+	is := false
+	for _, other := range rules() {
+		is = is || other.name == r.Name
+	}
+	what := []string{"protocol=TCP", "localport=" + strconv.Itoa(int(r.Port)), "program=" + r.Program, "service=" + r.Service}
+	switch {
+	case is:
+		return netsh(ctx, out, append([]string{"set", "rule", "name=" + r.Name, "dir=in", "new"}, what...))
+	case onlyIfThere:
+		return nil
+	}
+	return netsh(ctx, out, append([]string{"add", "rule", "name=" + r.Name, "dir=in", "action=allow", "profile=any"}, what...))
+}
+
+func netsh(ctx context.Context, out io.Writer, arguments []string) error {
+	system, err := windows.GetSystemDirectory()
+	if err != nil {
+		return fmt.Errorf("finding netsh: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(system, "netsh.exe"), append([]string{"advfirewall", "firewall"}, arguments...)...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("changing the Windows firewall by netsh advfirewall firewall %s, which takes the rights of an administrator: %w",
+			strings.Join(arguments, " "), err)
+	}
+	return nil
+}
