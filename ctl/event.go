@@ -25,7 +25,7 @@ func (a *app) event() *cobra.Command {
 		Use:   "event",
 		Short: "Read the gateway's events",
 		Long: `Read the gateway's events: what it refused and why, what failed, and who changed what. The gateway keeps the last
-10,000 since it started, and the last 2,000 refusals and errors of their own.`,
+10,000 since it started, and besides the last 2,000 refusals and errors, and the last 1,000 changes.`,
 		Example: `omsgwctl event list --id 105
 omsgwctl event watch --level error`,
 		GroupID: groupWatch,
@@ -35,6 +35,7 @@ omsgwctl event watch --level error`,
 // eventFlags are the flags that select events.
 type eventFlags struct {
 	ids    []int32
+	kinds  []string
 	level  string
 	reason string
 	text   string
@@ -45,6 +46,8 @@ func (f *eventFlags) addTo(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Int32SliceVar(&f.ids, "id", nil, "only events with this `number`; several with commas between them")
 	flags.Lookup("id").DefValue = "" // or the help would say "(default [])"
+	flags.StringSliceVar(&f.kinds, "kind", nil, "only events of this `kind`, for example ALLOWED_HOST_ADDED; several with commas between them")
+	flags.Lookup("kind").DefValue = ""
 	flags.StringVar(&f.level, "level", "", "only events of this `level` and more serious ones: error, warning, info or debug")
 	flags.StringVar(&f.reason, "reason", "", "only events with this `reason`, for example HOST_NOT_ALLOWED")
 	flags.StringVar(&f.text, "text", "", "only events that contain this `text`, in any case")
@@ -54,13 +57,14 @@ func (f *eventFlags) addTo(cmd *cobra.Command) {
 	}
 	complete("level", cobra.FixedCompletions(
 		[]string{"error", "warning", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder))
+	complete("kind", completeKinds)
 	for _, name := range []string{"id", "reason", "text", "since"} {
 		complete(name, noFiles)
 	}
 }
 
 func (f *eventFlags) filter() (*adminv1.EventFilter, error) {
-	filter := &adminv1.EventFilter{Ids: f.ids, Reason: strings.ToUpper(f.reason), Text: f.text}
+	filter := &adminv1.EventFilter{Ids: f.ids, Kinds: upper(f.kinds), Reason: strings.ToUpper(f.reason), Text: f.text}
 	if f.level != "" {
 		level, err := event.ParseLevel(f.level)
 		if err != nil {
@@ -75,6 +79,22 @@ func (f *eventFlags) filter() (*adminv1.EventFilter, error) {
 		filter.Since = durationpb.New(f.since)
 	}
 	return filter, nil
+}
+
+func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var all []string
+	for _, kind := range event.Kinds() {
+		all = append(all, cobra.CompletionWithDesc(string(kind), kind.Meaning()))
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+func upper(words []string) []string {
+	all := make([]string, len(words))
+	for i, word := range words {
+		all[i] = strings.ToUpper(strings.TrimSpace(word))
+	}
+	return all
 }
 
 func (a *app) eventList() *cobra.Command {

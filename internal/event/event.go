@@ -13,7 +13,9 @@ package event
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,11 +94,13 @@ const (
 type Event struct {
 	Sequence   int64     // counts up from 1 since the start; 0 for an event that only logs get
 	Time       time.Time // when it happened
+	Kind       Kind
 	ID         ID
 	Level      Level
 	Component  Component
-	Connection int64 // number of the client connection (and of its tunnel), 0 if there is none
-	Text       string
+	Connection int64         // number of the client connection (and of its tunnel), 0 if there is none
+	Text       string        // "" of a Summary
+	Summary    *Summary      // of the canonical line of a tunnel, which each output formats by itself; read only
 	Reason     reason.Reason // "" if there is none
 	Fields     []Field       // the parts of the text by name; never a secret
 
@@ -137,4 +141,22 @@ func (c Client) about(e Event) Event {
 func (c Client) refusing(host string, e Event) Event {
 	e.repeat = repeatOf{client: c.Addr.Addr().Unmap(), about: host}
 	return c.about(e)
+}
+
+// partsOf are the fields of an event about err: the given ones, the parts of err under their own names, sorted, and without a reason the
+// whole text as "error".
+func partsOf(err error, given ...Field) []Field {
+	why := reason.From(err)
+	if why == nil {
+		return append(given, Field{"error", err.Error()})
+	}
+	for _, name := range slices.Sorted(maps.Keys(why.Parts)) {
+		if !slices.ContainsFunc(given, func(f Field) bool { return f.Name == name }) {
+			given = append(given, Field{name, why.Parts[name]})
+		}
+	}
+	if why.Err != nil {
+		given = append(given, Field{"error", why.Err.Error()})
+	}
+	return given
 }

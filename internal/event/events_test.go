@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,6 +122,41 @@ func TestTimeIsLocal(t *testing.T) {
 	}
 }
 
+// What a text mentions is in its fields: each value of the tests of texts that was handed over is there, too.
+func TestFieldsHaveAllThatIsMentioned(t *testing.T) {
+	said := reason.Wrap(errors.New("<cause>"), reason.ListenNotPossible, "address", "<address>")
+	plain := errors.New("<error>")
+	who := caller.Caller{Name: "<caller>"}
+	for _, e := range []event.Event{
+		event.Started("<version>", []string{"<at>"}), event.Continued([]string{"<at>"}),
+		event.Failure(event.GatewayServer, "to <doing>", said), event.Failure(event.GatewayServer, "to <doing>", plain),
+		event.Panic("<panic>", []byte("<stack>")), event.ConfigurationWrong(said), event.Advice(event.GatewayServer, said),
+		event.SettingChanged(who, "<key>", "<old>", "<new>"), event.HostAdded(who, "<host>"), event.HostRemoved(who, "<host>"),
+		event.HostsChanged(who, 11, 22, 33), event.DeniedHostsCleared(who, 44), event.HostPolicyChanged(who, "<host>", "<old>", "<new>"),
+		event.RelayProxyChanged(who, "<old>", "<user>", "<new>", "<other>", false), event.ClientCertificateAdded(who, "<subject>"),
+		event.ClientCertificateRemoved(who, "<subject>"), event.ClientCertificatesChanged(who, 11, 22),
+		event.AdminDenied(who, "<method>", "<REASON>"), event.HostLearned("<host>", "<agent>", "<place>"),
+		event.HostForgotten("<host>", "<agent>", "<place>"), event.CertificateLearned("<subject>", "<agent>", "<place>"),
+		event.CertificateForgotten("<subject>", "<agent>", "<place>"),
+		event.ConnectReceived(client, "<target>", []event.Header{{Name: "<name>", Value: "<value>"}}), event.NotConnect(client, "<request>"),
+		event.HostForbidden(client, "<host>", 8443), event.PortForbidden(client, "<host>", 8443, "<entry>"),
+		event.AddressForbidden(client, "<host>", said), event.RequestUnreadable(client, said), event.Refused(client, said),
+		event.DialFailed(client, "<target>", said), event.ConnectedToRelayProxy(client, "<relay>", netip.MustParseAddrPort("192.0.2.1:1")),
+		event.ConnectedToServer(client, "<target>", netip.MustParseAddrPort("192.0.2.1:1")), event.HandshakeStep(client, "<step>"),
+		event.SessionRefused(client, "<target>", said),
+	} {
+		var fields strings.Builder
+		for _, f := range e.Fields {
+			fields.WriteString(f.Value + "\n")
+		}
+		for _, mentioned := range regexp.MustCompile(`<[a-zA-Z]+>|10\.1\.2\.3:51234|\b(11|22|33|44|8443)\b`).FindAllString(e.Text, -1) {
+			if !strings.Contains(fields.String(), mentioned) {
+				t.Errorf("%s: the text mentions %s, and no field does: %q %v", e.Kind, mentioned, e.Text, e.Fields)
+			}
+		}
+	}
+}
+
 func TestFieldsCarryTheParts(t *testing.T) {
 	e := event.PortForbidden(client, "a.example.com", 8443, "*.example.com")
 	want := []event.Field{{Name: "client", Value: "10.1.2.3:51234"}, {Name: "host", Value: "a.example.com"},
@@ -216,12 +252,13 @@ func TestTunnelSummary(t *testing.T) {
 			`tls="TLS 1.2" server_name=a.example.com subject="CN=a b" sent=1234 ` + "received=99 dial_ms=12 total_s=3.456 end=finished"},
 		{"failed", failed, `client=10.1.2.3:51234 host="a b=\"c\"" port=- decision=allowed reason=TARGET_NOT_FOUND entry=- ` +
 			`tls=- server_name=- subject=- sent=0 received=0 dial_ms=0 total_s=0.000 end="not connected"`},
-		{"escaped", escaped, "client=10.1.2.3:51234 host=a\u00ad port=- decision=allowed reason=- entry=- tls=- server_name=- " +
+		{"escaped", escaped, `client=10.1.2.3:51234 host=a\u00ad port=- decision=allowed reason=- entry=- tls=- server_name=- ` +
 			`subject="OU=\"Größe, x\", CN=CORP\\\\ann" sent=0 received=0 dial_ms=0 total_s=0.000 end="\x7f "`},
 	}
 	for _, test := range tests {
 		e := event.TunnelSummary(test.summary)
-		if diff := cmp.Diff(test.want, e.Text); diff != "" || e.ID != event.Information || e.Level != event.Info || e.Connection != 47 {
+		_, got, _ := strings.Cut(event.Format(e), " - ")
+		if diff := cmp.Diff(test.want, got); diff != "" || e.ID != event.Information || e.Level != event.Info || e.Connection != 47 {
 			t.Errorf("%s: %s %+v", test.name, diff, e)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // Filter selects events. Every field that is not zero must fit.
 type Filter struct {
 	IDs    []ID          // one of these
+	Kinds  []Kind        // one of these
 	Level  Level         // at least as serious
 	Reason reason.Reason // exactly this
 	Text   string        // contained in the event's text, ignoring case
@@ -25,6 +26,7 @@ func (f Filter) prepared() Filter {
 
 func (f *Filter) fits(e *Event) bool {
 	return (len(f.IDs) == 0 || slices.Contains(f.IDs, e.ID)) &&
+		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind)) &&
 		(f.Level == 0 || e.Level <= f.Level) &&
 		(f.Reason == "" || e.Reason == f.Reason) &&
 		(f.Since.IsZero() || !e.Time.Before(f.Since)) &&

@@ -31,7 +31,15 @@ func appendLine(b []byte, e *Event) []byte {
 	b = append(b, ' ')
 	b = append(b, e.Component...)
 	b = append(b, " - "...)
-	return append(b, printable.Escaped(e.Text)...)
+	if e.Summary == nil {
+		return append(b, printable.Escaped(e.Text)...)
+	}
+	start := len(b)
+	b = e.Summary.append(b)
+	if line := b[start:]; len(line) > maxText || needsEscapes(string(line)) {
+		b = append(b[:start], bound(string(line), maxText)...)
+	}
+	return b
 }
 
 func levelWord(l Level) string {

@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,6 @@ type Options struct {
 type Hub struct {
 	level   atomic.Int32
 	dropped atomic.Int64
-	queues  []*queue
 	changes *changeLog // nil if there is none
 	closing sync.Once
 	stop    chan struct{} // closed when Close begins: summarize ends, and outputs that fail are given up
@@ -29,6 +29,7 @@ type Hub struct {
 
 	mu       sync.Mutex // guards what is below
 	closed   bool
+	queues   []*queue
 	sequence int64
 	rings    rings
 	repeats  repeats
@@ -51,9 +52,7 @@ func NewHub(o Options) *Hub {
 		h.changes = newChangeLog(o.Changes)
 	}
 	for _, out := range o.Outputs {
-		q := newQueue(out, h)
-		h.queues = append(h.queues, q)
-		go q.run()
+		h.AddOutput(out)
 	}
 	go h.summarize()
 	return h
@@ -64,6 +63,35 @@ func (h *Hub) Emit(e Event) {
 	if h.Enabled(e.Level) {
 		h.emit(e)
 	}
+}
+
+// AddOutput begins to write events to out, which RemoveOutput or Close closes.
+func (h *Hub) AddOutput(out Output) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		_ = out.Close()
+		return
+	}
+	q := newQueue(out, h)
+	h.queues = append(h.queues, q)
+	go q.run()
+}
+
+// RemoveOutput stops writing events to out, which AddOutput or the options have added, writes what is queued for it, and closes it. It waits
+// for no longer than ctx lasts; the error names an output that is stuck.
+func (h *Hub) RemoveOutput(ctx context.Context, out Output) error {
+	h.mu.Lock()
+	i := slices.IndexFunc(h.queues, func(q *queue) bool { return q.out == out })
+	if i < 0 || h.closed {
+		h.mu.Unlock()
+		return nil
+	}
+	q := h.queues[i]
+	h.queues = slices.Delete(slices.Clone(h.queues), i, i+1)
+	q.close()
+	h.mu.Unlock()
+	return q.wait(ctx)
 }
 
 // Enabled tells whether events of this level are kept. Who would build a costly Debug event asks first.
@@ -114,11 +142,11 @@ func (h *Hub) Close(ctx context.Context) error {
 		}
 		h.closed = true
 		for _, q := range h.queues {
-			close(q.events)
-			close(q.changes)
+			q.close()
 		}
+		queues := h.queues
 		h.mu.Unlock()
-		for _, q := range h.queues {
+		for _, q := range queues {
 			errs = append(errs, q.wait(ctx))
 		}
 		if h.changes != nil {

@@ -47,7 +47,8 @@ func (r *recorder) Write(events []*event.Event) error {
 		return r.err
 	}
 	for _, e := range events {
-		r.texts = append(r.texts, e.Text)
+		_, text, _ := strings.Cut(event.Format(*e), " - ")
+		r.texts = append(r.texts, text)
 	}
 	return nil
 }
@@ -69,6 +70,12 @@ func (r *recorder) recorded() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.texts...)
+}
+
+func (r *recorder) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 func end(t *testing.T, h *event.Hub) {
@@ -459,4 +466,43 @@ func closeHub(b *testing.B, h *event.Hub) {
 	if err := h.Close(context.Background()); err != nil {
 		b.Error(err)
 	}
+}
+
+// Outputs come and go while the hub runs: each has the events between, and is closed.
+func TestOutputsComeAndGo(t *testing.T) {
+	first, second := &recorder{}, &recorder{}
+	h := event.NewHub(event.Options{Outputs: []event.Output{first}})
+	h.Emit(note(1))
+	h.AddOutput(second)
+	h.Emit(note(2))
+	if err := h.RemoveOutput(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	if !first.isClosed() {
+		t.Error("the output that was removed is not closed")
+	}
+	if err := h.RemoveOutput(t.Context(), first); err != nil {
+		t.Errorf("removed again: %v", err)
+	}
+	h.Emit(note(3))
+	end(t, h)
+	if diff := cmp.Diff([][]string{{"note 1", "note 2"}, {"note 2", "note 3"}}, [][]string{first.recorded(), second.recorded()}); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	late := &recorder{}
+	h.AddOutput(late)
+	if !late.isClosed() {
+		t.Error("an output that comes after the end is not closed")
+	}
+
+	stuck := &recorder{gate: make(chan struct{})}
+	h = event.NewHub(event.Options{Outputs: []event.Output{stuck}})
+	h.Emit(note(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.RemoveOutput(ctx, stuck); err == nil || !strings.Contains(err.Error(), "the recorder") {
+		t.Errorf("an output that is stuck: %v", err)
+	}
+	close(stuck.gate)
+	end(t, h)
 }

@@ -33,7 +33,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		appendAttr(&b, h.group, a)
 		return true
 	})
-	h.hub.Emit(Event{Time: r.Time, ID: id, Level: level, Component: h.component, Text: b.String()})
+	h.hub.Emit(Event{Time: r.Time, Kind: "LIBRARY", ID: id, Level: level, Component: h.component, Text: b.String()})
 	return nil
 }
 

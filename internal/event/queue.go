@@ -61,6 +61,12 @@ func (q *queue) drop(n int) {
 	q.hub.dropped.Add(int64(n))
 }
 
+// close ends run when all that waits is written; the hub's mutex is held, so that nothing is offered any more.
+func (q *queue) close() {
+	close(q.events)
+	close(q.changes)
+}
+
 // wait waits for the end of run.
 func (q *queue) wait(ctx context.Context) error {
 	select {

@@ -150,8 +150,10 @@ func (r repeats) summaries() []Event {
 // summarize makes e stand for so many that were held back.
 func (e *Event) summarize(held int, how string) {
 	e.Time = time.Now()
-	if e.logOnly {
-		e.Text = fmt.Sprintf("%s repeats=%d", e.Text, held)
+	if e.Summary != nil {
+		s := *e.Summary
+		s.repeats = held
+		e.Summary = &s
 	} else {
 		e.Text = bound(e.Text+" ("+how+")", maxText)
 	}

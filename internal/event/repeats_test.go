@@ -79,7 +79,7 @@ func TestCloseTellsRepeats(t *testing.T) {
 		t.Error(err)
 	}
 	lines := out.recorded()
-	if len(lines) != 11 || lines[10] != line.Text+" repeats=2" {
+	if len(lines) != 11 || lines[10] != lines[0]+" repeats=2" {
 		t.Errorf("lines = %q", lines)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -25,10 +24,10 @@ const (
 // ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that carry credentials print as ***,
 // and headers are cut at 2 KiB.
 func ConnectReceived(c Client, target string, headers []Header) Event {
-	target = printable.Cut(withoutUser(target), maxTarget)
-	return c.about(Event{ID: Connect, Level: Debug, Component: GatewayLogic,
-		Text:   fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, target, headerText(headers)),
-		Fields: []Field{{"target", target}}})
+	target, shown := printable.Cut(withoutUser(target), maxTarget), headerText(headers)
+	return c.about(Event{Kind: "CONNECT_RECEIVED", ID: Connect, Level: Debug, Component: GatewayLogic,
+		Text:   fmt.Sprintf("Got request from %s: CONNECT %s with headers %s", c, target, shown),
+		Fields: []Field{{"target", target}, {"headers", shown}}})
 }
 
 // NotConnect is event 104. Of the request line the user information and the query of the target print as ***.
@@ -39,98 +38,100 @@ func NotConnect(c Client, requestLine string) Event {
 		target = path + "?***"
 	}
 	line := printable.Cut(strings.TrimSpace(method+" "+withoutUser(target)+" "+version), maxTarget)
-	return c.refusing("", Event{ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
+	return c.refusing("", Event{Kind: "NOT_A_CONNECT", ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
 		Text:   fmt.Sprintf("Got a request from %s that is not CONNECT and is refused: %s", c, line),
 		Fields: []Field{{"request", line}}})
 }
 
 // HostForbidden is event 105 for a host (canonical, without port) that no entry covers.
 func HostForbidden(c Client, host string, port uint16) Event {
-	return forbidden(c, host, reason.HostNotAllowed, "It is not in the allowed list. Check that the agent on the client and the "+
+	return forbidden("HOST_FORBIDDEN", c, host, reason.HostNotAllowed, "It is not in the allowed list. Check that the agent on the client and the "+
 		"agent on the gateway use the same workspace, or add the host with: omsgwctl allowed-host add "+allowedHost(host, port),
 		Field{"port", portText(port)})
 }
 
 // PortForbidden is event 105 for a host that is allowed by entry, but not on this port.
 func PortForbidden(c Client, host string, port uint16, entry string) Event {
-	return forbidden(c, host, reason.PortNotAllowed, fmt.Sprintf("Port %d is not allowed for it (the allowed list has %s). Add it "+
+	return forbidden("PORT_FORBIDDEN", c, host, reason.PortNotAllowed, fmt.Sprintf("Port %d is not allowed for it (the allowed list has %s). Add it "+
 		"with: omsgwctl allowed-host add %s", port, entry, allowedHost(host, port)),
 		Field{"port", portText(port)}, Field{"entry", entry})
 }
 
 // AddressForbidden is event 105 for an allowed host that leads to addresses that a name may not lead to; err tells which and why.
 func AddressForbidden(c Client, host string, err error) Event {
-	return forbidden(c, host, reason.AddressNotAllowed, err.Error())
+	return forbidden("ADDRESS_FORBIDDEN", c, host, reason.AddressNotAllowed, err.Error(), partsOf(err)...)
 }
 
-func forbidden(c Client, host string, why reason.Reason, text string, fields ...Field) Event {
-	return c.refusing(host, Event{ID: Forbidden, Level: Error, Component: GatewayLogic, Reason: why,
+func forbidden(kind Kind, c Client, host string, why reason.Reason, text string, fields ...Field) Event {
+	return c.refusing(host, Event{Kind: kind, ID: Forbidden, Level: Error, Component: GatewayLogic, Reason: why,
 		Text:   fmt.Sprintf("Target host (%s) is forbidden. %s", host, text),
 		Fields: append([]Field{{"host", host}}, fields...)})
 }
 
 // RequestUnreadable is event 400 for a request head or target that cannot be understood.
 func RequestUnreadable(c Client, err error) Event {
-	return c.refusing("", Event{ID: Fault, Level: Error, Component: GatewayLogic, Reason: reason.Of(err),
-		Text: fmt.Sprintf("Request from %s is refused: %s", c, withoutUser(err.Error()))})
+	return c.refusing("", Event{Kind: "REQUEST_UNREADABLE", ID: Fault, Level: Error, Component: GatewayLogic, Reason: reason.Of(err),
+		Text:   fmt.Sprintf("Request from %s is refused: %s", c, withoutUser(err.Error())),
+		Fields: withoutUsers(partsOf(err))})
 }
 
 // Refused is event 400 for a connection that is refused by a limit or because the gateway is stopping.
 func Refused(c Client, err error) Event {
-	return c.refusing("", Event{ID: Fault, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
-		Text: fmt.Sprintf("Connection from %s is refused: %s", c, err)})
+	return c.refusing("", Event{Kind: "CONNECTION_REFUSED", ID: Fault, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
+		Text:   fmt.Sprintf("Connection from %s is refused: %s", c, err),
+		Fields: partsOf(err)})
 }
 
 // DialFailed is event 403. Target is the canonical host:port.
 func DialFailed(c Client, target string, err error) Event {
-	return c.refusing(target, Event{ID: Network, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
+	return c.refusing(target, Event{Kind: "DIAL_FAILED", ID: Network, Level: Error, Component: TCPConnection, Reason: reason.Of(err),
 		Text:   fmt.Sprintf("Cannot connect to server %s for %s: %s", target, c, err),
-		Fields: []Field{{"target", target}}})
+		Fields: partsOf(err, Field{"target", target})})
 }
 
 // ConnectedToRelayProxy is event 200, before ConnectedToServer.
 func ConnectedToRelayProxy(c Client, relay string, address netip.AddrPort) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to relay proxy " + relay,
+	return c.about(Event{Kind: "RELAY_PROXY_CONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to relay proxy " + relay,
 		Fields: []Field{{"relay", relay}, {"address", address.String()}}})
 }
 
 // ConnectedToServer is event 200. Target is the canonical host:port; the address is that of the relay proxy if there is one.
 func ConnectedToServer(c Client, target string, address netip.AddrPort) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
+	return c.about(Event{Kind: "TARGET_CONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
 		Fields: []Field{{"target", target}, {"address", address.String()}}})
 }
 
 // TunnelStarted is event 200, when bytes begin to move unwatched.
 func TunnelStarted(c Client) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Start tunneling data ..."})
+	return c.about(Event{Kind: "TUNNEL_STARTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Start tunneling data ..."})
 }
 
 // TunnelEnded is event 200.
 func TunnelEnded(c Client) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "End tunneling data"})
+	return c.about(Event{Kind: "TUNNEL_ENDED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "End tunneling data"})
 }
 
 // ClientDisconnected is event 200, when the client's connection is closed.
 func ClientDisconnected(c Client) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
+	return c.about(Event{Kind: "CLIENT_DISCONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
 }
 
 // HandshakeStep is event 200, a line of the original about the TLS handshake, such as "Client SNI: a.example.com".
 func HandshakeStep(c Client, line string) Event {
-	return c.about(Event{ID: Detail, Level: Debug, Component: TLSParser, Text: line})
+	return c.about(Event{Kind: "HANDSHAKE_STEP", ID: Detail, Level: Debug, Component: TLSParser, Text: line, Fields: []Field{{"step", line}}})
 }
 
 // HandshakeVerified is event 107.
 func HandshakeVerified(c Client) Event {
-	return c.about(Event{ID: TLSVerified, Level: Debug, Component: TLSParser, Text: "TLS session is successfully verified"})
+	return c.about(Event{Kind: "SESSION_VERIFIED", ID: TLSVerified, Level: Debug, Component: TLSParser, Text: "TLS session is successfully verified"})
 }
 
 // SessionRefused is event 105 for a client certificate that is not allowed, 106 for TLS of a kind that is not let through, and 402
 // for what is no TLS or cannot be followed, as the reason of err says. Target is the canonical host:port.
 func SessionRefused(c Client, target string, err error) Event {
 	why := reason.Of(err)
-	e := Event{ID: ID(why.Event()), Level: Error, Component: TLSParser, Reason: why, Text: err.Error(),
-		Fields: []Field{{"target", target}}}
+	e := Event{Kind: "SESSION_REFUSED", ID: ID(why.Event()), Level: Error, Component: TLSParser, Reason: why, Text: err.Error(),
+		Fields: partsOf(err, Field{"target", target})}
 	if e.ID == Forbidden {
 		e.Component = TCPConnection // as the original has it, and nothing after the subject, which scripts take from the text
 	} else {
@@ -139,44 +140,10 @@ func SessionRefused(c Client, target string, err error) Event {
 	return c.refusing(target, e)
 }
 
-// Summary is what the canonical line of a tunnel, or of a request that did not become one, tells.
-type Summary struct {
-	Client         Client
-	Host           string // canonical; "" if the request named none
-	Port           uint16
-	Decision       string        // for example "allowed"
-	Reason         reason.Reason // of a refusal or failure
-	Entry          string        // the allowed host that let it through
-	TLS            string        // version, once the session is verified
-	ServerName     string        // that the client named
-	Subject        string        // of the client's certificate, if it could be seen
-	Sent, Received int64         // bytes from the client to the target, and back
-	Dial, Total    time.Duration // how long connecting took, and all from the request to the end
-	End            string        // why it ended
-}
-
-// TunnelSummary is the canonical line: key=value pairs, always all and in one order, an absent value as "-". It is an Info event
-// 100 for the outputs only.
+// TunnelSummary is the canonical line. It is an Info event 100 for the outputs only.
 func TunnelSummary(s Summary) Event {
-	b := make([]byte, 0, 512)
-	text := func(key, value string) { b = appendValue(append(b, key...), value) }
-	number := func(key string, value int64) { b = strconv.AppendInt(append(b, key...), value, 10) }
-	text("client=", s.Client.String())
-	text(" host=", s.Host)
-	text(" port=", portText(s.Port))
-	text(" decision=", s.Decision)
-	text(" reason=", string(s.Reason))
-	text(" entry=", s.Entry)
-	text(" tls=", s.TLS)
-	text(" server_name=", s.ServerName)
-	text(" subject=", s.Subject)
-	number(" sent=", s.Sent)
-	number(" received=", s.Received)
-	number(" dial_ms=", s.Dial.Milliseconds())
-	text(" total_s=", strconv.FormatFloat(s.Total.Seconds(), 'f', 3, 64))
-	text(" end=", s.End)
-	e := Event{ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
-		Text: string(b), logOnly: true}
+	e := Event{Kind: "TUNNEL_SUMMARY", ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
+		Summary: &s, logOnly: true}
 	if s.Reason != "" {
 		e.repeat = repeatOf{client: s.Client.Addr.Addr().Unmap(), about: s.Host}
 	}
@@ -234,6 +201,14 @@ func withoutUser(s string) string {
 		masked.WriteString("***@")
 		s = s[last+1:]
 	}
+}
+
+// withoutUsers masks the values of fields in the same way.
+func withoutUsers(fields []Field) []Field {
+	for i := range fields {
+		fields[i].Value = withoutUser(fields[i].Value)
+	}
+	return fields
 }
 
 // allowedHost is host and port as omsgwctl takes them.

@@ -13,61 +13,63 @@ import (
 // Started is event 101. Addresses are where the gateway listens.
 func Started(version string, addresses []string) Event {
 	at := strings.Join(addresses, ", ")
-	return Event{ID: ServiceStarted, Level: Info, Component: GatewayServer,
+	return Event{Kind: "GATEWAY_STARTED", ID: ServiceStarted, Level: Info, Component: GatewayServer,
 		Text:   fmt.Sprintf("OMS Gateway %s started and listens on %s", version, at),
 		Fields: []Field{{"version", version}, {"addresses", at}}}
 }
 
 // Stopped is event 102.
 func Stopped() Event {
-	return Event{ID: ServiceStopped, Level: Info, Component: GatewayServer, Text: "OMS Gateway stopped"}
+	return Event{Kind: "GATEWAY_STOPPED", ID: ServiceStopped, Level: Info, Component: GatewayServer, Text: "OMS Gateway stopped"}
 }
 
 // Paused is event 100: the gateway was told to accept no more clients for a while.
 func Paused() Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: "Paused: no new clients are accepted, open tunnels stay"}
+	return Event{Kind: "GATEWAY_PAUSED", ID: Information, Level: Info, Component: GatewayServer, Text: "Paused: no new clients are accepted, open tunnels stay"}
 }
 
 // Continued is event 100: clients are accepted again after a pause, at these addresses.
 func Continued(addresses []string) Event {
 	at := strings.Join(addresses, ", ")
-	return Event{ID: Information, Level: Info, Component: GatewayServer,
+	return Event{Kind: "GATEWAY_CONTINUED", ID: Information, Level: Info, Component: GatewayServer,
 		Text:   "Going on after the pause, listening on " + at,
 		Fields: []Field{{"addresses", at}}}
 }
 
 // Note is event 100 for what an administrator may want to know.
 func Note(from Component, text string) Event {
-	return Event{ID: Information, Level: Info, Component: from, Text: text}
+	return Event{Kind: "NOTE", ID: Information, Level: Info, Component: from, Text: text}
 }
 
 // Advice is event 100 for what an administrator should see to, as the reason of err says.
 func Advice(from Component, err error) Event {
-	return Event{ID: Information, Level: Info, Component: from, Reason: reason.Of(err), Text: err.Error()}
+	return Event{Kind: "ADVICE", ID: Information, Level: Info, Component: from, Reason: reason.Of(err), Text: err.Error(), Fields: partsOf(err)}
 }
 
 // Step is event 200, one step of the program for finding a fault.
 func Step(from Component, text string) Event {
-	return Event{ID: Detail, Level: Debug, Component: from, Text: text}
+	return Event{Kind: "STEP", ID: Detail, Level: Debug, Component: from, Text: text}
 }
 
 // Failure is event 400: doing something did not work. Doing completes the sentence "Failed ...", for example "to accept".
 func Failure(from Component, doing string, err error) Event {
-	return Event{ID: Fault, Level: Error, Component: from, Reason: reason.Of(err),
-		Text: fmt.Sprintf("Failed %s: %s", doing, err)}
+	return Event{Kind: "FAILURE", ID: Fault, Level: Error, Component: from, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Failed %s: %s", doing, err), Fields: partsOf(err, Field{"doing", doing})}
 }
 
 // Panic is event 400 for a fault in the program that was caught: the value of the panic and the stack of its goroutine.
 func Panic(value any, stack []byte) Event {
-	lines := strings.ReplaceAll(strings.TrimSpace(string(stack)), "\n", " | ")
-	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.GatewayFault,
-		Text: fmt.Sprintf("Fault in the program: %v; %s", value, strings.ReplaceAll(lines, "\t", ""))}
+	lines := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(string(stack)), "\n", " | "), "\t", "")
+	fault := fmt.Sprint(value)
+	return Event{Kind: "PANIC", ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.GatewayFault,
+		Text:   fmt.Sprintf("Fault in the program: %s; %s", fault, lines),
+		Fields: []Field{{"fault", fault}, {"stack", lines}}}
 }
 
 // ConfigurationWrong is event 401.
 func ConfigurationWrong(err error) Event {
-	return Event{ID: WrongConfiguration, Level: Error, Component: GatewayServer, Reason: reason.Of(err),
-		Text: fmt.Sprintf("Wrong configuration: %s", err)}
+	return Event{Kind: "CONFIGURATION_WRONG", ID: WrongConfiguration, Level: Error, Component: GatewayServer, Reason: reason.Of(err),
+		Text: fmt.Sprintf("Wrong configuration: %s", err), Fields: partsOf(err)}
 }
 
 // maxValue is how many bytes of a setting's value an event shows.
@@ -76,35 +78,35 @@ const maxValue = 1 << 10
 // SettingChanged is event 100. The values are as the setting is written, cut at 1 KiB; never hand it a secret.
 func SettingChanged(who caller.Caller, key, old, new string) Event {
 	old, new = printable.Cut(old, maxValue), printable.Cut(new, maxValue)
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "SETTING_CHANGED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Setting %s was changed from %q to %q by %s", key, old, new, who.Name),
 		Fields: by(who, Field{"key", key}, Field{"old", old}, Field{"new", new})}
 }
 
 // HostAdded is event 100. Host is as it is stored.
 func HostAdded(who caller.Caller, host string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "ALLOWED_HOST_ADDED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed host %s was added by %s", host, who.Name),
 		Fields: by(who, Field{"key", "allowed host"}, Field{"old", ""}, Field{"new", host})}
 }
 
 // HostRemoved is event 100. Host is as it was stored.
 func HostRemoved(who caller.Caller, host string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "ALLOWED_HOST_REMOVED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed host %s was removed by %s", host, who.Name),
 		Fields: by(who, Field{"key", "allowed host"}, Field{"old", host}, Field{"new", ""})}
 }
 
 // DeniedHostsCleared is event 100.
 func DeniedHostsCleared(who caller.Caller, count int) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "DENIED_HOSTS_CLEARED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Refused hosts were cleared by %s: %d", who.Name, count),
 		Fields: by(who, Field{"key", "refused hosts"}, Field{"count", strconv.Itoa(count)})}
 }
 
 // HostPolicyChanged is event 100. Host is as it is stored; the policies are what it says itself, empty where the setting decides.
 func HostPolicyChanged(who caller.Caller, host, old, new string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "ALLOWED_HOST_POLICY_CHANGED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Client certificate policy of allowed host %s was changed from %q to %q by %s", host, old, new, who.Name),
 		Fields: by(who, Field{"key", "client certificate policy of " + host}, Field{"old", old}, Field{"new", new})}
 }
@@ -125,54 +127,55 @@ func RelayProxyChanged(who caller.Caller, oldAddress, oldUser, newAddress, newUs
 	if old == new && password {
 		text = fmt.Sprintf("Password for relay proxy %q was changed by %s", new, who.Name)
 	}
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
+	return Event{Kind: "RELAY_PROXY_CHANGED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
 		Fields: by(who, Field{"key", "relay proxy"}, Field{"old", old}, Field{"new", new})}
 }
 
 // ClientCertificateAdded is event 100. Subject is as it is stored.
 func ClientCertificateAdded(who caller.Caller, subject string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "ALLOWED_CLIENT_CERTIFICATE_ADDED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed client certificate %s was added by %s", subject, who.Name),
 		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", ""}, Field{"new", subject})}
 }
 
 // ClientCertificateRemoved is event 100. Subject is as it was stored.
 func ClientCertificateRemoved(who caller.Caller, subject string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+	return Event{Kind: "ALLOWED_CLIENT_CERTIFICATE_REMOVED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Allowed client certificate %s was removed by %s", subject, who.Name),
 		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", subject}, Field{"new", ""})}
 }
 
 // HostsChanged is event 100 for a change of many hosts at once, each of which has a line in the log of changes.
 func HostsChanged(who caller.Caller, added, removed, otherPolicy int) Event {
-	return changed(who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
+	return changed("ALLOWED_HOSTS_CHANGED", who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
 		"another client certificate policy. The log of changes has a line for each", who.Name, added, removed, otherPolicy),
 		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)}, Field{"other_policy", strconv.Itoa(otherPolicy)})
 }
 
 // ClientCertificatesChanged is event 100 for a change of many client certificates at once, each of which has a line in the log of changes.
 func ClientCertificatesChanged(who caller.Caller, added, removed int) Event {
-	return changed(who, "allowed client certificate", fmt.Sprintf("Allowed client certificates were changed by %s: %d were added, and "+
+	return changed("ALLOWED_CLIENT_CERTIFICATES_CHANGED", who, "allowed client certificate", fmt.Sprintf("Allowed client certificates were changed by %s: %d were added, and "+
 		"%d were removed. The log of changes has a line for each", who.Name, added, removed),
 		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)})
 }
 
-func changed(who caller.Caller, key, text string, counts ...Field) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
+func changed(kind Kind, who caller.Caller, key, text string, counts ...Field) Event {
+	return Event{Kind: kind, ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
 		Fields: by(who, append([]Field{{"key", key}}, counts...)...)}
 }
 
 // changeNotMade is a line of the log of changes.
 func changeNotMade(who string, why error) Event {
-	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.Of(why), changedBy: who,
-		Text: fmt.Sprintf("The change by %s that was written down last was not made: %s", who, why)}
+	return Event{Kind: "CHANGE_NOT_MADE", ID: Fault, Level: Error, Component: GatewayServer, Reason: reason.Of(why), changedBy: who,
+		Text:   fmt.Sprintf("The change by %s that was written down last was not made: %s", who, why),
+		Fields: partsOf(why, Field{"caller", who})}
 }
 
 // AdminDenied is event 400: a call of the admin API was denied to who. Repeats for one caller, method and reason are collapsed.
 func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
-	return Event{ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
+	return Event{Kind: "CALL_DENIED", ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
 		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
-		Fields: by(who, Field{"method", method})}
+		Fields: by(who, Field{"method", method}, Field{"reason", string(why)})}
 }
 
 // by returns the fields of an event that who has caused, those about who before the others.
@@ -189,40 +192,40 @@ func by(who caller.Caller, others ...Field) []Field {
 
 // dropped is event 400: an output did not keep up and lost events.
 func dropped(output string, n int64) Event {
-	return Event{ID: Fault, Level: Error, Component: GatewayServer,
+	return Event{Kind: "EVENTS_DROPPED", ID: Fault, Level: Error, Component: GatewayServer,
 		Text:   fmt.Sprintf("%d events were dropped because %s could not take them", n, output),
 		Fields: []Field{{"output", output}, {"count", strconv.FormatInt(n, 10)}}}
 }
 
 // AgentMissing is event 300: no host can be learned.
 func AgentMissing() Event {
-	return Event{ID: NoAgent, Level: Warning, Component: GatewayServer,
+	return Event{Kind: "AGENT_MISSING", ID: NoAgent, Level: Warning, Component: GatewayServer,
 		Text: "There is no monitoring agent on this computer, so no host is allowed by an agent's configuration. " +
 			"Install the agent here and configure it for the workspaces of the clients, or set LearnHosts to Off"}
 }
 
 // HostLearned is event 100: host, as it is spelled in lists, is allowed because of what place says.
 func HostLearned(host, agent, place string) Event {
-	return learned(fmt.Sprintf("Host %s was learned from %s (%s)", host, agent, place), "host", host, agent, place)
+	return learned("HOST_LEARNED", fmt.Sprintf("Host %s was learned from %s (%s)", host, agent, place), "host", host, agent, place)
 }
 
 // CertificateLearned is event 100: subject, as it is spelled in lists, is an allowed client certificate because of what place says.
 func CertificateLearned(subject, agent, place string) Event {
-	return learned(fmt.Sprintf("Client certificate %s was learned from %s (%s)", subject, agent, place), "subject", subject, agent, place)
+	return learned("CLIENT_CERTIFICATE_LEARNED", fmt.Sprintf("Client certificate %s was learned from %s (%s)", subject, agent, place), "subject", subject, agent, place)
 }
 
 // CertificateForgotten is event 100, the reverse of CertificateLearned.
 func CertificateForgotten(subject, agent, place string) Event {
-	return learned(fmt.Sprintf("Client certificate %s is no longer learned from %s (%s)", subject, agent, place),
+	return learned("CLIENT_CERTIFICATE_FORGOTTEN", fmt.Sprintf("Client certificate %s is no longer learned from %s (%s)", subject, agent, place),
 		"subject", subject, agent, place)
 }
 
 // HostForgotten is event 100, the reverse of HostLearned.
 func HostForgotten(host, agent, place string) Event {
-	return learned(fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place), "host", host, agent, place)
+	return learned("HOST_FORGOTTEN", fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place), "host", host, agent, place)
 }
 
-func learned(text, what, value, agent, place string) Event {
-	return Event{ID: Information, Level: Info, Component: GatewayServer, Text: text,
+func learned(kind Kind, text, what, value, agent, place string) Event {
+	return Event{Kind: kind, ID: Information, Level: Info, Component: GatewayServer, Text: text,
 		Fields: []Field{{what, value}, {"agent", agent}, {"place", place}}}
 }

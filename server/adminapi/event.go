@@ -83,6 +83,8 @@ func eventFilter(f *adminv1.EventFilter) (event.Filter, error) {
 	switch {
 	case len(f.GetIds()) > maxFilterIDs:
 		return refuse("ids", strconv.Itoa(len(f.GetIds()))+" ids")
+	case len(f.GetKinds()) > maxFilterIDs:
+		return refuse("kinds", strconv.Itoa(len(f.GetKinds()))+" kinds")
 	case adminv1.Event_Level_name[int32(level)] == "":
 		return refuse("level", level.String())
 	case len(f.GetText()) > maxFilterText:
@@ -90,6 +92,9 @@ func eventFilter(f *adminv1.EventFilter) (event.Filter, error) {
 	}
 	for _, id := range f.GetIds() {
 		filter.IDs = append(filter.IDs, event.ID(id))
+	}
+	for _, kind := range f.GetKinds() {
+		filter.Kinds = append(filter.Kinds, event.Kind(kind))
 	}
 	if since := f.GetSince(); since != nil {
 		if since.CheckValid() != nil || since.AsDuration() < 0 {
@@ -116,5 +121,6 @@ func eventOf(e event.Event) *adminv1.Event {
 		Text:       e.Text,
 		Reason:     string(e.Reason),
 		Fields:     fields,
+		Kind:       string(e.Kind),
 	}
 }

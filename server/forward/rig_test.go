@@ -186,6 +186,9 @@ func (s *sink) Emit(e event.Event) {
 	if f := s.before.Load(); f != nil {
 		(*f)(e)
 	}
+	if e.Summary != nil {
+		_, e.Text, _ = strings.Cut(event.Format(e), " - ")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, e)

@@ -104,7 +104,9 @@ type Event struct {
 	// The parts of the text by name, for example "host".
 	Fields map[string]string `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Number of the client connection that the event is about, which is also the id of its tunnel. 0 if there is none.
-	Connection    int64 `protobuf:"varint,9,opt,name=connection,proto3" json:"connection,omitempty"`
+	Connection int64 `protobuf:"varint,9,opt,name=connection,proto3" json:"connection,omitempty"`
+	// What happened, in UPPER_SNAKE_CASE, whatever the id and the reason are, for example "ALLOWED_HOST_ADDED" (docs/events.md has all).
+	Kind          string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -202,6 +204,13 @@ func (x *Event) GetConnection() int64 {
 	return 0
 }
 
+func (x *Event) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 // EventFilter selects events. Every field that is set must fit.
 type EventFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -214,7 +223,9 @@ type EventFilter struct {
 	// Only events whose text contains this, ignoring case. At most 256 characters.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
 	// Only events that happened at most so long ago.
-	Since         *durationpb.Duration `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Since *durationpb.Duration `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	// Only events of one of these kinds. At most 100; one that this gateway does not know fits nothing.
+	Kinds         []string `protobuf:"bytes,6,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,6 +291,13 @@ func (x *EventFilter) GetText() string {
 func (x *EventFilter) GetSince() *durationpb.Duration {
 	if x != nil {
 		return x.Since
+	}
+	return nil
+}
+
+func (x *EventFilter) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
 	}
 	return nil
 }
@@ -541,7 +559,7 @@ var File_omsgateway_admin_v1_event_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1fomsgateway/admin/v1/event.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x03\n" +
+	"\x1fomsgateway/admin/v1/event.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x03\n" +
 	"\x05Event\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x0e\n" +
@@ -553,7 +571,9 @@ const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\x06fields\x18\b \x03(\v2&.omsgateway.admin.v1.Event.FieldsEntryR\x06fields\x12\x1e\n" +
 	"\n" +
 	"connection\x18\t \x01(\x03R\n" +
-	"connection\x1a9\n" +
+	"connection\x12\x12\n" +
+	"\x04kind\x18\n" +
+	" \x01(\tR\x04kind\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"E\n" +
@@ -562,13 +582,14 @@ const file_omsgateway_admin_v1_event_proto_rawDesc = "" +
 	"\x05ERROR\x10\x01\x12\v\n" +
 	"\aWARNING\x10\x02\x12\b\n" +
 	"\x04INFO\x10\x03\x12\t\n" +
-	"\x05DEBUG\x10\x04\"\xb4\x01\n" +
+	"\x05DEBUG\x10\x04\"\xca\x01\n" +
 	"\vEventFilter\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x05R\x03ids\x126\n" +
 	"\x05level\x18\x02 \x01(\x0e2 .omsgateway.admin.v1.Event.LevelR\x05level\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12/\n" +
-	"\x05since\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05since\"c\n" +
+	"\x05since\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05since\x12\x14\n" +
+	"\x05kinds\x18\x06 \x03(\tR\x05kinds\"c\n" +
 	"\x11ListEventsRequest\x128\n" +
 	"\x06filter\x18\x01 \x01(\v2 .omsgateway.admin.v1.EventFilterR\x06filter\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\"c\n" +
