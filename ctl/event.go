@@ -46,7 +46,8 @@ func (f *eventFlags) addTo(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Int32SliceVar(&f.ids, "id", nil, "only events with this `number`; several with commas between them")
 	flags.Lookup("id").DefValue = "" // or the help would say "(default [])"
-	flags.StringSliceVar(&f.kinds, "kind", nil, "only events of this `kind`, for example ALLOWED_HOST_ADDED; several with commas between them")
+	flags.StringSliceVar(&f.kinds, "kind", nil,
+		"only events of this `kind`, for example ALLOWED_HOST_ADDED; several with commas between them")
 	flags.Lookup("kind").DefValue = ""
 	flags.StringVar(&f.level, "level", "", "only events of this `level` and more serious ones: error, warning, info or debug")
 	flags.StringVar(&f.reason, "reason", "", "only events with this `reason`, for example HOST_NOT_ALLOWED")

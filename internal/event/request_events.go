@@ -38,22 +38,25 @@ func NotConnect(c Client, requestLine string) Event {
 		target = path + "?***"
 	}
 	line := printable.Cut(strings.TrimSpace(method+" "+withoutUser(target)+" "+version), maxTarget)
-	return c.refusing("", Event{Kind: "NOT_A_CONNECT", ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
+	return c.refusing("", Event{Kind: "NOT_A_CONNECT",
+		ID: NotAConnect, Level: Warning, Component: GatewayLogic, Reason: reason.MethodNotAllowed,
 		Text:   fmt.Sprintf("Got a request from %s that is not CONNECT and is refused: %s", c, line),
 		Fields: []Field{{"request", line}}})
 }
 
 // HostForbidden is event 105 for a host (canonical, without port) that no entry covers.
 func HostForbidden(c Client, host string, port uint16) Event {
-	return forbidden("HOST_FORBIDDEN", c, host, reason.HostNotAllowed, "It is not in the allowed list. Check that the agent on the client and the "+
-		"agent on the gateway use the same workspace, or add the host with: omsgwctl allowed-host add "+allowedHost(host, port),
+	return forbidden("HOST_FORBIDDEN",
+		c, host, reason.HostNotAllowed, "It is not in the allowed list. Check that the agent on the client and the "+
+			"agent on the gateway use the same workspace, or add the host with: omsgwctl allowed-host add "+allowedHost(host, port),
 		Field{"port", portText(port)})
 }
 
 // PortForbidden is event 105 for a host that is allowed by entry, but not on this port.
 func PortForbidden(c Client, host string, port uint16, entry string) Event {
-	return forbidden("PORT_FORBIDDEN", c, host, reason.PortNotAllowed, fmt.Sprintf("Port %d is not allowed for it (the allowed list has %s). Add it "+
-		"with: omsgwctl allowed-host add %s", port, entry, allowedHost(host, port)),
+	return forbidden("PORT_FORBIDDEN",
+		c, host, reason.PortNotAllowed, fmt.Sprintf("Port %d is not allowed for it (the allowed list has %s). Add it "+
+			"with: omsgwctl allowed-host add %s", port, entry, allowedHost(host, port)),
 		Field{"port", portText(port)}, Field{"entry", entry})
 }
 
@@ -91,13 +94,15 @@ func DialFailed(c Client, target string, err error) Event {
 
 // ConnectedToRelayProxy is event 200, before ConnectedToServer.
 func ConnectedToRelayProxy(c Client, relay string, address netip.AddrPort) Event {
-	return c.about(Event{Kind: "RELAY_PROXY_CONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to relay proxy " + relay,
+	return c.about(Event{Kind: "RELAY_PROXY_CONNECTED",
+		ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to relay proxy " + relay,
 		Fields: []Field{{"relay", relay}, {"address", address.String()}}})
 }
 
 // ConnectedToServer is event 200. Target is the canonical host:port; the address is that of the relay proxy if there is one.
 func ConnectedToServer(c Client, target string, address netip.AddrPort) Event {
-	return c.about(Event{Kind: "TARGET_CONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
+	return c.about(Event{Kind: "TARGET_CONNECTED",
+		ID: Detail, Level: Debug, Component: TCPConnection, Text: "Connected to server " + target,
 		Fields: []Field{{"target", target}, {"address", address.String()}}})
 }
 
@@ -113,17 +118,20 @@ func TunnelEnded(c Client) Event {
 
 // ClientDisconnected is event 200, when the client's connection is closed.
 func ClientDisconnected(c Client) Event {
-	return c.about(Event{Kind: "CLIENT_DISCONNECTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
+	return c.about(Event{Kind: "CLIENT_DISCONNECTED",
+		ID: Detail, Level: Debug, Component: TCPConnection, Text: "Client socket disconnected"})
 }
 
 // HandshakeStep is event 200, a line of the original about the TLS handshake, such as "Client SNI: a.example.com".
 func HandshakeStep(c Client, line string) Event {
-	return c.about(Event{Kind: "HANDSHAKE_STEP", ID: Detail, Level: Debug, Component: TLSParser, Text: line, Fields: []Field{{"step", line}}})
+	return c.about(Event{Kind: "HANDSHAKE_STEP",
+		ID: Detail, Level: Debug, Component: TLSParser, Text: line, Fields: []Field{{"step", line}}})
 }
 
 // HandshakeVerified is event 107.
 func HandshakeVerified(c Client) Event {
-	return c.about(Event{Kind: "SESSION_VERIFIED", ID: TLSVerified, Level: Debug, Component: TLSParser, Text: "TLS session is successfully verified"})
+	return c.about(Event{Kind: "SESSION_VERIFIED",
+		ID: TLSVerified, Level: Debug, Component: TLSParser, Text: "TLS session is successfully verified"})
 }
 
 // SessionRefused is event 105 for a client certificate that is not allowed, 106 for TLS of a kind that is not let through, and 402
@@ -142,7 +150,8 @@ func SessionRefused(c Client, target string, err error) Event {
 
 // TunnelSummary is the canonical line. It is an Info event 100 for the outputs only.
 func TunnelSummary(s Summary) Event {
-	e := Event{Kind: "TUNNEL_SUMMARY", ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
+	e := Event{Kind: "TUNNEL_SUMMARY",
+		ID: Information, Level: Info, Component: GatewayLogic, Connection: s.Client.Connection, Reason: s.Reason,
 		Summary: &s, logOnly: true}
 	if s.Reason != "" {
 		e.repeat = repeatOf{client: s.Client.Addr.Addr().Unmap(), about: s.Host}

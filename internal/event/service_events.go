@@ -25,7 +25,8 @@ func Stopped() Event {
 
 // Paused is event 100: the gateway was told to accept no more clients for a while.
 func Paused() Event {
-	return Event{Kind: "GATEWAY_PAUSED", ID: Information, Level: Info, Component: GatewayServer, Text: "Paused: no new clients are accepted, open tunnels stay"}
+	return Event{Kind: "GATEWAY_PAUSED",
+		ID: Information, Level: Info, Component: GatewayServer, Text: "Paused: no new clients are accepted, open tunnels stay"}
 }
 
 // Continued is event 100: clients are accepted again after a pause, at these addresses.
@@ -43,7 +44,8 @@ func Note(from Component, text string) Event {
 
 // Advice is event 100 for what an administrator should see to, as the reason of err says.
 func Advice(from Component, err error) Event {
-	return Event{Kind: "ADVICE", ID: Information, Level: Info, Component: from, Reason: reason.Of(err), Text: err.Error(), Fields: partsOf(err)}
+	return Event{Kind: "ADVICE",
+		ID: Information, Level: Info, Component: from, Reason: reason.Of(err), Text: err.Error(), Fields: partsOf(err)}
 }
 
 // Step is event 200, one step of the program for finding a fault.
@@ -147,15 +149,17 @@ func ClientCertificateRemoved(who caller.Caller, subject string) Event {
 
 // HostsChanged is event 100 for a change of many hosts at once, each of which has a line in the log of changes.
 func HostsChanged(who caller.Caller, added, removed, otherPolicy int) Event {
-	return changed("ALLOWED_HOSTS_CHANGED", who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
-		"another client certificate policy. The log of changes has a line for each", who.Name, added, removed, otherPolicy),
+	return changed("ALLOWED_HOSTS_CHANGED",
+		who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
+			"another client certificate policy. The log of changes has a line for each", who.Name, added, removed, otherPolicy),
 		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)}, Field{"other_policy", strconv.Itoa(otherPolicy)})
 }
 
 // ClientCertificatesChanged is event 100 for a change of many client certificates at once, each of which has a line in the log of changes.
 func ClientCertificatesChanged(who caller.Caller, added, removed int) Event {
-	return changed("ALLOWED_CLIENT_CERTIFICATES_CHANGED", who, "allowed client certificate", fmt.Sprintf("Allowed client certificates were changed by %s: %d were added, and "+
-		"%d were removed. The log of changes has a line for each", who.Name, added, removed),
+	return changed("ALLOWED_CLIENT_CERTIFICATES_CHANGED",
+		who, "allowed client certificate", fmt.Sprintf("Allowed client certificates were changed by %s: %d were added, and "+
+			"%d were removed. The log of changes has a line for each", who.Name, added, removed),
 		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)})
 }
 
@@ -173,7 +177,8 @@ func changeNotMade(who string, why error) Event {
 
 // AdminDenied is event 400: a call of the admin API was denied to who. Repeats for one caller, method and reason are collapsed.
 func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
-	return Event{Kind: "CALL_DENIED", ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
+	return Event{Kind: "CALL_DENIED",
+		ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
 		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
 		Fields: by(who, Field{"method", method}, Field{"reason", string(why)})}
 }
@@ -211,18 +216,21 @@ func HostLearned(host, agent, place string) Event {
 
 // CertificateLearned is event 100: subject, as it is spelled in lists, is an allowed client certificate because of what place says.
 func CertificateLearned(subject, agent, place string) Event {
-	return learned("CLIENT_CERTIFICATE_LEARNED", fmt.Sprintf("Client certificate %s was learned from %s (%s)", subject, agent, place), "subject", subject, agent, place)
+	return learned("CLIENT_CERTIFICATE_LEARNED",
+		fmt.Sprintf("Client certificate %s was learned from %s (%s)", subject, agent, place), "subject", subject, agent, place)
 }
 
 // CertificateForgotten is event 100, the reverse of CertificateLearned.
 func CertificateForgotten(subject, agent, place string) Event {
-	return learned("CLIENT_CERTIFICATE_FORGOTTEN", fmt.Sprintf("Client certificate %s is no longer learned from %s (%s)", subject, agent, place),
+	return learned("CLIENT_CERTIFICATE_FORGOTTEN",
+		fmt.Sprintf("Client certificate %s is no longer learned from %s (%s)", subject, agent, place),
 		"subject", subject, agent, place)
 }
 
 // HostForgotten is event 100, the reverse of HostLearned.
 func HostForgotten(host, agent, place string) Event {
-	return learned("HOST_FORGOTTEN", fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place), "host", host, agent, place)
+	return learned("HOST_FORGOTTEN",
+		fmt.Sprintf("Host %s is no longer learned from %s (%s)", host, agent, place), "host", host, agent, place)
 }
 
 func learned(kind Kind, text, what, value, agent, place string) Event {
