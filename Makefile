@@ -19,9 +19,8 @@ VERSION    = $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 # The version is stamped from git describe. Go's own stamp would only fail where git does not trust the folder's owner.
 export GOFLAGS += -buildvcs=false
 
-# $(call compile,FOLDER,SUFFIX) builds both programs into FOLDER.
-compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgateway$(2) ./cmd/omsgateway && \
-          go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/omsgwctl$(2) ./ctl
+# $(call compile,FOLDER) builds both programs into FOLDER.
+compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/ ./cmd/...
 
 .PHONY: help run test race lint generate check-generate rename-module breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
 .PHONY: bench-smoke soak clean
@@ -31,7 +30,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 run: ## build both programs and start a gateway on LISTEN (127.0.0.1:8080), its state in .run/
-	@$(call compile,bin,$(EXE))
+	@$(call compile,bin)
 	@echo 'To use it from another terminal, in this folder:'
 	@echo
 	@echo '    export OMSGATEWAY_ADDRESS=unix:$(CURDIR)/.run/admin.sock'
@@ -80,7 +79,7 @@ $(PLATFORMS): export CGO_ENABLED = 0
 $(PLATFORMS): export GOOS = $(firstword $(subst -, ,$@))
 $(PLATFORMS): export GOARCH = $(lastword $(subst -, ,$@))
 $(PLATFORMS):
-	$(call compile,bin/$@,$(if $(filter windows-%,$@),.exe))
+	$(call compile,bin/$@)
 
 # Icon, version and texts of the event log for Windows: go build takes the .syso files that lie beside the code.
 .PHONY: resources
@@ -90,7 +89,7 @@ resources: export GOARCH =
 resources: $(WINRES)
 	@rm -rf bin/resources
 	@go run ./packaging/windows/resources bin/resources
-	@$(call embed,omsgateway,cmd/omsgateway) && $(call embed,omsgwctl,ctl)
+	@$(call embed,omsgateway,cmd/omsgateway) && $(call embed,omsgwctl,cmd/omsgwctl)
 
 # $(call embed,PROGRAM,FOLDER) makes the .syso files of the program whose code is in FOLDER.
 embed = $(WINRES) make --in bin/resources/$(1).json --out $(2)/rsrc --arch amd64,arm64 \
@@ -143,11 +142,11 @@ psmodule: resources ## build the PowerShell module into psmodule/out/OMSGateway/
 	@dotnet $(MODULE_BUILD)/OMSGateway.Help/release/OMSGateway.Help.dll psmodule/docs $(MODULE)/en-US
 	@for platform in $(PLATFORMS); do \
 		CGO_ENABLED=0 GOOS=$${platform%-*} GOARCH=$${platform#*-} go build -trimpath -ldflags '-X main.version=$(VERSION)' \
-			-o $(MODULE)/bin/$$platform/omsgwctl$$(case $$platform in windows-*) echo .exe;; esac) ./ctl || exit 1; \
+			-o $(MODULE)/bin/$$platform/ ./cmd/omsgwctl || exit 1; \
 	done
 
 test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10; with pwsh and Pester 5 also in PowerShell)
-	@$(call compile,bin,$(EXE))
+	@$(call compile,bin)
 	dotnet test psmodule/tests/unit --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
 	@if command -v pwsh >/dev/null; then pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1; \
 	else echo '$@: the Pester tests are skipped, because there is no pwsh on PATH'; fi
@@ -187,7 +186,7 @@ release: ## build all that is published into bin/release/: packages, archives, b
 	@cd $(RELEASE) && sha256sum * >SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what make built; the state in .run/ stays
-	rm -rf bin psmodule/out cmd/*/*.syso ctl/*.syso
+	rm -rf bin psmodule/out cmd/*/*.syso
 
 # Each tool has a module of its own, so that their dependencies do not mix; it is built again when the module changes.
 # They run here, whatever system the target that needs them is for.

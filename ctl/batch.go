@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ The batch ends with the input, with exit code 0.`,
 		GroupID: groupScript,
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := newBatch(func(ctx context.Context) (grpc.ClientConnInterface, func(), error) {
+			b := newBatch(a.release, func(ctx context.Context) (grpc.ClientConnInterface, func(), error) {
 				c, err := adminclient.Dial(ctx, adminclient.Options{Address: a.address, Wait: startWait})
 				if err != nil {
 					return nil, nil, err
@@ -65,6 +65,7 @@ const (
 
 // batch answers JSON-RPC requests by calls of the admin API. It knows no method: all come from the descriptors.
 type batch struct {
+	version string
 	connect func(context.Context) (conn grpc.ClientConnInterface, closeConn func(), err error)
 	methods map[string]protoreflect.MethodDescriptor // by "Service/Method", with and without the package before it
 
@@ -92,8 +93,8 @@ type rpcData struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
-func newBatch(connect func(context.Context) (grpc.ClientConnInterface, func(), error)) *batch {
-	b := &batch{connect: connect, methods: make(map[string]protoreflect.MethodDescriptor)}
+func newBatch(version string, connect func(context.Context) (grpc.ClientConnInterface, func(), error)) *batch {
+	b := &batch{version: version, connect: connect, methods: make(map[string]protoreflect.MethodDescriptor)}
 	pkg := adminv1.File_omsgateway_admin_v1_status_proto.Package()
 	protoregistry.GlobalFiles.RangeFilesByPackage(pkg, func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
@@ -117,7 +118,7 @@ func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) e
 			b.closeConn()
 		}
 	}()
-	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`, batchProtocol, quote(version))
+	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`, batchProtocol, quote(b.version))
 	if _, err := io.WriteString(out, hello+"\n"); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main_test
+package ctl_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 
-	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/ctl"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 

@@ -1,4 +1,4 @@
-package main
+package ctl
 
 import (
 	"context"
@@ -15,12 +15,12 @@ const ExitCodes = exitCodes
 
 // Run carries out one command line and answers the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {
-	return run(ctx, args, streams{in: in, out: out, err: err})
+	return Main(ctx, "dev", args, in, out, err)
 }
 
 // ServeBatch answers the requests of in over conn.
 func ServeBatch(ctx context.Context, conn grpc.ClientConnInterface, in io.Reader, out, notes io.Writer) error {
-	b := newBatch(func(context.Context) (grpc.ClientConnInterface, func(), error) { return conn, func() {}, nil })
+	b := newBatch("dev", func(context.Context) (grpc.ClientConnInterface, func(), error) { return conn, func() {}, nil })
 	return b.serve(ctx, in, out, notes)
 }
 

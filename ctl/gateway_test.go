@@ -1,4 +1,4 @@
-package main_test
+package ctl_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/ctl"
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/localsock"

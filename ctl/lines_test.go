@@ -1,4 +1,4 @@
-package main_test
+package ctl_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/ctl"
 )
 
 func TestLines(t *testing.T) {

@@ -1,4 +1,4 @@
-package main_test
+package ctl_test
 
 import (
 	"cmp"
@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	ctl "github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/ctl"
 	"github.com/omsgateway/omsgateway/packaging/manual"
 )
 

@@ -1,4 +1,5 @@
-package main
+// Package ctl is the program omsgwctl, which administers a gateway over its admin API.
+package ctl
 
 import (
 	"context"
@@ -18,9 +19,9 @@ const (
 	startWait   = 10 * time.Second
 )
 
-// run carries out one command line and answers the exit code.
-func run(ctx context.Context, args []string, s streams) int {
-	a := &app{streams: s}
+// Main carries out one command line of the program of this version, and returns the exit code.
+func Main(ctx context.Context, version string, args []string, in io.Reader, out, errs io.Writer) int {
+	a := &app{streams: streams{in: in, out: out, err: errs}, release: version}
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -38,6 +39,7 @@ type streams struct {
 // app is one run of the program.
 type app struct {
 	streams
+	release string // its version
 	address string // --address, "" if not given
 	json    bool   // --json
 	started bool   // the command line was understood: an error from here on is not wrong usage
@@ -52,7 +54,7 @@ effect at once; nothing restarts and no tunnel is cut.`,
 		Example: `omsgwctl status
 omsgwctl allowed-host add myworkspace.ods.opinsights.azure.com
 omsgwctl event watch --level error`,
-		Version: version,
+		Version: a.release,
 	})
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -98,9 +100,9 @@ func (a *app) version() *cobra.Command {
 		Args:    takes(),
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
-				return a.printf("{\"version\": %s}\n", quote(version))
+				return a.printf("{\"version\": %s}\n", quote(a.release))
 			}
-			return a.printf("omsgwctl %s\n", version)
+			return a.printf("omsgwctl %s\n", a.release)
 		},
 	})
 }

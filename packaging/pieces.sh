@@ -9,7 +9,7 @@ mkdir -p "$pieces/man" "$pieces/completions"
 
 OMSGATEWAY_WRITE_MANUAL=$(cd "$pieces/man" && pwd) go test -count=1 -run '^TestManual$' ./ctl ./cmd/omsgateway >/dev/null
 for shell in bash zsh fish; do
-	go run ./ctl completion "$shell" >"$pieces/completions/omsgwctl.$shell"
+	go run ./cmd/omsgwctl completion "$shell" >"$pieces/completions/omsgwctl.$shell"
 done
 go run ./packaging/bom -version - -licences "$pieces/third-party-licences.txt" bin/linux-*/omsg* bin/windows-*/omsg*
 cp LICENSE "$pieces/LICENSE"

@@ -39,16 +39,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/omsgateway/omsgateway/cmd/omsgateway", "github.com/omsgateway/omsgateway/ctl")
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/omsgateway/omsgateway/cmd/...")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 			return 1
-		}
-		for from, to := range map[string]string{"ctl": "omsgwctl"} {
-			if err := os.Rename(filepath.Join(dir, from+exe()), filepath.Join(dir, to+exe())); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
 		}
 		if err := os.Chmod(dir, 0o755); err != nil { // other accounts run the programs too //nolint:gosec // see above
 			fmt.Fprintln(os.Stderr, err)

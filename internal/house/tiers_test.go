@@ -27,8 +27,8 @@ const (
 
 // tiers has every package of the module, the highest first. A package imports only from tiers below its own.
 var tiers = [][]string{
-	{"cmd/omsgateway", "ctl", "bench", "packaging/bom", "packaging/windows/resources"},
-	{"server/winservice"},
+	{"cmd/omsgateway", "cmd/omsgwctl", "bench", "packaging/bom", "packaging/windows/resources"},
+	{"server/winservice", "ctl"},
 	{"server/gateway"},
 	{"server/adminapi", forward, "internal/setup"},
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},

@@ -16,7 +16,7 @@ import (
 func TestRun(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1792000000")
 	program := filepath.Join(t.TempDir(), "program")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/omsgateway/omsgateway/ctl")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/omsgateway/omsgateway/cmd/omsgwctl")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -5,11 +5,13 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/omsgateway/omsgateway/ctl"
 )
 
 // version is stamped by the linker: -ldflags "-X main.version=1.0.0".
 var version = "dev"
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(ctl.Main(context.Background(), version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
