@@ -5,13 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) allowedClientCertificate() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) allowedClientCertificate() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:   "allowed-client-certificate",
 		Short: "Choose the client certificates that may pass",
 		Long: `Choose the client certificates that may pass. The list counts where the setting ClientCertificatePolicy, or the host's
@@ -24,54 +25,36 @@ Names can be chosen freely by whoever makes a certificate, and thumbprints canno
 		Example: `omsgwctl allowed-client-certificate list
 omsgwctl allowed-client-certificate add 'CN=agent-17, OU=Linux Monitoring Agent, O=Microsoft'
 omsgwctl allowed-client-certificate remove 'CN=agent-17, OU=Linux Monitoring Agent, O=Microsoft'`,
-		GroupID: groupSetUp,
+		GroupID: command.GroupSetUp,
 	}, a.allowedClientCertificateList(), a.allowedClientCertificateAdd(), a.allowedClientCertificateRemove())
 }
 
-func (a *app) allowedClientCertificateList() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) allowedClientCertificateList() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:     "list",
 		Short:   "List the allowed client certificates",
 		Long:    "List the allowed client certificates, with the time and the caller who allowed them.",
 		Example: "omsgwctl allowed-client-certificate list\nomsgwctl allowed-client-certificate list --json",
-		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				all, err := listAllowedClientCertificates(ctx, c)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(all)
-				}
-				if len(all.Certificates) == 0 {
-					a.notef("no client certificate is in the list; add one with: omsgwctl allowed-client-certificate add SUBJECT")
-					return nil
-				}
-				rows := [][]string{{"SUBJECT", "ADDED", "BY"}}
-				for _, allowed := range all.Certificates {
-					rows = append(rows, []string{allowed.Subject, moment(allowed.AddedAt), allowed.AddedBy})
-				}
-				return a.table(rows...)
-			})
-		},
+		Args:    command.Takes(),
+	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+		return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+			return command.Call(ctx, c.Certificates.ListAllowedClientCertificates,
+				&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
+		})
+	}, func(all *adminv1.ListAllowedClientCertificatesResponse) command.View {
+		if len(all.Certificates) == 0 {
+			return command.Notef("no client certificate is in the list; add one with: omsgwctl allowed-client-certificate add SUBJECT")
+		}
+		rows := [][]string{{"SUBJECT", "ADDED", "BY"}}
+		for _, allowed := range all.Certificates {
+			rows = append(rows, []string{allowed.Subject, command.Moment(allowed.AddedAt), allowed.AddedBy})
+		}
+		return command.Rows(rows...)
 	})
 }
 
-// listAllowedClientCertificates answers every page as one.
-func listAllowedClientCertificates(
-	ctx context.Context, c *adminclient.Client,
-) (*adminv1.ListAllowedClientCertificatesResponse, error) {
-	return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
-		return call(ctx, c.Certificates.ListAllowedClientCertificates,
-			&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
-	}, func(all, more *adminv1.ListAllowedClientCertificatesResponse) {
-		all.Certificates, all.NextPageToken = append(all.Certificates, more.Certificates...), more.NextPageToken
-	})
-}
-
-func (a *app) allowedClientCertificateAdd() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) allowedClientCertificateAdd() *cobra.Command {
+	return changingList(a, &cobra.Command{
 		Use:   "add SUBJECT...",
 		Short: "Allow client certificates",
 		Long: `Allow client certificates. The next CONNECT request follows the change. Either all are added or, if one of them is
@@ -83,15 +66,12 @@ omsgwctl allowed-client-certificate add 'CN=agent-18, O="Contoso, Ltd"'
 omsgwctl allowed-client-certificate add sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 omsgwctl allowed-client-certificate add - < subjects.txt`,
 		Args:              certificateKind.some,
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return makeChange(cmd.Context(), a, args, addingCertificates)
-		},
-	})
+		ValidArgsFunction: command.NoFiles,
+	}, addingCertificates)
 }
 
-func (a *app) allowedClientCertificateRemove() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) allowedClientCertificateRemove() *cobra.Command {
+	return changingList(a, &cobra.Command{
 		Use:   "remove SUBJECT...",
 		Short: "No longer allow client certificates",
 		Long: `No longer allow client certificates, in any spelling of their entries. The next CONNECT request follows the change; open
@@ -101,21 +81,16 @@ tunnels stay. Either all are removed or, if one of them is invalid, none is. One
 		Example: `omsgwctl allowed-client-certificate remove agent-17
 omsgwctl allowed-client-certificate remove - < subjects.txt`,
 		Args: certificateKind.some,
-		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
-				page, err := call(ctx, c.Certificates.ListAllowedClientCertificates,
-					&adminv1.ListAllowedClientCertificatesRequest{})
-				var subjects []string
-				for _, allowed := range page.GetCertificates() {
-					subjects = append(subjects, printable.Escaped(allowed.Subject))
-				}
-				return subjects, err
-			})
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return makeChange(cmd.Context(), a, args, removingCertificates)
-		},
-	})
+		ValidArgsFunction: a.CompleteAll(func(ctx context.Context, c *adminclient.Client, _ []string) ([]string, error) {
+			page, err := command.Call(ctx, c.Certificates.ListAllowedClientCertificates,
+				&adminv1.ListAllowedClientCertificatesRequest{})
+			var subjects []string
+			for _, allowed := range page.GetCertificates() {
+				subjects = append(subjects, printable.Escaped(allowed.Subject))
+			}
+			return subjects, err
+		}),
+	}, removingCertificates)
 }
 
 type certificatesChanged = changed[*adminv1.AllowedClientCertificateOutcome]
@@ -133,9 +108,6 @@ var addingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
 		return o.Outcome == adminv1.AllowedClientCertificateOutcome_ADDED
 	},
 	row: certificateRow,
-	answer: func(c certificatesChanged) ([]byte, error) {
-		return compactJSON(&adminv1.AddAllowedClientCertificatesResponse{Outcomes: c.outcomes, Etag: c.etag})
-	},
 }
 
 var removingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
@@ -151,27 +123,24 @@ var removingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
 		return o.Outcome == adminv1.AllowedClientCertificateOutcome_REMOVED
 	},
 	row: certificateRow,
-	answer: func(c certificatesChanged) ([]byte, error) {
-		return compactJSON(&adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: c.outcomes, Etag: c.etag})
-	},
 }
 
 func addCertificates(
 	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
 ) (certificatesChanged, error) {
-	request := &adminv1.AddAllowedClientCertificatesRequest{Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic}
+	request := &adminv1.AddAllowedClientCertificatesRequest{Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic}
 	for _, subject := range subjects {
 		request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
 	}
-	r, err := call(ctx, c.Certificates.AddAllowedClientCertificates, request)
+	r, err := command.Call(ctx, c.Certificates.AddAllowedClientCertificates, request)
 	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
 }
 
 func removeCertificates(
 	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
 ) (certificatesChanged, error) {
-	r, err := call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
-		Subjects: subjects, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	r, err := command.Call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
+		Subjects: subjects, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
 	})
 	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
 }

@@ -1,21 +1,22 @@
 package ctl
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) allowedHost() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) allowedHost() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:   "allowed-host",
 		Short: "Choose the hosts that clients may reach",
 		Long: `Choose the hosts that clients may reach through the gateway, and what is asked of their certificates there.
@@ -27,13 +28,13 @@ omsgwctl allowed-host list --effective
 omsgwctl allowed-host add a.example.com '*.example.org' b.example.com:8443
 omsgwctl allowed-host set a.example.com --client-certificate-policy Required
 omsgwctl allowed-host remove a.example.com`,
-		GroupID: groupSetUp,
+		GroupID: command.GroupSetUp,
 	}, a.allowedHostList(), a.allowedHostAdd(), a.allowedHostSet(), a.allowedHostRemove())
 }
 
-func (a *app) allowedHostList() *cobra.Command {
+func (a app) allowedHostList() *cobra.Command {
 	var effective bool
-	cmd := a.withJSON(&cobra.Command{
+	cmd := command.Asking(a.Program, &cobra.Command{
 		Use:   "list",
 		Short: "List the allowed hosts",
 		Long: `List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the client
@@ -43,38 +44,29 @@ With --effective it lists every host that clients may reach right now, wherever 
 gateway, or learned from a monitoring agent on its computer. Each has the number of requests that it has allowed, and
 when the last one was; a request counts for the one entry that decided about it, the host itself before a wildcard.`,
 		Example: "omsgwctl allowed-host list\nomsgwctl allowed-host list --effective\nomsgwctl allowed-host list --json",
-		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				if effective {
-					return a.listEffective(ctx, c)
-				}
-				all, err := listAllowedHosts(ctx, c)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(all)
-				}
-				if len(all.Hosts) == 0 {
-					a.notef("no host is allowed yet; add one with: omsgwctl allowed-host add HOST")
-					return nil
-				}
-				return a.table(hostRows(all.Hosts)...)
-			})
-		},
+		Args:    command.Takes(),
+	}, func(ctx context.Context, c *adminclient.Client, _ []string) (proto.Message, error) {
+		if effective {
+			return listEffectiveHosts(ctx, c)
+		}
+		return allPages(func(token string) (*adminv1.ListAllowedHostsResponse, error) {
+			return command.Call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{PageToken: token})
+		})
+	}, func(list proto.Message) command.View {
+		switch all := list.(type) {
+		case *adminv1.ListAllowedHostsResponse:
+			if len(all.Hosts) > 0 {
+				return command.Rows(hostRows(all.Hosts)...)
+			}
+		case *adminv1.ListEffectiveHostsResponse:
+			if len(all.Hosts) > 0 {
+				return command.Rows(effectiveRows(all.Hosts)...)
+			}
+		}
+		return command.Notef("no host is allowed yet; add one with: omsgwctl allowed-host add HOST")
 	})
 	cmd.Flags().BoolVar(&effective, "effective", false, "list all hosts that are allowed right now, with their sources and uses")
 	return cmd
-}
-
-// listAllowedHosts answers every page as one.
-func listAllowedHosts(ctx context.Context, c *adminclient.Client) (*adminv1.ListAllowedHostsResponse, error) {
-	return allPages(func(token string) (*adminv1.ListAllowedHostsResponse, error) {
-		return call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{PageToken: token})
-	}, func(all, more *adminv1.ListAllowedHostsResponse) {
-		all.Hosts, all.NextPageToken = append(all.Hosts, more.Hosts...), more.NextPageToken
-	})
 }
 
 // hostRows has a column for policies only where a host has one.
@@ -86,7 +78,7 @@ func hostRows(hosts []*adminv1.AllowedHost) [][]string {
 		if h.ClientCertificatePolicy != adminv1.AllowedHost_UNSPECIFIED {
 			policy, own = policyName(h.ClientCertificatePolicy), true
 		}
-		rows = append(rows, []string{h.Host, moment(h.AddedAt), h.AddedBy, policy})
+		rows = append(rows, []string{h.Host, command.Moment(h.AddedAt), h.AddedBy, policy})
 	}
 	if !own {
 		for i := range rows {
@@ -96,9 +88,17 @@ func hostRows(hosts []*adminv1.AllowedHost) [][]string {
 	return rows
 }
 
-func (a *app) allowedHostAdd() *cobra.Command {
+func (a app) allowedHostAdd() *cobra.Command {
 	var denied bool
-	cmd := a.withJSON(&cobra.Command{
+	change := addingHosts
+	change.find = func(ctx context.Context, c *adminclient.Client, entries []entry) ([]entry, []command.EntryProblem, error) {
+		if denied {
+			return findDenied(ctx, c, entries)
+		}
+		return entries, nil, nil
+	}
+	completeDenied := a.CompleteAll(deniedHosts)
+	cmd := changingList(a, &cobra.Command{
 		Use:   "add HOST...",
 		Short: "Allow hosts",
 		Long: `Allow hosts. The next CONNECT request follows the change. Either all hosts are added or, if one of them is invalid, none
@@ -115,24 +115,17 @@ omsgwctl allowed-host add --denied b.example.com`,
 		Args: hostKind.some,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			if denied {
-				return a.completeDenied(cmd, args, word)
+				return completeDenied(cmd, args, word)
 			}
-			return noFiles(cmd, args, word)
+			return command.NoFiles(cmd, args, word)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			change := addingHosts
-			if denied {
-				change.find = findDenied
-			}
-			return makeChange(cmd.Context(), a, args, change)
-		},
-	})
+	}, change)
 	cmd.Flags().BoolVar(&denied, "denied", false, "take only hosts that clients were refused, with their port")
 	return cmd
 }
 
-func (a *app) allowedHostRemove() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) allowedHostRemove() *cobra.Command {
+	return changingList(a, &cobra.Command{
 		Use:   "remove HOST...",
 		Short: "No longer allow hosts",
 		Long: `No longer allow hosts. The next CONNECT request follows the change; open tunnels stay, and "omsgwctl tunnel close" ends
@@ -142,16 +135,14 @@ them. Either all hosts are removed or, if one of them is invalid, none is. A hos
 		Example: `omsgwctl allowed-host remove a.example.com
 omsgwctl allowed-host remove - < hosts.txt`,
 		Args:              hostKind.some,
-		ValidArgsFunction: a.completeHosts,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return makeChange(cmd.Context(), a, args, removingHosts)
-		},
-	})
+		ValidArgsFunction: a.CompleteAll(allowedHosts),
+	}, removingHosts)
 }
 
-func (a *app) allowedHostSet() *cobra.Command {
+func (a app) allowedHostSet() *cobra.Command {
 	var name string
-	cmd := a.withJSON(&cobra.Command{
+	var policy adminv1.AllowedHost_ClientCertificatePolicy
+	cmd := changingList(a, &cobra.Command{
 		Use:   "set HOST...",
 		Short: "Choose what is asked of client certificates",
 		Long: `Choose what is asked of a client's certificate in the TLS handshake of tunnels to these hosts, whatever the setting
@@ -165,31 +156,29 @@ The hosts must be in the list. Either all are changed or none is.
 ` + hostKind.help(),
 		Example: `omsgwctl allowed-host set a.example.com '*.example.org' --client-certificate-policy Required
 omsgwctl allowed-host set a.example.com --client-certificate-policy Default`,
-		Args:              hostKind.some,
-		ValidArgsFunction: a.completeHosts,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			policy, err := parsePolicy(name)
-			if err != nil {
+		Args: func(cmd *cobra.Command, args []string) (err error) {
+			if err := hostKind.some(cmd, args); err != nil {
 				return err
 			}
-			return makeChange(cmd.Context(), a, args, settingHosts(policy))
+			policy, err = parsePolicy(name)
+			return err
 		},
-	})
+		ValidArgsFunction: a.CompleteAll(allowedHosts),
+	}, settingHosts(&policy))
 	const flag = "client-certificate-policy"
 	cmd.Flags().StringVar(&name, flag, "", "`policy` of the hosts: "+strings.Join(policyNames, ", "))
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(policyNames, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) completeHosts(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
-		page, err := call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{})
-		var hosts []string
-		for _, h := range page.GetHosts() {
-			hosts = append(hosts, printable.Escaped(h.Host))
-		}
-		return hosts, err
-	})
+// allowedHosts are names for a shell to complete.
+func allowedHosts(ctx context.Context, c *adminclient.Client, _ []string) ([]string, error) {
+	page, err := command.Call(ctx, c.Hosts.ListAllowedHosts, &adminv1.ListAllowedHostsRequest{})
+	var hosts []string
+	for _, h := range page.GetHosts() {
+		hosts = append(hosts, printable.Escaped(h.Host))
+	}
+	return hosts, err
 }
 
 // policyNames has the name of each policy by its number in the API.
@@ -206,9 +195,9 @@ func parsePolicy(name string) (adminv1.AllowedHost_ClientCertificatePolicy, erro
 	i := slices.IndexFunc(policyNames, func(known string) bool { return strings.EqualFold(known, name) })
 	switch {
 	case name == "":
-		return 0, usagef("which policy? give --client-certificate-policy %s", strings.Join(policyNames, "|"))
+		return 0, command.Usagef("which policy? give --client-certificate-policy %s", strings.Join(policyNames, "|"))
 	case i < 0:
-		return 0, usagef("there is no client certificate policy %q; there are %s", name, strings.Join(policyNames, ", "))
+		return 0, command.Usagef("there is no client certificate policy %q; there are %s", name, strings.Join(policyNames, ", "))
 	}
 	return adminv1.AllowedHost_ClientCertificatePolicy(i), nil
 }
@@ -236,9 +225,6 @@ var addingHosts = listChange[*adminv1.AllowedHostOutcome]{
 	},
 	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_ADDED },
 	row: hostRow,
-	answer: func(c hostsChanged) ([]byte, error) {
-		return compactJSON(&adminv1.AddAllowedHostsResponse{Outcomes: c.outcomes, Etag: c.etag})
-	},
 }
 
 var removingHosts = listChange[*adminv1.AllowedHostOutcome]{
@@ -256,16 +242,13 @@ var removingHosts = listChange[*adminv1.AllowedHostOutcome]{
 	},
 	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_REMOVED },
 	row: hostRow,
-	answer: func(c hostsChanged) ([]byte, error) {
-		return compactJSON(&adminv1.RemoveAllowedHostsResponse{Outcomes: c.outcomes, Etag: c.etag})
-	},
 }
 
 func addHosts(
 	ctx context.Context, c *adminclient.Client, hosts []*adminv1.AllowedHost, how changeOptions,
 ) (hostsChanged, error) {
-	r, err := call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
-		Hosts: hosts, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	r, err := command.Call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
+		Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
 	})
 	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
 }
@@ -273,8 +256,8 @@ func addHosts(
 func removeHosts(
 	ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions,
 ) (hostsChanged, error) {
-	r, err := call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
-		Hosts: hosts, Etag: how.etag, ValidateOnly: how.validateOnly, Atomic: how.atomic,
+	r, err := command.Call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
+		Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
 	})
 	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
 }
@@ -285,7 +268,7 @@ func hostRow(o *adminv1.AllowedHostOutcome) []string {
 	case o.OpenTunnels == 1:
 		row = append(row, "1 open tunnel stays")
 	case o.OpenTunnels > 1:
-		row = append(row, plural(int64(o.OpenTunnels), "open tunnel")+" stay")
+		row = append(row, command.Plural(int64(o.OpenTunnels), "open tunnel")+" stay")
 	}
 	if o.StillCoveredBy != "" {
 		row = append(row, "still allowed by "+o.StillCoveredBy)
@@ -302,18 +285,18 @@ type setHost struct {
 func (s setHost) GetProblem() *adminv1.Problem    { return s.problem }
 func (s setHost) GetWarnings() []*adminv1.Problem { return nil }
 
-// settingHosts changes one host in a call.
-func settingHosts(policy adminv1.AllowedHost_ClientCertificatePolicy) listChange[setHost] {
+// settingHosts changes one host in a call; policy is read when it does.
+func settingHosts(policy *adminv1.AllowedHost_ClientCertificatePolicy) listChange[setHost] {
 	return listChange[setHost]{
 		kind: hostKind,
 		most: 1,
 		word: "changed",
 		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (changed[setHost], error) {
-			r, err := call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
-				Host: hosts[0], ClientCertificatePolicy: policy, Etag: how.etag, ValidateOnly: how.validateOnly,
+			r, err := command.Call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
+				Host: hosts[0], ClientCertificatePolicy: *policy, Etag: how.Etag, ValidateOnly: how.ValidateOnly,
 			})
 			one := setHost{SetAllowedHostResponse: r}
-			if err != nil && how.validateOnly {
+			if err != nil && how.ValidateOnly {
 				if one.problem = invalidHost(err); one.problem == nil {
 					return changed[setHost]{}, err
 				}
@@ -322,7 +305,7 @@ func settingHosts(policy adminv1.AllowedHost_ClientCertificatePolicy) listChange
 			return changed[setHost]{[]setHost{one}, r.GetEtag()}, err
 		},
 		undo: func(ctx context.Context, c *adminclient.Client, made []setHost) error {
-			_, err := call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
+			_, err := command.Call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
 				Host: made[0].GetHost().GetHost(), ClientCertificatePolicy: made[0].PreviousClientCertificatePolicy,
 			})
 			return err
@@ -337,24 +320,12 @@ func settingHosts(policy adminv1.AllowedHost_ClientCertificatePolicy) listChange
 			}
 			return []string{s.GetHost().GetHost(), is, "before: " + was}
 		},
-		answer: func(c changed[setHost]) ([]byte, error) {
-			var outcomes [][]byte
-			for _, s := range c.outcomes {
-				compact, err := compactJSON(s.SetAllowedHostResponse)
-				if err != nil {
-					return nil, err
-				}
-				outcomes = append(outcomes, compact)
-			}
-			text := append([]byte(`{"outcomes":[`), bytes.Join(outcomes, []byte(","))...)
-			return append(append(append(text, `],"etag":`...), quote(c.etag)...), '}'), nil
-		},
 	}
 }
 
 // invalidHost is err as the problem of the host that a call was about, or nil if it is not the host's.
 func invalidHost(err error) *adminv1.Problem {
-	e := explain(err)
+	e := command.Explain(err)
 	if e.Code != codes.InvalidArgument && e.Code != codes.NotFound {
 		return nil
 	}

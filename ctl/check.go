@@ -8,15 +8,16 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) check() *cobra.Command {
+func (a app) check() *cobra.Command {
 	var decideOnly bool
-	cmd := a.withJSON(&cobra.Command{
+	cmd := command.Asking(a.Program, &cobra.Command{
 		Use:   "check HOST",
 		Short: "Tell what would become of a request for a host",
 		Long: `Tell what would become of a client's request for a host, and why: is it allowed, by which entry, where does its name
@@ -26,38 +27,23 @@ connection is opened and closed again without a byte being sent.
 Without a port HOST means port 443. The exit code is 0 only if a client's request would succeed, as far as was tried.`,
 		Example: `omsgwctl check a.example.com
 omsgwctl check a.example.com:8443 --decide-only`,
-		GroupID:           groupWatch,
-		Args:              takes("HOST"),
-		ValidArgsFunction: a.completeHostsToCheck,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.Hosts.CheckHost, &adminv1.CheckHostRequest{Host: args[0], DecideOnly: decideOnly})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					err = a.printJSON(r)
-				} else {
-					err = a.table(checkRows(r, decideOnly)...)
-				}
-				if err != nil {
-					return err
-				}
-				return checkFailure(r)
-			})
-		},
+		GroupID:           command.GroupWatch,
+		Args:              command.Takes("HOST"),
+		ValidArgsFunction: a.Complete(hostsToCheck),
+	}, func(ctx context.Context, c *adminclient.Client, args []string) (*adminv1.CheckHostResponse, error) {
+		return command.Call(ctx, c.Hosts.CheckHost, &adminv1.CheckHostRequest{Host: args[0], DecideOnly: decideOnly})
+	}, func(r *adminv1.CheckHostResponse) command.View {
+		return command.View{Tables: []command.Table{checkRows(r, decideOnly)}, Failure: checkFailure(r)}
 	})
 	cmd.Flags().BoolVar(&decideOnly, "decide-only", false, "look nothing up and connect nowhere")
 	return cmd
 }
 
-func (a *app) completeHostsToCheck(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return noFiles(cmd, args, word)
-	}
-	allowed, directive := a.completeHosts(cmd, args, word)
-	denied, _ := a.completeDenied(cmd, args, word)
-	return append(allowed, denied...), directive
+// hostsToCheck are those of both lists, or of the one that can be read.
+func hostsToCheck(ctx context.Context, c *adminclient.Client, args []string) ([]string, error) {
+	allowed, _ := allowedHosts(ctx, c, args)
+	denied, _ := deniedHosts(ctx, c, args)
+	return append(allowed, denied...), nil
 }
 
 func checkRows(r *adminv1.CheckHostResponse, decideOnly bool) [][]string {

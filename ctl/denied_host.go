@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/printable"
@@ -17,8 +18,8 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) denied() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) denied() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:     "denied",
 		Aliases: []string{"denied-host"},
 		Short:   "See which hosts clients were refused",
@@ -27,12 +28,12 @@ one of them, use: omsgwctl allowed-host add --denied HOST`,
 		Example: `omsgwctl denied list
 omsgwctl allowed-host add --denied a.example.com
 omsgwctl denied clear --all`,
-		GroupID: groupWatch,
+		GroupID: command.GroupWatch,
 	}, a.deniedList(), a.deniedClear())
 }
 
-func (a *app) deniedList() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) deniedList() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:   "list",
 		Short: "List the refused hosts, the latest last",
 		Long: `List the hosts that clients were refused and would be refused now, the one that was refused last at the end: how often
@@ -43,48 +44,29 @@ HOST_NOT_ALLOWED: nothing allows the host. PORT_NOT_ALLOWED: it is allowed, but 
 is allowed, but its name led to an address that it may not lead to; omsgwctl check HOST tells where it leads now.`,
 		Example: `omsgwctl denied list
 omsgwctl denied list --json`,
-		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				hosts, err := listDenied(ctx, c)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(&adminv1.ListDeniedHostsResponse{Hosts: hosts})
-				}
-				if len(hosts) == 0 {
-					a.notef("no client was refused a host that is not allowed by now")
-					return nil
-				}
-				rows := [][]string{{"HOST", "REFUSED", "FIRST", "LAST", "REASON", "CLIENTS"}}
-				for _, h := range hosts {
-					rows = append(rows, []string{h.Host, fmt.Sprint(h.Count), moment(h.FirstDeniedAt), moment(h.LastDeniedAt),
-						h.Reason, clientsText(h)})
-				}
-				return a.table(rows...)
-			})
-		},
+		Args: command.Takes(),
+	}, listDenied, func(r *adminv1.ListDeniedHostsResponse) command.View {
+		if len(r.Hosts) == 0 {
+			return command.Notef("no client was refused a host that is not allowed by now")
+		}
+		rows := [][]string{{"HOST", "REFUSED", "FIRST", "LAST", "REASON", "CLIENTS"}}
+		for _, h := range r.Hosts {
+			rows = append(rows, []string{h.Host, fmt.Sprint(h.Count), command.Moment(h.FirstDeniedAt), command.Moment(h.LastDeniedAt),
+				h.Reason, clientsText(h)})
+		}
+		return command.Rows(rows...)
 	})
 }
 
-// listDenied reads every page, and puts the hosts in the order of their last refusal.
-func listDenied(ctx context.Context, c *adminclient.Client) ([]*adminv1.DeniedHost, error) {
-	var hosts []*adminv1.DeniedHost
-	for token := ""; ; {
-		page, err := call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{PageToken: token})
-		if err != nil {
-			return nil, err
-		}
-		hosts = append(hosts, page.Hosts...)
-		if token = page.NextPageToken; token == "" {
-			break
-		}
-	}
-	slices.SortStableFunc(hosts, func(g, h *adminv1.DeniedHost) int {
+// listDenied returns every page as one, in the order of their last refusal.
+func listDenied(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListDeniedHostsResponse, error) {
+	all, err := allPages(func(token string) (*adminv1.ListDeniedHostsResponse, error) {
+		return command.Call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{PageToken: token})
+	})
+	slices.SortStableFunc(all.GetHosts(), func(g, h *adminv1.DeniedHost) int {
 		return g.GetLastDeniedAt().AsTime().Compare(h.GetLastDeniedAt().AsTime())
 	})
-	return hosts, nil
+	return all, err
 }
 
 // clientsText names the latest clients. The number of the others is an estimate if the gateway does not know them all.
@@ -101,9 +83,9 @@ func clientsText(h *adminv1.DeniedHost) string {
 	}
 }
 
-func (a *app) deniedClear() *cobra.Command {
+func (a app) deniedClear() *cobra.Command {
 	var all bool
-	cmd := a.withJSON(&cobra.Command{
+	cmd := command.Asking(a.Program, &cobra.Command{
 		Use:   "clear {HOST... | --all}",
 		Short: "Forget refused hosts",
 		Long: `Forget refused hosts until they are refused again. It changes nothing that is allowed or refused. A host is given as the
@@ -111,54 +93,49 @@ list has it; without a port it means port 443. One that is not in the list is no
 		Example: `omsgwctl denied clear a.example.com b.example.com:8443
 omsgwctl denied clear --all`,
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     a.completeDenied,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !all:
-				return usagef("which hosts? give them, or --all")
+				return command.Usagef("which hosts? give them, or --all")
 			case len(args) > 0 && all:
-				return usagef("give either hosts or --all")
+				return command.Usagef("give either hosts or --all")
 			}
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.DeniedHosts.ClearDeniedHosts, &adminv1.ClearDeniedHostsRequest{Hosts: args, All: all})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(r)
-				}
-				for _, host := range r.NotPresent {
-					a.notef("the list has no %s", printable.Escaped(host))
-				}
-				return a.printf("%s forgotten\n", plural(int64(r.Cleared), "host"))
-			})
+			return nil
 		},
+		ValidArgsFunction: a.CompleteAll(deniedHosts),
+	}, func(ctx context.Context, c *adminclient.Client, args []string) (*adminv1.ClearDeniedHostsResponse, error) {
+		return command.Call(ctx, c.DeniedHosts.ClearDeniedHosts, &adminv1.ClearDeniedHostsRequest{Hosts: args, All: all})
+	}, func(r *adminv1.ClearDeniedHostsResponse) command.View {
+		v := command.Textf("%s forgotten\n", command.Plural(int64(r.Cleared), "host"))
+		for _, host := range r.NotPresent {
+			v.Notes = append(v.Notes, "the list has no "+printable.Escaped(host))
+		}
+		return v
 	})
 	cmd.Flags().BoolVar(&all, "all", false, "forget all of them")
 	return cmd
 }
 
-func (a *app) completeDenied(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.completions(cmd, func(ctx context.Context, c *adminclient.Client) ([]string, error) {
-		page, err := call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{})
-		var hosts []string
-		for _, h := range page.GetHosts() {
-			hosts = append(hosts, printable.Escaped(h.Host))
-		}
-		return hosts, err
-	})
+// deniedHosts are names for a shell to complete.
+func deniedHosts(ctx context.Context, c *adminclient.Client, _ []string) ([]string, error) {
+	page, err := command.Call(ctx, c.DeniedHosts.ListDeniedHosts, &adminv1.ListDeniedHostsRequest{})
+	var hosts []string
+	for _, h := range page.GetHosts() {
+		hosts = append(hosts, printable.Escaped(h.Host))
+	}
+	return hosts, err
 }
 
 // findDenied makes of each entry the refused host that it means.
-func findDenied(ctx context.Context, c *adminclient.Client, entries []entry) ([]entry, []entryProblem, error) {
-	hosts, err := listDenied(ctx, c)
+func findDenied(ctx context.Context, c *adminclient.Client, entries []entry) ([]entry, []command.EntryProblem, error) {
+	denied, err := listDenied(ctx, c, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	var found []entry
-	var missing []entryProblem
+	var missing []command.EntryProblem
 	for _, e := range entries {
-		host, err := deniedHost(hosts, e.text)
+		host, err := deniedHost(denied.Hosts, e.text)
 		if err != nil {
 			refused := reason.From(err)
 			missing = append(missing, hostKind.problem(e, &adminv1.Problem{

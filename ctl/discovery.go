@@ -2,26 +2,28 @@ package ctl
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) discovery() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) discovery() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:   "discovery",
 		Short: "See what was learned from monitoring agents",
 		Long: `See which hosts the gateway allows because the monitoring agents on its computer are configured to reach them. The
 setting LearnHosts switches that on and off.`,
 		Example: "omsgwctl discovery show",
-		GroupID: groupWatch,
+		GroupID: command.GroupWatch,
 	}, a.discoveryShow())
 }
 
-func (a *app) discoveryShow() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) discoveryShow() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:   "show",
 		Short: "Show what was read where, and what was learned",
 		Long: `Show which files, folders and registry keys of monitoring agents were read, which hosts and client certificates were
@@ -29,38 +31,28 @@ learned from them, and what was ignored and why.`,
 		Example: `omsgwctl discovery show
 omsgwctl discovery show --json
 omsgwctl setting set LearnHosts Off`,
-		Args:              takes(),
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				d, err := call(ctx, c.Discovery.GetDiscovery, &adminv1.GetDiscoveryRequest{})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(d)
-				}
-				return a.showDiscovery(d)
-			})
-		},
-	})
+		Args:              command.Takes(),
+		ValidArgsFunction: command.NoFiles,
+	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.GetDiscoveryResponse, error) {
+		return command.Call(ctx, c.Discovery.GetDiscovery, &adminv1.GetDiscoveryRequest{})
+	}, showDiscovery)
 }
 
-func (a *app) showDiscovery(d *adminv1.GetDiscoveryResponse) error {
+func showDiscovery(d *adminv1.GetDiscoveryResponse) command.View {
 	if !d.On {
-		return a.printf("Nothing is learned: LearnHosts is off.\n")
+		return command.Textf("Nothing is learned: LearnHosts is off.\n")
 	}
 	places := [][]string{{"AGENT", "PLACE", "STATE", "READ"}}
 	for _, p := range d.Places {
-		places = append(places, []string{p.Agent, p.Path, placeText(p.State), moment(p.ReadAt)})
+		places = append(places, []string{p.Agent, p.Path, placeText(p.State), command.Moment(p.ReadAt)})
 	}
 	hosts := [][]string{{"HOST", "AGENT", "WORKSPACE", "SINCE", "PLACE"}}
 	for _, h := range d.Hosts {
-		hosts = append(hosts, []string{h.Host, h.Agent, h.Workspace, moment(h.Since), h.Place})
+		hosts = append(hosts, []string{h.Host, h.Agent, h.Workspace, command.Moment(h.Since), h.Place})
 	}
 	certificates := [][]string{{"CLIENT CERTIFICATE", "AGENT", "WORKSPACE", "SINCE", "PLACE"}}
 	for _, c := range d.ClientCertificates {
-		certificates = append(certificates, []string{c.Subject, c.Agent, c.Workspace, moment(c.Since), c.Place})
+		certificates = append(certificates, []string{c.Subject, c.Agent, c.Workspace, command.Moment(c.Since), c.Place})
 	}
 	problems := [][]string{{"PROBLEM"}}
 	for _, p := range d.Places {
@@ -72,22 +64,10 @@ func (a *app) showDiscovery(d *adminv1.GetDiscoveryResponse) error {
 		problems = append(problems, []string{p.Message})
 	}
 	if d.LeftOut > 0 {
-		problems = append(problems, []string{plural(int64(d.LeftOut), "more thing") + " not shown"})
+		problems = append(problems, []string{command.Plural(int64(d.LeftOut), "more thing") + " not shown"})
 	}
-	for i, rows := range [][][]string{places, hosts, certificates, problems} {
-		if len(rows) == 1 {
-			continue
-		}
-		if i > 0 {
-			if err := a.printf("\n"); err != nil {
-				return err
-			}
-		}
-		if err := a.table(rows...); err != nil {
-			return err
-		}
-	}
-	return nil
+	tables := []command.Table{places, hosts, certificates, problems}
+	return command.View{Tables: slices.DeleteFunc(tables, func(t command.Table) bool { return len(t) == 1 })}
 }
 
 func placeText(s adminv1.DiscoveryPlace_State) string {

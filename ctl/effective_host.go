@@ -7,28 +7,16 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// listEffective prints all hosts that are allowed right now.
-func (a *app) listEffective(ctx context.Context, c *adminclient.Client) error {
-	all, err := allPages(func(token string) (*adminv1.ListEffectiveHostsResponse, error) {
-		return call(ctx, c.Hosts.ListEffectiveHosts, &adminv1.ListEffectiveHostsRequest{PageToken: token})
-	}, func(all, more *adminv1.ListEffectiveHostsResponse) {
-		all.Hosts, all.NextPageToken = append(all.Hosts, more.Hosts...), more.NextPageToken
+// listEffectiveHosts returns every page as one.
+func listEffectiveHosts(ctx context.Context, c *adminclient.Client) (*adminv1.ListEffectiveHostsResponse, error) {
+	return allPages(func(token string) (*adminv1.ListEffectiveHostsResponse, error) {
+		return command.Call(ctx, c.Hosts.ListEffectiveHosts, &adminv1.ListEffectiveHostsRequest{PageToken: token})
 	})
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(all)
-	}
-	if len(all.Hosts) == 0 {
-		a.notef("no host is allowed yet; add one with: omsgwctl allowed-host add HOST")
-		return nil
-	}
-	return a.table(effectiveRows(all.Hosts)...)
 }
 
 // effectiveRows have a row for each source. What is asked of certificates has a column only where something is.
@@ -37,9 +25,9 @@ func effectiveRows(hosts []*adminv1.EffectiveHost) [][]string {
 	judged := false
 	for _, h := range hosts {
 		judged = judged || h.ClientCertificatePolicy != adminv1.AllowedHost_OFF
-		cells := []string{h.Host, fmt.Sprint(h.UseCount), moment(h.LastUsedAt), policyName(h.ClientCertificatePolicy)}
+		cells := []string{h.Host, fmt.Sprint(h.UseCount), command.Moment(h.LastUsedAt), policyName(h.ClientCertificatePolicy)}
 		for _, s := range h.Sources {
-			rows = append(rows, append(cells, moment(s.Since), sourceText(s)))
+			rows = append(rows, append(cells, command.Moment(s.Since), sourceText(s)))
 			cells = []string{"", "", "", ""}
 		}
 	}
@@ -85,7 +73,7 @@ func sourceSince(s *adminv1.EffectiveHost_Source) string {
 	if s.Since == nil {
 		return sourceText(s)
 	}
-	return sourceText(s) + ", since " + moment(s.Since)
+	return sourceText(s) + ", since " + command.Moment(s.Since)
 }
 
 // useText says how often something was used, and when for the last time.
@@ -93,5 +81,5 @@ func useText(count int64, last *timestamppb.Timestamp) string {
 	if count == 0 {
 		return "never"
 	}
-	return plural(count, "time") + ", last " + moment(last)
+	return command.Plural(count, "time") + ", last " + command.Moment(last)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/printable"
@@ -20,15 +21,15 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) event() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) event() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:   "event",
 		Short: "Read the gateway's events",
 		Long: `Read the gateway's events: what it refused and why, what failed, and who changed what. The gateway keeps the last
 10,000 since it started, and besides the last 2,000 refusals and errors, and the last 1,000 changes.`,
 		Example: `omsgwctl event list --id 105
 omsgwctl event watch --level error`,
-		GroupID: groupWatch,
+		GroupID: command.GroupWatch,
 	}, a.eventList(), a.eventWatch())
 }
 
@@ -60,7 +61,7 @@ func (f *eventFlags) addTo(cmd *cobra.Command) {
 		[]string{"error", "warning", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder))
 	complete("kind", completeKinds)
 	for _, name := range []string{"id", "reason", "text", "since"} {
-		complete(name, noFiles)
+		complete(name, command.NoFiles)
 	}
 }
 
@@ -69,12 +70,12 @@ func (f *eventFlags) filter() (*adminv1.EventFilter, error) {
 	if f.level != "" {
 		level, err := event.ParseLevel(f.level)
 		if err != nil {
-			return nil, usagef("--level: %v", err)
+			return nil, command.Usagef("--level: %v", err)
 		}
 		filter.Level = adminv1.Event_Level(level)
 	}
 	if f.since < 0 {
-		return nil, usagef("--since cannot be negative")
+		return nil, command.Usagef("--since cannot be negative")
 	}
 	if f.since > 0 {
 		filter.Since = durationpb.New(f.since)
@@ -98,10 +99,10 @@ func upper(words []string) []string {
 	return all
 }
 
-func (a *app) eventList() *cobra.Command {
+func (a app) eventList() *cobra.Command {
 	var flags eventFlags
 	var limit int32
-	cmd := a.withJSON(&cobra.Command{
+	cmd := a.WithJSON(&cobra.Command{
 		Use:   "list",
 		Short: "List events, oldest first",
 		Long: `List the events that the gateway keeps, oldest first: local time, the number of the client connection, level, component
@@ -109,31 +110,31 @@ and text, as in the log file.`,
 		Example: `omsgwctl event list
 omsgwctl event list --id 105 --since 1h
 omsgwctl event list --reason HOST_NOT_ALLOWED --json`,
-		Args: takes(),
+		Args: command.Takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := flags.filter()
 			if err != nil {
 				return err
 			}
 			if limit < 0 {
-				return usagef("--limit cannot be negative")
+				return command.Usagef("--limit cannot be negative")
 			}
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.Events.ListEvents, &adminv1.ListEventsRequest{Filter: filter, Limit: limit})
+			return a.Each(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
+				r, err := command.Call(ctx, c.Events.ListEvents, &adminv1.ListEventsRequest{Filter: filter, Limit: limit})
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(r)
+				if a.JSON {
+					return a.PrintJSON(r)
 				}
 				if r.LeftOut > 0 {
-					a.notef("%s left out; --limit shows more", plural(int64(r.LeftOut), "older event"))
+					a.Notef("%s left out; --limit shows more", command.Plural(int64(r.LeftOut), "older event"))
 				}
 				if len(r.Events) == 0 {
-					a.notef("the gateway keeps no such event")
+					a.Notef("the gateway keeps no such event")
 				}
 				for _, e := range r.Events {
-					if err := a.printf("%s\n", eventLine(e)); err != nil {
+					if err := a.Printf("%s\n", eventLine(e)); err != nil {
 						return err
 					}
 				}
@@ -146,10 +147,10 @@ omsgwctl event list --reason HOST_NOT_ALLOWED --json`,
 	return cmd
 }
 
-func (a *app) eventWatch() *cobra.Command {
+func (a app) eventWatch() *cobra.Command {
 	var flags eventFlags
 	var tail int32
-	cmd := a.withJSON(&cobra.Command{
+	cmd := a.WithJSON(&cobra.Command{
 		Use:   "watch",
 		Short: "Print events as they happen",
 		Long: `Print events as they happen, until Ctrl-C ends it. With --json each event is an object on a line of its own. When the
@@ -157,18 +158,18 @@ gateway stops, the watch ends with exit code 3.`,
 		Example: `omsgwctl event watch
 omsgwctl event watch --tail 20 --level error
 omsgwctl event watch --text a.example.com --json`,
-		Args: takes(),
+		Args: command.Takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := flags.filter()
 			if err != nil {
 				return err
 			}
 			if tail < 0 {
-				return usagef("--tail cannot be negative")
+				return command.Usagef("--tail cannot be negative")
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			err = a.connected(ctx, func(ctx context.Context, c *adminclient.Client) error {
+			err = a.Each(ctx, func(ctx context.Context, c *adminclient.Client) error {
 				return a.watch(ctx, c, &adminv1.WatchEventsRequest{Filter: filter, Tail: tail})
 			})
 			if ctx.Err() != nil {
@@ -183,10 +184,10 @@ omsgwctl event watch --text a.example.com --json`,
 }
 
 // watch prints events until the call ends, which it always does with an error.
-func (a *app) watch(ctx context.Context, c *adminclient.Client, request *adminv1.WatchEventsRequest) error {
+func (a app) watch(ctx context.Context, c *adminclient.Client, request *adminv1.WatchEventsRequest) error {
 	stream, err := c.Events.WatchEvents(ctx, request)
 	if err != nil {
-		return fromCall(err, "this command")
+		return command.CallError(err, "this command")
 	}
 	for {
 		r, err := stream.Recv()
@@ -194,7 +195,7 @@ func (a *app) watch(ctx context.Context, c *adminclient.Client, request *adminv1
 			return reason.New(reason.GatewayStopping)
 		}
 		if err != nil {
-			return fromCall(err, "this command")
+			return command.CallError(err, "this command")
 		}
 		if err := a.printWatched(r); err != nil {
 			return err
@@ -202,18 +203,18 @@ func (a *app) watch(ctx context.Context, c *adminclient.Client, request *adminv1
 	}
 }
 
-func (a *app) printWatched(r *adminv1.WatchEventsResponse) error {
-	if a.json {
-		line, err := compactJSON(r)
+func (a app) printWatched(r *adminv1.WatchEventsResponse) error {
+	if a.JSON {
+		line, err := command.CompactJSON(r)
 		if err != nil {
 			return err
 		}
-		return a.printf("%s\n", line)
+		return a.Printf("%s\n", line)
 	}
 	if e := r.GetEvent(); e != nil {
-		return a.printf("%s\n", eventLine(e))
+		return a.Printf("%s\n", eventLine(e))
 	}
-	a.notef("%s missed, because they came too fast", plural(r.GetMissed(), "event"))
+	a.Notef("%s missed, because they came too fast", command.Plural(r.GetMissed(), "event"))
 	return nil
 }
 

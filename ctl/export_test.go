@@ -6,12 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+
+	"github.com/omsgateway/omsgateway/ctl/batch"
+	"github.com/omsgateway/omsgateway/ctl/command"
 )
 
 // Root is the command omsgwctl, and ExitCodes what its help says of them.
-func Root() *cobra.Command { return (&app{}).root() }
+func Root() *cobra.Command { return root(&command.Program{}) }
 
-const ExitCodes = exitCodes
+const ExitCodes = command.ExitCodes
 
 // Run carries out one command line and answers the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {
@@ -20,27 +23,9 @@ func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 
 // ServeBatch answers the requests of in over conn.
 func ServeBatch(ctx context.Context, conn grpc.ClientConnInterface, in io.Reader, out, notes io.Writer) error {
-	b := newBatch("dev", func(context.Context) (grpc.ClientConnInterface, func(), error) { return conn, func() {}, nil })
-	return b.serve(ctx, in, out, notes)
+	connect := func(context.Context) (grpc.ClientConnInterface, func(), error) { return conn, func() {}, nil }
+	return batch.Serve(ctx, "dev", connect, in, out, notes)
 }
 
 // MaxRequestLine bounds a line of a batch.
-const MaxRequestLine = maxRequestLine
-
-// Line is what is answered for one line.
-type Line struct {
-	Text    string
-	TooLong bool
-}
-
-// Lines reads all lines of at most limit bytes.
-func Lines(in io.Reader, limit int) []Line {
-	var all []Line
-	for l := newLines(in, limit); ; {
-		line, tooLong, err := l.next()
-		if err != nil {
-			return all
-		}
-		all = append(all, Line{string(line), tooLong})
-	}
-}
+const MaxRequestLine = batch.MaxRequestLine

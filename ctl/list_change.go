@@ -3,18 +3,19 @@ package ctl
 import (
 	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -29,72 +30,84 @@ const (
 
 // listChange is a change of any number of entries of one of the gateway's lists, all or none.
 type listChange[O outcome] struct {
-	kind   entryKind
-	most   int // entries in one call of do or undo
-	do     func(ctx context.Context, c *adminclient.Client, entries []string, how changeOptions) (changed[O], error)
-	undo   func(ctx context.Context, c *adminclient.Client, made []O) error
-	did    func(O) bool // whether do has changed the entry, or would change it
-	word   string       // what do has done
-	row    func(O) []string
-	answer func(changed[O]) ([]byte, error) // as compact JSON
+	kind entryKind
+	most int // entries in one call of do or undo
+	do   func(ctx context.Context, c *adminclient.Client, entries []string, how changeOptions) (changed[O], error)
+	undo func(ctx context.Context, c *adminclient.Client, made []O) error
+	did  func(O) bool // whether do has changed the entry, or would change it
+	word string       // what do has done
+	row  func(O) []string
 
 	// find makes of each entry the one that it stands for, or a problem; nil if they stand for themselves.
-	find func(context.Context, *adminclient.Client, []entry) ([]entry, []entryProblem, error)
+	find func(context.Context, *adminclient.Client, []entry) ([]entry, []command.EntryProblem, error)
 }
 
 // outcome is what the gateway answers for one entry. It has a problem if the entry is invalid.
 type outcome interface {
+	proto.Message
 	GetProblem() *adminv1.Problem
 	GetWarnings() []*adminv1.Problem
 }
 
 type changeOptions struct {
-	etag         string
-	validateOnly bool
-	atomic       bool
+	command.How
+	atomic bool
 }
 
+// changed is the answer to a change.
 type changed[O outcome] struct {
 	outcomes []O    // in the order of the entries
 	etag     string // after the change
 }
 
-// makeChange makes one change of a list and says what became of each entry.
-func makeChange[O outcome](ctx context.Context, a *app, args []string, change listChange[O]) error {
-	entries, invalid, err := a.readEntries(change.kind, args)
-	if err != nil {
+// MarshalJSON has the form of the API's messages, whatever number of them the change took.
+func (c changed[O]) MarshalJSON() ([]byte, error) {
+	outcomes := make([]json.RawMessage, len(c.outcomes))
+	for i, o := range c.outcomes {
+		compact, err := command.CompactJSON(o)
+		if err != nil {
+			return nil, err
+		}
+		outcomes[i] = compact
+	}
+	return command.Quote(struct {
+		Outcomes []json.RawMessage `json:"outcomes"`
+		Etag     string            `json:"etag"`
+	}{outcomes, c.etag}), nil
+}
+
+// changingList makes of cmd a command that changes a list and shows what became of each entry.
+func changingList[O outcome](a app, cmd *cobra.Command, l listChange[O]) *cobra.Command {
+	var entries []entry
+	var invalid []command.EntryProblem
+	cmd.PreRunE = func(_ *cobra.Command, args []string) (err error) {
+		entries, invalid, err = l.kind.read(a.In, args)
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return a.connected(ctx, func(ctx context.Context, c *adminclient.Client) error {
-		if change.find != nil {
-			found, missing, err := change.find(ctx, c, entries)
-			if err != nil {
-				return err
-			}
-			entries, invalid = found, append(invalid, missing...)
+	command.Changing(a.Program, cmd,
+		func(ctx context.Context, c *adminclient.Client, how command.How, _ []string) (changed[O], error) {
+			return l.run(ctx, c, how, entries, invalid)
+		}, l.show)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM) // so that half of a list is taken back
+		defer stop()
+		cmd.SetContext(ctx)
+		return run(cmd, args)
+	}
+	return cmd
+}
+
+func (l listChange[O]) show(done changed[O]) command.View {
+	var rows [][]string
+	var warnings []string
+	for _, o := range done.outcomes {
+		rows = append(rows, l.row(o))
+		for _, w := range o.GetWarnings() {
+			warnings = append(warnings, "warning: "+printable.Escaped(w.Message))
 		}
-		done, err := change.run(ctx, c, entries, invalid)
-		if err != nil {
-			return err
-		}
-		if a.json {
-			compact, err := change.answer(done)
-			if err != nil {
-				return err
-			}
-			return a.printIndented(compact)
-		}
-		var rows [][]string
-		for _, o := range done.outcomes {
-			rows = append(rows, change.row(o))
-			for _, w := range o.GetWarnings() {
-				a.notef("warning: %s", printable.Escaped(w.Message))
-			}
-		}
-		return a.table(rows...)
-	})
+	}
+	return command.View{Notes: warnings, Tables: []command.Table{rows}}
 }
 
 // inWords is the name of what became of an entry: "already present".
@@ -112,40 +125,55 @@ func complete[O outcome](entries int, done changed[O], err error) (changed[O], e
 
 // run changes all entries or none. invalid are some that cannot be sent; with them it only finds what else is invalid.
 func (l listChange[O]) run(
-	ctx context.Context, c *adminclient.Client, entries []entry, invalid []entryProblem,
+	ctx context.Context, c *adminclient.Client, how command.How, entries []entry, invalid []command.EntryProblem,
 ) (changed[O], error) {
-	chunks := split(entries, l.most)
-	if len(chunks) == 1 && len(invalid) == 0 {
-		done, err := l.do(ctx, c, textsOf(chunks[0]), changeOptions{atomic: true})
-		if err == nil || explain(err).Reason != reason.ChangeRefused {
-			return done, err
-		}
-	}
-	status, err := call(ctx, c.Status.GetStatus, &adminv1.GetStatusRequest{})
-	if err != nil {
-		return changed[O]{}, err
-	}
-	given := len(entries) + len(invalid)
-	planned := make([][]O, len(chunks)) // what each call would change
-	for i, chunk := range chunks {
-		would, err := l.do(ctx, c, textsOf(chunk), changeOptions{etag: status.Etag, validateOnly: true})
+	if l.find != nil {
+		found, missing, err := l.find(ctx, c, entries)
 		if err != nil {
 			return changed[O]{}, err
 		}
-		planned[i] = l.made(would)
-		for k, o := range would.outcomes {
+		entries, invalid = found, append(invalid, missing...)
+	}
+	chunks := split(entries, l.most)
+	if len(chunks) == 1 && len(invalid) == 0 {
+		done, err := l.do(ctx, c, textsOf(chunks[0]), changeOptions{How: how, atomic: true})
+		if err == nil || command.Explain(err).Reason != reason.ChangeRefused {
+			return done, err
+		}
+	}
+	if how.Etag == "" {
+		status, err := command.Call(ctx, c.Status.GetStatus, &adminv1.GetStatusRequest{})
+		if err != nil {
+			return changed[O]{}, err
+		}
+		how.Etag = status.Etag
+	}
+	given := len(entries) + len(invalid)
+	would := changed[O]{etag: how.Etag}
+	planned := make([][]O, len(chunks)) // what each call would change
+	for i, chunk := range chunks {
+		checked, err := l.do(ctx, c, textsOf(chunk), changeOptions{How: command.How{Etag: how.Etag, ValidateOnly: true}})
+		if err != nil {
+			return changed[O]{}, err
+		}
+		would.outcomes = append(would.outcomes, checked.outcomes...)
+		planned[i] = l.made(checked)
+		for k, o := range checked.outcomes {
 			if p := o.GetProblem(); p != nil {
 				invalid = append(invalid, l.kind.problem(chunk[k], p))
 			}
 		}
 	}
 	if len(invalid) > 0 {
-		slices.SortStableFunc(invalid, func(p, q entryProblem) int {
+		slices.SortStableFunc(invalid, func(p, q command.EntryProblem) int {
 			return cmp.Or(cmp.Compare(p.Argument, q.Argument), cmp.Compare(p.Line, q.Line))
 		})
-		return changed[O]{}, &invalidEntries{name: l.kind.name, word: l.word, count: given, problems: invalid}
+		return changed[O]{}, &command.InvalidEntries{Name: l.kind.name, Word: l.word, Count: given, Problems: invalid}
 	}
-	return l.runInSteps(ctx, c, chunks, planned, status.Etag)
+	if how.ValidateOnly {
+		return would, nil
+	}
+	return l.runInSteps(ctx, c, chunks, planned, how.Etag)
 }
 
 // runInSteps makes one call for each chunk, each for the configuration that the one before left, so that nobody's change can
@@ -155,7 +183,7 @@ func (l listChange[O]) runInSteps(
 ) (changed[O], error) {
 	all := changed[O]{etag: etag}
 	for i, chunk := range chunks {
-		done, err := l.do(ctx, c, textsOf(chunk), changeOptions{etag: all.etag, atomic: true})
+		done, err := l.do(ctx, c, textsOf(chunk), changeOptions{How: command.How{Etag: all.etag}, atomic: true})
 		if err != nil {
 			made := l.made(all)
 			if mayHaveHappened(err) {
@@ -187,7 +215,7 @@ func (l listChange[O]) made(c changed[O]) []O {
 
 // mayHaveHappened reports whether the gateway may have made a change although the call failed with err.
 func mayHaveHappened(err error) bool {
-	switch explain(err).Code {
+	switch command.Explain(err).Code {
 	case codes.Aborted, codes.InvalidArgument, codes.NotFound, codes.ResourceExhausted, codes.PermissionDenied,
 		codes.FailedPrecondition:
 		return false
@@ -218,76 +246,4 @@ func textsOf(entries []entry) []string {
 		texts[i] = e.text
 	}
 	return texts
-}
-
-// page is one answer of a list.
-type page interface {
-	GetEtag() string
-	GetNextPageToken() string
-}
-
-// allPages reads every page and joins the later ones to the first. A list that is changed in between is read again.
-func allPages[P page](read func(token string) (P, error), join func(all, more P)) (all P, err error) {
-	const attempts = 5
-attempt:
-	for range attempts {
-		if all, err = read(""); err != nil {
-			return all, err
-		}
-		for token := all.GetNextPageToken(); token != ""; {
-			more, err := read(token)
-			if err != nil {
-				return all, err
-			}
-			if more.GetEtag() != all.GetEtag() {
-				continue attempt
-			}
-			join(all, more)
-			token = more.GetNextPageToken()
-		}
-		return all, nil
-	}
-	return all, errors.New("the configuration changed each time while the list was read; try again")
-}
-
-// invalidEntries is the error of a change that was not made because of invalid items. The first problem stands for all where
-// there is room for one only.
-type invalidEntries struct {
-	name     string // of an entry
-	word     string // what was not done
-	count    int    // of all items
-	problems []entryProblem
-}
-
-func (e *invalidEntries) Error() string {
-	if e.count == 1 {
-		return fmt.Sprintf("no %s was %s: %s", e.name, e.word, e.problems[0].Message)
-	}
-	return fmt.Sprintf("no %s was %s, because %d of %d are invalid", e.name, e.word, len(e.problems), e.count)
-}
-
-// Unwrap is the error that the gateway answers for such a change.
-func (e *invalidEntries) Unwrap() error {
-	return reason.New(reason.ChangeRefused, "count", strconv.Itoa(len(e.problems)), "first", e.problems[0].Message)
-}
-
-func (e *invalidEntries) all() []entryProblem {
-	if e == nil {
-		return nil
-	}
-	return e.problems
-}
-
-// print names each invalid item, in the order of lines and arguments.
-func (e *invalidEntries) print(w io.Writer) {
-	if e == nil || e.count == 1 {
-		return
-	}
-	for _, p := range e.problems {
-		where := fmt.Sprintf("argument %d", p.Argument)
-		if p.Line > 0 {
-			where = fmt.Sprintf("line %d", p.Line)
-		}
-		fmt.Fprintf(w, "  %s: %s\n", where, printable.Escaped(p.Message))
-	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
+	"github.com/omsgateway/omsgateway/ctl/lines"
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -24,8 +26,8 @@ type entryKind struct {
 	maxLine    int    // bytes; no spelling has as many
 	comments   string // what is skipped of a list besides blank lines, for the help
 	cutComment func(line []byte) (before []byte, found bool)
-	unsendable func(entry string) *reason.Error // why the gateway would not even read it, or nil
-	field      func(*entryProblem) *string      // where a problem has the entry
+	unsendable func(entry string) *reason.Error    // why the gateway would not even read it, or nil
+	field      func(*command.EntryProblem) *string // where a problem has the entry
 }
 
 const maxHostLine = 1000
@@ -41,7 +43,7 @@ var hostKind = entryKind{
 	comments:   "what follows a #",
 	cutComment: beforeComment,
 	unsendable: unsendableHost,
-	field:      func(p *entryProblem) *string { return &p.Host },
+	field:      func(p *command.EntryProblem) *string { return &p.Host },
 }
 
 var certificateKind = entryKind{
@@ -52,7 +54,7 @@ var certificateKind = entryKind{
 	comments:   "lines that begin with #",
 	cutComment: commentLine,
 	unsendable: unsendableCertificate,
-	field:      func(p *entryProblem) *string { return &p.Subject },
+	field:      func(p *command.EntryProblem) *string { return &p.Subject },
 }
 
 // entry is one entry of a list as it was given.
@@ -62,23 +64,12 @@ type entry struct {
 	argument int // counted from 1; 0 for a line
 }
 
-// entryProblem says why an entry is invalid, in the form that --json prints.
-type entryProblem struct {
-	Line     int               `json:"line,omitempty"`
-	Argument int               `json:"argument,omitempty"`
-	Host     string            `json:"host,omitempty"`
-	Subject  string            `json:"subject,omitempty"`
-	Reason   string            `json:"reason"`
-	Message  string            `json:"message"`
-	Metadata map[string]string `json:"metadata"`
-}
-
-func (k entryKind) problem(e entry, p *adminv1.Problem) entryProblem {
+func (k entryKind) problem(e entry, p *adminv1.Problem) command.EntryProblem {
 	metadata := p.GetMetadata()
 	if metadata == nil {
 		metadata = map[string]string{}
 	}
-	problem := entryProblem{
+	problem := command.EntryProblem{
 		Line: e.line, Argument: e.argument, Reason: p.GetReason(), Message: p.GetMessage(), Metadata: metadata,
 	}
 	*k.field(&problem) = e.text
@@ -88,7 +79,7 @@ func (k entryKind) problem(e entry, p *adminv1.Problem) entryProblem {
 // some checks that a command gets at least one entry.
 func (k entryKind) some(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usagef("%s is missing; give at least one, or - to read them from standard input", k.argument)
+		return command.Usagef("%s is missing; give at least one, or - to read them from standard input", k.argument)
 	}
 	return nil
 }
@@ -103,11 +94,11 @@ for example because somebody else changes the configuration at the same time, th
 		k.name, k.comments)
 }
 
-// readEntries reads entries from the arguments and, where one is "-", from standard input. Those that cannot be sent are
-// answered as problems.
-func (a *app) readEntries(k entryKind, args []string) ([]entry, []entryProblem, error) {
+// read reads entries from the arguments and, where one is "-", from standard input. Those that cannot be sent are returned as
+// problems.
+func (k entryKind) read(stdin io.Reader, args []string) ([]entry, []command.EntryProblem, error) {
 	var entries []entry
-	var problems []entryProblem
+	var problems []command.EntryProblem
 	take := func(given entry) {
 		if e := k.unsendable(given.text); e != nil {
 			given.text = printable.Typed(given.text, maxShown)
@@ -125,10 +116,10 @@ func (a *app) readEntries(k entryKind, args []string) ([]entry, []entryProblem, 
 			continue
 		}
 		if fromStdin {
-			return nil, nil, usagef(`"-" is given twice, and standard input can be read only once`)
+			return nil, nil, command.Usagef(`"-" is given twice, and standard input can be read only once`)
 		}
 		fromStdin = true
-		if err := k.readLines(a.in, take); err != nil {
+		if err := k.readLines(stdin, take); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -143,16 +134,16 @@ func (a *app) readEntries(k entryKind, args []string) ([]entry, []entryProblem, 
 }
 
 func (k entryKind) readLines(from io.Reader, take func(entry)) error {
-	in := newLines(from, k.maxLine)
+	in := lines.NewReader(from, k.maxLine)
 	for count := 0; count <= k.most; {
-		line, tooLong, err := in.next()
+		line, tooLong, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("reading standard input: %w", err)
 		}
-		if in.number == 1 && (bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF"))) {
+		if in.Number() == 1 && (bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF"))) {
 			return fmt.Errorf("standard input is UTF-16; save the list as UTF-8")
 		}
 		text := string(line)
@@ -165,7 +156,7 @@ func (k entryKind) readLines(from io.Reader, take func(entry)) error {
 			continue
 		}
 		count++
-		take(entry{text: text, line: in.number})
+		take(entry{text: text, line: in.Number()})
 	}
 	return nil
 }

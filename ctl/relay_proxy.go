@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
+	"github.com/omsgateway/omsgateway/ctl/lines"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/printable"
@@ -17,8 +19,8 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) relayProxy() *cobra.Command {
-	return noun(&cobra.Command{
+func (a app) relayProxy() *cobra.Command {
+	return command.Noun(&cobra.Command{
 		Use:   "relay-proxy",
 		Short: "Let the gateway connect through another proxy",
 		Long: `Let the gateway connect through another proxy, for example the company's own. The next tunnel follows a change; open
@@ -27,49 +29,41 @@ ones stay. The hosts of the setting RelayProxyBypass are connected to directly a
 omsgwctl relay-proxy set proxy.example.com:3128 --username svc --password-stdin <password.txt
 omsgwctl relay-proxy test myworkspace.ods.opinsights.azure.com
 omsgwctl relay-proxy clear`,
-		GroupID: groupSetUp,
+		GroupID: command.GroupSetUp,
 	}, a.relayProxyGet(), a.relayProxySet(), a.relayProxyClear(), a.relayProxyTest())
 }
 
-func (a *app) relayProxyGet() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) relayProxyGet() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:               "get",
 		Short:             "Show the relay proxy",
 		Long:              "Show the relay proxy. Its password is shown nowhere.",
 		Example:           "omsgwctl relay-proxy get\nomsgwctl relay-proxy get --json",
-		Args:              takes(),
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.RelayProxy.GetRelayProxy, &adminv1.GetRelayProxyRequest{})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(r)
-				}
-				p := r.GetRelayProxy()
-				if p == nil {
-					return a.printf("There is no relay proxy: the gateway connects directly.\n")
-				}
-				rows := [][]string{{"Address:", p.Address}}
-				if p.Username != "" {
-					password := "none"
-					if p.PasswordSet {
-						password = "set"
-					}
-					rows = append(rows, []string{"Username:", p.Username}, []string{"Password:", password})
-				}
-				return a.table(rows...)
-			})
-		},
+		Args:              command.Takes(),
+		ValidArgsFunction: command.NoFiles,
+	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.GetRelayProxyResponse, error) {
+		return command.Call(ctx, c.RelayProxy.GetRelayProxy, &adminv1.GetRelayProxyRequest{})
+	}, func(r *adminv1.GetRelayProxyResponse) command.View {
+		p := r.GetRelayProxy()
+		if p == nil {
+			return command.Textf("There is no relay proxy: the gateway connects directly.\n")
+		}
+		rows := [][]string{{"Address:", p.Address}}
+		if p.Username != "" {
+			password := "none"
+			if p.PasswordSet {
+				password = "set"
+			}
+			rows = append(rows, []string{"Username:", p.Username}, []string{"Password:", password})
+		}
+		return command.Rows(rows...)
 	})
 }
 
-func (a *app) relayProxySet() *cobra.Command {
-	var username string
+func (a app) relayProxySet() *cobra.Command {
+	var username, password string
 	var passwordStdin bool
-	cmd := a.withJSON(&cobra.Command{
+	cmd := command.Changing(a.Program, &cobra.Command{
 		Use:   "set ADDRESS",
 		Short: "Set the relay proxy",
 		Long: `Set the relay proxy. ADDRESS is http://HOST:PORT, HOST:PORT, or https://HOST:PORT for TLS to the relay proxy, whose
@@ -83,37 +77,29 @@ omsgwctl relay-proxy set proxy.example.com:3128 --username svc --password-stdin 
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return usagef("ADDRESS is missing")
+				return command.Usagef("ADDRESS is missing")
 			case len(args) > 1: // which may be a password, so it is not repeated
-				return usagef("there is more than ADDRESS; give the user with --username and the password with --password-stdin")
+				return command.Usagef("there is more than ADDRESS; give the user with --username and the password with --password-stdin")
 			case passwordStdin && username == "":
-				return usagef("--password-stdin needs --username")
+				return command.Usagef("--password-stdin needs --username")
 			case username != "" && !passwordStdin:
-				return usagef("--username needs --password-stdin; let standard input be empty for a user without a password")
+				return command.Usagef("--username needs --password-stdin; let standard input be empty for a user without a password")
 			}
 			return nil
 		},
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			request := &adminv1.SetRelayProxyRequest{Address: args[0], Username: username}
+		ValidArgsFunction: command.NoFiles,
+		PreRunE: func(*cobra.Command, []string) (err error) {
 			if passwordStdin {
-				password, err := readPassword(a.in)
-				if err != nil {
-					return err
-				}
-				request.Password = password
+				password, err = readPassword(a.In)
 			}
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.RelayProxy.SetRelayProxy, request)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(r)
-				}
-				return a.table([]string{"relay proxy", relayText(r.RelayProxy), "before: " + relayText(r.PreviousRelayProxy)})
-			})
+			return err
 		},
+	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.SetRelayProxyResponse, error) {
+		return command.Call(ctx, c.RelayProxy.SetRelayProxy, &adminv1.SetRelayProxyRequest{
+			Address: args[0], Username: username, Password: password, Etag: how.Etag, ValidateOnly: how.ValidateOnly,
+		})
+	}, func(r *adminv1.SetRelayProxyResponse) command.View {
+		return relayChange(r.RelayProxy, r.PreviousRelayProxy)
 	})
 	cmd.Flags().StringVar(&username, "username", "", "`name` of the user at the relay proxy")
 	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the user's password from standard input")
@@ -128,11 +114,15 @@ func readPassword(in io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password from standard input: %w", err)
 	}
-	line, rest, _ := strings.Cut(strings.TrimPrefix(string(text), byteOrderMark), "\n")
+	line, rest, _ := strings.Cut(strings.TrimPrefix(string(text), lines.ByteOrderMark), "\n")
 	if strings.TrimSpace(rest) != "" {
 		return "", errors.New("reading the password from standard input: there is more than one line")
 	}
 	return strings.TrimSuffix(line, "\r"), nil
+}
+
+func relayChange(is, was *adminv1.RelayProxy) command.View {
+	return command.Rows([]string{"relay proxy", relayText(is), "before: " + relayText(was)})
 }
 
 // relayText is a relay proxy in one line.
@@ -146,31 +136,25 @@ func relayText(p *adminv1.RelayProxy) string {
 	return p.Address + " with user " + p.Username
 }
 
-func (a *app) relayProxyClear() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) relayProxyClear() *cobra.Command {
+	return command.Changing(a.Program, &cobra.Command{
 		Use:               "clear",
 		Short:             "Let the gateway connect directly again",
 		Long:              "Let the gateway connect directly again. User name and password are cleared too.",
 		Example:           "omsgwctl relay-proxy clear",
-		Args:              takes(),
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.RelayProxy.ClearRelayProxy, &adminv1.ClearRelayProxyRequest{})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(r)
-				}
-				return a.table([]string{"relay proxy", "none", "before: " + relayText(r.PreviousRelayProxy)})
-			})
-		},
+		Args:              command.Takes(),
+		ValidArgsFunction: command.NoFiles,
+	}, func(ctx context.Context, c *adminclient.Client, how command.How, _ []string) (*adminv1.ClearRelayProxyResponse, error) {
+		return command.Call(ctx, c.RelayProxy.ClearRelayProxy, &adminv1.ClearRelayProxyRequest{
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly,
+		})
+	}, func(r *adminv1.ClearRelayProxyResponse) command.View {
+		return relayChange(nil, r.PreviousRelayProxy)
 	})
 }
 
-func (a *app) relayProxyTest() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) relayProxyTest() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:   "test HOST[:PORT]",
 		Short: "Find out how far a tunnel through the relay proxy comes",
 		Long: `Find out how far a tunnel through the relay proxy comes: the gateway resolves the name of the relay proxy, connects to
@@ -178,28 +162,18 @@ it, asks it for the host, and makes a TLS handshake there. The first step that f
 HOST need not be an allowed host; nothing but the handshake is sent to it.`,
 		Example: `omsgwctl relay-proxy test myworkspace.ods.opinsights.azure.com
 omsgwctl relay-proxy test example.com:8443 --json`,
-		Args:              takes("HOST"),
-		ValidArgsFunction: noFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				r, err := call(ctx, c.RelayProxy.TestRelayProxy, &adminv1.TestRelayProxyRequest{Target: args[0]})
-				if err != nil {
-					return err
-				}
-				if r.Bypassed {
-					a.notef("tunnels to %s do not go this way: the setting RelayProxyBypass has the host", printable.Escaped(r.Target))
-				}
-				if a.json {
-					err = a.printJSON(r)
-				} else {
-					err = a.table(stepRows(r.Steps)...)
-				}
-				if err != nil {
-					return err
-				}
-				return failedStep(r.Steps)
-			})
-		},
+		Args:              command.Takes("HOST"),
+		ValidArgsFunction: command.NoFiles,
+	}, func(ctx context.Context, c *adminclient.Client, args []string) (*adminv1.TestRelayProxyResponse, error) {
+		return command.Call(ctx, c.RelayProxy.TestRelayProxy, &adminv1.TestRelayProxyRequest{Target: args[0]})
+	}, func(r *adminv1.TestRelayProxyResponse) command.View {
+		v := command.Rows(stepRows(r.Steps)...)
+		if r.Bypassed {
+			v.Notes = []string{fmt.Sprintf("tunnels to %s do not go this way: the setting RelayProxyBypass has the host",
+				printable.Escaped(r.Target))}
+		}
+		v.Failure = failedStep(r.Steps)
+		return v
 	})
 }
 

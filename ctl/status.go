@@ -9,30 +9,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) status() *cobra.Command {
-	return a.withJSON(&cobra.Command{
+func (a app) status() *cobra.Command {
+	return command.Asking(a.Program, &cobra.Command{
 		Use:     "status",
 		Short:   "Show how the gateway is",
 		Long:    "Show the gateway's version, addresses, connections, traffic, and why it refused requests.",
 		Example: "omsgwctl status\nomsgwctl status --json",
-		GroupID: groupWatch,
-		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.connected(cmd.Context(), func(ctx context.Context, c *adminclient.Client) error {
-				s, err := call(ctx, c.Status.GetStatus, &adminv1.GetStatusRequest{})
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(s)
-				}
-				return a.table(statusRows(s)...)
-			})
-		},
+		GroupID: command.GroupWatch,
+		Args:    command.Takes(),
+	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.GetStatusResponse, error) {
+		return command.Call(ctx, c.Status.GetStatus, &adminv1.GetStatusRequest{})
+	}, func(s *adminv1.GetStatusResponse) command.View {
+		return command.Rows(statusRows(s)...)
 	})
 }
 
@@ -40,7 +33,7 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	number := func(n int64) string { return fmt.Sprint(n) }
 	rows := [][]string{{"State:", stateText(s.State)}, {"Version:", s.Version}}
 	if s.State != adminv1.GetStatusResponse_STOPPED && s.StartedAt != nil {
-		rows = append(rows, []string{"Started:", moment(s.StartedAt) + " (" + period(s.Uptime) + " ago)"})
+		rows = append(rows, []string{"Started:", command.Moment(s.StartedAt) + " (" + command.Period(s.Uptime) + " ago)"})
 	}
 	if len(s.ListenAddresses) > 0 {
 		rows = append(rows, []string{"Listens on:", strings.Join(s.ListenAddresses, ", ")})
@@ -48,10 +41,10 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	rows = append(rows,
 		[]string{"Configuration:", s.ConfigFile},
 		[]string{"Allowed hosts:", number(int64(s.AllowedHosts)) + learnedText(s.LearnedHosts)},
-		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + plural(s.ConnectedClients, "client")},
+		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + command.Plural(s.ConnectedClients, "client")},
 		[]string{"Open tunnels:", number(s.OpenTunnels) + " (" + number(s.TunnelsOpened) + " since the start)"},
-		[]string{"Sent to targets:", size(s.BytesSent)},
-		[]string{"Received from targets:", size(s.BytesReceived)},
+		[]string{"Sent to targets:", command.Size(s.BytesSent)},
+		[]string{"Received from targets:", command.Size(s.BytesReceived)},
 		[]string{"Errors:", number(s.Errors)},
 		[]string{"Rejections:", number(s.Rejections)},
 	)
@@ -65,11 +58,7 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 		rows = append(rows, []string{"Warning:", w.Message})
 	}
 	for i, r := range slices.Sorted(maps.Keys(s.RefusalsByReason)) {
-		label := ""
-		if i == 0 {
-			label = "Refusals:"
-		}
-		rows = append(rows, []string{label, number(s.RefusalsByReason[r]) + " " + r})
+		rows = append(rows, []string{first(i, "Refusals:"), number(s.RefusalsByReason[r]) + " " + r})
 	}
 	return rows
 }

@@ -1,4 +1,4 @@
-package ctl
+package command
 
 import (
 	"fmt"
@@ -8,9 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 )
-
-// exitCodes explains the constants of failure.go.
-const exitCodes = "0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 not permitted"
 
 // writeHelp prints the help of one command.
 func writeHelp(w io.Writer, cmd *cobra.Command) {
@@ -28,7 +25,7 @@ func writeHelp(w io.Writer, cmd *cobra.Command) {
 		fmt.Fprintf(w, "\nFLAGS OF EVERY COMMAND\n%s", flags.FlagUsages())
 	}
 	if !cmd.HasParent() {
-		fmt.Fprintf(w, "\nEXIT CODES\n  %s\n", exitCodes)
+		fmt.Fprintf(w, "\nEXIT CODES\n  %s\n", ExitCodes)
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nUse '%s COMMAND --help' to learn more about a command.\n", cmd.CommandPath())
@@ -52,14 +49,14 @@ func helpCommand() *cobra.Command {
 		Short:   "Show the help of a command",
 		Long:    "Show the help of a command, the same as --help does.",
 		Example: "omsgwctl help allowed-host add",
-		GroupID: groupScript,
+		GroupID: GroupScript,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil {
 				return err
 			}
 			if len(rest) > 0 {
-				return usagef("there is no command %q", strings.Join(args, " "))
+				return Usagef("there is no command %q", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag() // joins the flags of its parents
 			return about.Help()

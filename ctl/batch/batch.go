@@ -1,9 +1,9 @@
-package ctl
+// Package batch calls the admin API for programs: JSON-RPC 2.0 on standard streams.
+package batch
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +17,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/ctl/command"
+	"github.com/omsgateway/omsgateway/ctl/lines"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-func (a *app) batch() *cobra.Command {
+// Command returns "omsgwctl batch".
+func Command(p *command.Program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "batch",
 		Short: "Call the admin API with JSON-RPC on standard input",
@@ -33,26 +35,33 @@ The first line of output says which protocol this is. A method is SERVICE/METHOD
 and response in the JSON form of protocol buffers. A line that cannot be used gets an error, and the next one is read.
 The batch ends with the input, with exit code 0.`,
 		Example: `echo '{"jsonrpc":"2.0","id":1,"method":"StatusService/GetStatus"}' | omsgwctl batch`,
-		GroupID: groupScript,
-		Args:    takes(),
+		GroupID: command.GroupScript,
+		Args:    command.Takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := newBatch(a.release, func(ctx context.Context) (grpc.ClientConnInterface, func(), error) {
-				c, err := adminclient.Dial(ctx, adminclient.Options{Address: a.address, Wait: startWait})
+			return Serve(cmd.Context(), p.Version, func(ctx context.Context) (grpc.ClientConnInterface, func(), error) {
+				c, err := p.Dial(ctx)
 				if err != nil {
 					return nil, nil, err
 				}
 				return c.Conn, c.Close, nil
-			})
-			return b.serve(cmd.Context(), a.in, a.out, a.err)
+			}, p.In, p.Out, p.Err)
 		},
 	}
+}
+
+// Serve answers requests from in until it ends, by calls of the admin API over what connect returns; the program's version is in
+// the greeting. It fails only if it cannot read or write. What goes wrong with a notification, which has no answer, it says on notes.
+func Serve(ctx context.Context, version string,
+	connect func(context.Context) (conn grpc.ClientConnInterface, closeConn func(), err error),
+	in io.Reader, out, notes io.Writer) error {
+	return newBatch(version, connect).serve(ctx, in, out, notes)
 }
 
 // batchProtocol is the version of what batch reads and writes, apart from the methods.
 const batchProtocol = 1
 
-// maxRequestLine bounds a line of input. The gateway takes messages of up to 1 MiB; JSON may need a little more.
-const maxRequestLine = 1<<20 + 64<<10
+// MaxRequestLine bounds a line of input. The gateway takes messages of up to 1 MiB; JSON may need a little more.
+const MaxRequestLine = 1<<20 + 64<<10
 
 // The error codes of JSON-RPC 2.0, section 5.1 (https://www.jsonrpc.org/specification). Codes above 0 are gRPC status codes.
 const (
@@ -118,13 +127,14 @@ func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) e
 			b.closeConn()
 		}
 	}()
-	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`, batchProtocol, quote(b.version))
+	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`,
+		batchProtocol, command.Quote(b.version))
 	if _, err := io.WriteString(out, hello+"\n"); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}
-	requests := newLines(in, maxRequestLine)
+	requests := lines.NewReader(in, MaxRequestLine)
 	for {
-		line, tooLong, err := requests.next()
+		line, tooLong, err := requests.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -134,11 +144,12 @@ func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) e
 		var answer []byte
 		switch {
 		case tooLong:
-			message := fmt.Sprintf("invalid request: the line is longer than %d bytes", maxRequestLine)
+			message := fmt.Sprintf("invalid request: the line is longer than %d bytes", MaxRequestLine)
 			answer = answerError(nil, &rpcError{Code: invalidRequest, Message: message})
 		case len(bytes.TrimSpace(line)) > 0:
 			answer = b.answer(ctx, line, func(method string, e *rpcError) {
-				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n", requests.number, printable.Escaped(method), printable.Escaped(e.Message))
+				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n",
+					requests.Number(), printable.Escaped(method), printable.Escaped(e.Message))
 			})
 		}
 		if len(answer) == 0 {
@@ -173,16 +184,7 @@ func answerError(id jsontext.Value, e *rpcError) []byte {
 	if id == nil {
 		id = jsontext.Value("null")
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":%s}`, id, quote(e))
-}
-
-// quote is a value as JSON in one line, its text as it is where JSON permits that.
-func quote(value any) []byte {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // strings, numbers and maps of strings: cannot fail
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":%s}`, id, command.Quote(e))
 }
 
 // parseRequest reads one line. With an error the request has its id if that could be read.
@@ -295,7 +297,7 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 		}
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, command.CallTimeout)
 	defer cancel()
 	if b.conn == nil {
 		conn, closeConn, err := b.connect(ctx)
@@ -306,9 +308,9 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 	}
 	err = b.conn.Invoke(ctx, fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()), params, response)
 	if err != nil {
-		return nil, apiError(fromCall(err, request.method))
+		return nil, apiError(command.CallError(err, request.method))
 	}
-	result, err := compactJSON(response)
+	result, err := command.CompactJSON(response)
 	if err != nil {
 		return nil, &rpcError{Code: internalError, Message: "result: " + protoProblem(err)}
 	}
@@ -329,8 +331,8 @@ func messages(method protoreflect.MethodDescriptor) (request, response proto.Mes
 }
 
 func apiError(err error) *rpcError {
-	e := explain(err)
-	data := &rpcData{Code: codeName(e.Code), Reason: string(e.Reason), Metadata: e.Parts}
+	e := command.Explain(err)
+	data := &rpcData{Code: command.CodeName(e.Code), Reason: string(e.Reason), Metadata: e.Parts}
 	if data.Metadata == nil {
 		data.Metadata = map[string]string{}
 	}

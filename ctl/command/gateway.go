@@ -1,0 +1,108 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"github.com/omsgateway/omsgateway/internal/adminclient"
+)
+
+// CallTimeout is when a call of the admin API ends.
+const CallTimeout = 30 * time.Second
+
+// startWait is how long a gateway that starts is waited for.
+const startWait = 10 * time.Second
+
+// An Ask asks something of one gateway.
+type Ask[M any] func(ctx context.Context, c *adminclient.Client, args []string) (M, error)
+
+// A Change changes the configuration of one gateway. With how.ValidateOnly it returns the message that the change would have
+// brought.
+type Change[M any] func(ctx context.Context, c *adminclient.Client, how How, args []string) (M, error)
+
+// How is how a change is made, in the fields that the request of every change has. The zero value makes it at once.
+type How struct {
+	Etag         string // of the configuration that the change is made for; "" is any
+	ValidateOnly bool   // find out what would become of it, and change nothing
+}
+
+// Asking makes of cmd a command that asks something of each gateway. With --json it prints the messages, in the form of
+// [CompactJSON]; else what show makes of each.
+//
+// What is wrong with the arguments or the flags is found by cmd.Args, and what else has to be read before a gateway is reached, in
+// cmd.PreRunE.
+func Asking[M any](p *Program, cmd *cobra.Command, ask Ask[M], show func(M) View) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		messages, err := fromEach(cmd.Context(), p, func(ctx context.Context, c *adminclient.Client) (M, error) {
+			return ask(ctx, c, args)
+		})
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := p.show(m, show(m)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return p.WithJSON(cmd)
+}
+
+// Changing is Asking for a command that changes the configuration. Here is the place for what every change can be told.
+func Changing[M any](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
+	return Asking(p, cmd, func(ctx context.Context, c *adminclient.Client, args []string) (M, error) {
+		return change(ctx, c, How{}, args)
+	}, show)
+}
+
+// fromEach asks every gateway, and returns their answers.
+func fromEach[M any](ctx context.Context, p *Program, ask func(context.Context, *adminclient.Client) (M, error)) ([]M, error) {
+	var answers []M
+	err := p.Each(ctx, func(ctx context.Context, c *adminclient.Client) error {
+		answer, err := ask(ctx, c)
+		answers = append(answers, answer)
+		return err
+	})
+	return answers, err
+}
+
+// Each runs do with a connection to every gateway that the command line names, until it fails. A gateway may be one that is waited
+// for or stood in for.
+func (p *Program) Each(ctx context.Context, do func(context.Context, *adminclient.Client) error) error {
+	for _, address := range p.gateways() {
+		if err := connected(ctx, adminclient.Options{Address: address, Wait: startWait}, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gateways has the addresses of the gateways that the command line names: one, "" for this computer's.
+func (p *Program) gateways() []string { return []string{p.address} }
+
+// Dial reaches the gateway of a command that is about one only.
+func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
+	return adminclient.Dial(ctx, adminclient.Options{Address: p.address, Wait: startWait})
+}
+
+func connected(ctx context.Context, gateway adminclient.Options, do func(context.Context, *adminclient.Client) error) error {
+	c, err := adminclient.Dial(ctx, gateway)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return do(ctx, c)
+}
+
+// Call makes one unary call within [CallTimeout]. Its error is an *apierr.Error.
+func Call[Request, Response any](ctx context.Context,
+	method func(context.Context, *Request, ...grpc.CallOption) (*Response, error), request *Request) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	response, err := method(ctx, request)
+	return response, CallError(err, "this command")
+}
