@@ -55,12 +55,14 @@ type Options struct {
 // Dial reaches the gateway. The error is a *reason.Error in the chain: GATEWAY_UNREACHABLE with what can be done, GATEWAY_DENIED
 // if this account may not open the socket, or ADDRESS_INVALID; or it is that of ctx.
 func Dial(ctx context.Context, o Options) (*Client, error) {
+	address := cmp.Or(o.Address, os.Getenv(AddressVariable), osdefaults.AdminAddress())
+	kind, err := kindOf(address)
+	if err != nil {
+		return nil, err
+	}
 	c := &connection{
-		gateway: gateway{
-			address: cmp.Or(o.Address, os.Getenv(AddressVariable), osdefaults.AdminAddress()),
-			wait:    cmp.Or(o.Wait, defaultWait),
-		},
-		turn: make(chan struct{}, 1),
+		gateway: gateway{address: address, kind: kind, wait: cmp.Or(o.Wait, defaultWait)},
+		turn:    make(chan struct{}, 1),
 	}
 	if err := c.open(ctx); err != nil {
 		return nil, err

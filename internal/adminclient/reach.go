@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/filelock"
@@ -22,6 +20,7 @@ const pause = 50 * time.Millisecond
 // gateway is the gateway that a client wants, running or not.
 type gateway struct {
 	address string
+	kind    kind // of the address
 	wait    time.Duration
 }
 
@@ -52,7 +51,7 @@ func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
 
 // attempt tries once. The error stands if the time is over, or if trying again makes no sense.
 func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, again bool, err error) {
-	conn, err := localsock.Dial(ctx, g.address)
+	conn, err := g.kind.dial(ctx, g.address)
 	switch {
 	case err == nil:
 		client, err := speak(ctx, conn)
@@ -94,13 +93,7 @@ func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, agai
 // stateDir is the folder that a gateway at the address has its state in. It is false if the address does not tell, or if the
 // folder does not look like a gateway's: nothing may be written where a mistyped address leads.
 func (g gateway) stateDir() (string, bool) {
-	address := g.address
-	if path, isSocket := strings.CutPrefix(address, "unix:"); isSocket {
-		if absolute, err := filepath.Abs(path); err == nil {
-			address = "unix:" + absolute
-		}
-	}
-	dir, ok := osdefaults.StateDirOf(address)
+	dir, ok := g.kind.stateDir(g.address)
 	if !ok {
 		return "", false
 	}

@@ -1,0 +1,45 @@
+package adminclient
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/omsgateway/omsgateway/internal/localsock"
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+)
+
+// kinds has the kinds of addresses, by what stands before the first colon.
+var kinds = map[string]kind{
+	"unix":  {dial: localsock.Dial, stateDir: stateDirOfSocket},
+	"npipe": {dial: localsock.Dial, stateDir: osdefaults.StateDirOf},
+}
+
+// kind is a kind of address. Its functions get the whole address.
+type kind struct {
+	// dial connects to what serves the admin API there. Its error has localsock.ErrNotListening in its chain if nobody does, and
+	// fs.ErrPermission if this account may not connect.
+	dial func(ctx context.Context, address string) (net.Conn, error)
+	// stateDir is the folder that a gateway there has its state in, if the address tells: whoever may write it can stand in for the
+	// gateway.
+	stateDir func(address string) (dir string, ok bool)
+}
+
+// kindOf returns the kind of an address; the error is a *reason.Error.
+func kindOf(address string) (kind, error) {
+	name, _, _ := strings.Cut(address, ":")
+	k, ok := kinds[name]
+	if !ok {
+		return kind{}, reason.New(reason.AddressInvalid, "address", address)
+	}
+	return k, nil
+}
+
+func stateDirOfSocket(address string) (dir string, ok bool) {
+	if absolute, err := filepath.Abs(strings.TrimPrefix(address, "unix:")); err == nil {
+		address = "unix:" + absolute
+	}
+	return osdefaults.StateDirOf(address)
+}
