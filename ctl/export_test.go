@@ -9,6 +9,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/ctl/batch"
 	"github.com/omsgateway/omsgateway/ctl/command"
+	"github.com/omsgateway/omsgateway/internal/adminclient"
 )
 
 // Root is the command omsgwctl, and ExitCodes what its help says of them.
@@ -25,6 +26,25 @@ func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 func ServeBatch(ctx context.Context, conn grpc.ClientConnInterface, in io.Reader, out, notes io.Writer) error {
 	connect := func(context.Context) (grpc.ClientConnInterface, func(), error) { return conn, func() {}, nil }
 	return batch.Serve(ctx, "dev", connect, in, out, notes)
+}
+
+// WouldAdd returns the JSON of what would become of hosts if they were added at the gateway with this address and etag.
+func WouldAdd(ctx context.Context, address, etag string, hosts ...string) (string, error) {
+	c, err := adminclient.Dial(ctx, adminclient.Options{Address: address})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	entries, _, err := hostKind.read(nil, hosts)
+	if err != nil {
+		return "", err
+	}
+	would, err := addingHosts.run(ctx, c, command.How{Etag: etag, ValidateOnly: true}, entries, nil)
+	if err != nil {
+		return "", err
+	}
+	text, err := would.MarshalJSON()
+	return string(text), err
 }
 
 // MaxRequestLine bounds a line of a batch.

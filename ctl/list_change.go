@@ -135,7 +135,7 @@ func (l listChange[O]) run(
 		entries, invalid = found, append(invalid, missing...)
 	}
 	chunks := split(entries, l.most)
-	if len(chunks) == 1 && len(invalid) == 0 {
+	if len(chunks) == 1 && len(invalid) == 0 && !how.ValidateOnly {
 		done, err := l.do(ctx, c, textsOf(chunks[0]), changeOptions{How: how, atomic: true})
 		if err == nil || command.Explain(err).Reason != reason.ChangeRefused {
 			return done, err
