@@ -17,7 +17,7 @@ func Root() *cobra.Command { return root(&command.Program{}) }
 
 const ExitCodes = command.ExitCodes
 
-// Run carries out one command line and answers the exit code.
+// Run carries out one command line and returns the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) int {
 	return Main(ctx, "dev", args, in, out, err)
 }

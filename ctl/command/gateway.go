@@ -52,7 +52,7 @@ func Asking[M any](p *Program, cmd *cobra.Command, ask Ask[M], show func(M) View
 	return p.WithJSON(cmd)
 }
 
-// Changing is Asking for a command that changes the configuration. Here is the place for what every change can be told.
+// Changing is Asking for a command that changes the configuration. The flags that every such command has belong here: they say How.
 func Changing[M any](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
 	return Asking(p, cmd, func(ctx context.Context, c *adminclient.Client, args []string) (M, error) {
 		return change(ctx, c, How{}, args)
