@@ -100,14 +100,21 @@ func changingList[O outcome](a app, cmd *cobra.Command, l listChange[O]) *cobra.
 
 func (l listChange[O]) show(done changed[O]) command.View {
 	var rows [][]string
-	var warnings []string
+	var notes []string
 	for _, o := range done.outcomes {
 		rows = append(rows, l.row(o))
-		for _, w := range o.GetWarnings() {
-			warnings = append(warnings, "warning: "+printable.Escaped(w.Message))
-		}
+		notes = append(notes, warningNotes(o.GetWarnings())...)
 	}
-	return command.View{Notes: warnings, Tables: []command.Table{rows}}
+	return command.View{Notes: notes, Tables: []command.Table{rows}}
+}
+
+// warningNotes are the notes about what a change brings that nobody may have meant.
+func warningNotes(warnings []*adminv1.Problem) []string {
+	var notes []string
+	for _, w := range warnings {
+		notes = append(notes, "warning: "+printable.Escaped(w.Message))
+	}
+	return notes
 }
 
 // inWords is the name of what became of an entry: "already present".

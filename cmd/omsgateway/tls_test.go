@@ -86,7 +86,7 @@ func policyTable(t *testing.T) pageTable {
 // readTable reads the one table of docs/tls.md whose first column is called name.
 func readTable(t *testing.T, name string) pageTable {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "tls.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tls.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,8 +61,12 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &connection{
-		gateway: gateway{address: address, kind: kind, wait: cmp.Or(o.Wait, defaultWait)},
-		turn:    make(chan struct{}, 1),
+		gateway: gateway{
+			address: address,
+			kind:    kind,
+			wait:    cmp.Or(o.Wait, defaultWait),
+		},
+		turn: make(chan struct{}, 1),
 	}
 	if err := c.open(ctx); err != nil {
 		return nil, err
