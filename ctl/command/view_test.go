@@ -18,7 +18,7 @@ type printed struct {
 
 func TestView(t *testing.T) {
 	failure := errors.New("a step fails")
-	setting := &adminv1.SetSettingResponse{PreviousValue: "<8080>", Etag: "e"}
+	problem := &adminv1.Problem{Reason: "X", Message: "<8080>"}
 	everything := command.View{
 		Notes:   []string{"5 % left out", "look here"},
 		Tables:  []command.Table{{{"HOST", "BY"}, {"a.example.com", "\x1b[31mroot"}}, {{"x", ""}}},
@@ -41,8 +41,8 @@ func TestView(t *testing.T) {
 			},
 		},
 		"everything as JSON": {
-			json: true, message: setting, view: everything,
-			want: printed{Out: "{\n  \"etag\": \"e\",\n  \"previousValue\": \"<8080>\"\n}\n", Failure: failure},
+			json: true, message: problem, view: everything,
+			want: printed{Out: "{\n  \"reason\": \"X\",\n  \"message\": \"<8080>\",\n  \"metadata\": {}\n}\n", Failure: failure},
 		},
 		"a form of its own": {json: true, message: numbers{1, 2}, want: printed{Out: "[\n  1,\n  2\n]\n"}},
 		"rows":              {view: command.Rows([]string{"a", "b"}), want: printed{Out: "a  b\n"}},
