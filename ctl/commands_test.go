@@ -197,7 +197,8 @@ ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT 
       "text": "[] UNSPECIFIED \"\" 0s, 1000\u001b[2J",
       "reason": "X",
       "fields": {},
-      "connection": "0"
+      "connection": "0",
+      "kind": ""
     }
   ],
   "leftOut": 3

@@ -103,7 +103,9 @@ omsgwctl setting set ListenPort ""`,
 		if r.PreviousValue != s.GetValue() {
 			was = "before: " + orQuotes(r.PreviousValue)
 		}
-		return command.Rows([]string{s.GetKey(), orQuotes(s.GetValue()), was})
+		v := command.Rows([]string{s.GetKey(), orQuotes(s.GetValue()), was})
+		v.Notes = warningNotes(r.Warnings)
+		return v
 	})
 }
 
