@@ -80,6 +80,7 @@ func TestGnuTLSStack(t *testing.T) {
 		subject        string
 		server, client []string
 		resumed        bool
+		unsure         bool   // which session is resumed cannot be told
 		has, lacks     string // message in the first handshake
 		says           string // what the server says in the end
 	}{
@@ -87,7 +88,7 @@ func TestGnuTLSStack(t *testing.T) {
 		{name: "1.1", version: "1.1", subject: agent.subject},
 		{name: "1.2, no certificate is asked for", version: "1.2", server: []string{"--disable-client-cert"}, lacks: "<CertificateRequest"},
 		{name: "1.2, a second handshake inside of the session", version: "1.2", subject: agent.subject, server: debug, client: []string{"--rehandshake"}, says: `(?s)(CLIENT HELLO \(1\) was received.*){2}`},
-		{name: "1.2, by ticket", version: "1.2", subject: agent.subject, server: []string{"--nodb"}, client: []string{"--resume"}, resumed: true, has: "<NewSessionTicket"},
+		{name: "1.2, by ticket", version: "1.2", subject: agent.subject, server: []string{"--nodb"}, client: []string{"--resume"}, resumed: true, unsure: true, has: "<NewSessionTicket"},
 		{name: "1.2, by id", version: "1.2", subject: agent.subject, server: []string{"--noticket"}, client: []string{"--resume"}, resumed: true, lacks: "<NewSessionTicket"},
 		{name: "1.3, resumed", version: "1.3", client: []string{"--resume"}, resumed: true},
 		{name: "1.3, early data", version: "1.3", server: append(debug, "--earlydata"), client: []string{"--resume", "--earlydata", early}, resumed: true, says: `decrypted early data with length`},
@@ -105,6 +106,9 @@ func TestGnuTLSStack(t *testing.T) {
 			if c.resumed { // it has connected, disconnected and connected again
 				g.verified(t, target, want).compareMessages(t, c.has, c.lacks)
 				c.has, c.lacks = "", ""
+			}
+			if c.unsure { // the client makes up an id beside its ticket, and the server has given one: docs/tls.md
+				want.ClientCertificate = ""
 			}
 			g.passes(t, target, want, client).compareMessages(t, c.has, c.lacks)
 			server.wait(t, c.says)

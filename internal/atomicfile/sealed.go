@@ -14,11 +14,13 @@ import (
 // SHA-256 of both, which tells damage, not malice.
 type Sealed struct {
 	Header  string // names the kind and its version, in one line
+	Former  string // Header of an older version, whose files count as empty; none if it is empty itself
 	MaxBody int    // bytes
 }
 
-// Read is the body of the file at path, after it has removed what a Write left that did not come to its end. Without a file it is
-// nil. Only the process that alone writes path may call it. It reads no more than the largest file has bytes.
+// Read is the body of the file at path, after it has removed what a Write left that did not come to its end. Without a file, or
+// with one of the former version, it is nil. Only the process that alone writes path may call it. It reads no more than the largest
+// file has bytes.
 func (s Sealed) Read(path string) (body []byte, err error) {
 	if err := RemoveTemps(path); err != nil {
 		return nil, err
@@ -33,10 +35,12 @@ func (s Sealed) Read(path string) (body []byte, err error) {
 	return s.Open(data)
 }
 
-// Open is the body of a file whose content is data.
+// Open is the body of a file whose content is data, nil for one of the former version.
 func (s Sealed) Open(data []byte) (body []byte, err error) {
 	end := len(data) - sha256.Size
 	switch {
+	case s.Former != "" && bytes.HasPrefix(data, []byte(s.Former)):
+		return nil, nil
 	case end > len(s.Header)+s.MaxBody:
 		return nil, fmt.Errorf("it has more than %d bytes", len(s.Header)+s.MaxBody+sha256.Size)
 	case end < len(s.Header) || string(data[:len(s.Header)]) != s.Header:

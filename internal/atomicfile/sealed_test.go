@@ -76,3 +76,22 @@ func TestSealedFileThatIsNone(t *testing.T) {
 	_, err = sealed.Read(filepath.Join(filepath.Dir(path), "absent", "notes"))
 	wantError(t, err, "look for old temporary files")
 }
+
+func TestSealedFileOfTheFormerVersion(t *testing.T) {
+	renewed := sealed
+	renewed.Header, renewed.Former = "test notes 2\n", sealed.Header
+	path := filepath.Join(t.TempDir(), "notes")
+	for content, want := range map[string]string{
+		seal(sealed.Header + "body"):                           "",
+		sealed.Header + "and damaged":                          "",
+		seal(renewed.Header + "new"):                           "new",
+		seal(sealed.Header + "much more than a file may have"): "",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if body, err := renewed.Read(path); err != nil || string(body) != want {
+			t.Errorf("%q: %q, %v; want %q", content, body, err, want)
+		}
+	}
+}

@@ -2,10 +2,7 @@ package handshake
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"crypto/tls"
-
-	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -313,59 +310,6 @@ func (w *Watcher) serverHello12(h *serverHello) error {
 	w.noteSession(h)
 	w.forgetHello()
 	return w.finish(FromServer, typeServerHello)
-}
-
-// noteSession keeps what is needed to tell which session is resumed, or made, if one is. Clients make up a session id beside a
-// ticket (RFC 5077, section 3.4), so that only the ticket counts; and a new session is not known by an id that the client chose.
-func (w *Watcher) noteSession(h *serverHello) {
-	switch offer := &w.hello; {
-	case len(offer.ticket) > 0:
-		w.resumable, w.offered = true, sha256.Sum256(offer.ticket)
-	case len(offer.session) > 0 && bytes.Equal(h.session, offer.session):
-		w.resumable, w.offered = true, sha256.Sum256(offer.session)
-	}
-	if len(h.session) > 0 && !bytes.Equal(h.session, w.hello.session) {
-		w.sessions = append(w.sessions, sha256.Sum256(h.session))
-	}
-}
-
-// resume judges a session as a resumed one, as the order of messages has shown it to be.
-func (w *Watcher) resume() error {
-	if !w.resumable {
-		return notOffered("a session to resume")
-	}
-	w.sessions = nil
-	w.seen.Resumed = true
-	w.seen.Certificate = Shown{Visibility: UnknownSession}
-	if w.cfg.Resumed != nil {
-		if shown, ok := w.cfg.Resumed(w.offered); ok {
-			w.seen.Certificate = shown
-		}
-	}
-	if err := w.judge(); err != nil {
-		return err
-	}
-	w.debug("Server-side passed verification")
-	return nil
-}
-
-// newSessionTicket reads a ticket (RFC 5077, section 3.3). In a resumed session it stands for the same past as the one offered.
-func (w *Watcher) newSessionTicket(body []byte) error {
-	var lifetime uint32
-	var ticket cryptobyte.String
-	in := cryptobyte.String(body)
-	if !in.ReadUint32(&lifetime) || !in.ReadUint16LengthPrefixed(&ticket) || !in.Empty() {
-		return invalidMessage(FromServer, typeNewSessionTicket, "its ticket does not end with it")
-	}
-	if w.phase == afterServerHello {
-		if err := w.resume(); err != nil {
-			return err
-		}
-	}
-	if len(ticket) > 0 && w.seen.Certificate.memorable() {
-		w.sessions = append(w.sessions, sha256.Sum256(ticket))
-	}
-	return w.finish(FromServer, typeNewSessionTicket)
 }
 
 func (w *Watcher) serverHelloDone() error {

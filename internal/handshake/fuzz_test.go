@@ -40,7 +40,8 @@ func unpack(packed []byte) conversation {
 func addConversations(f *testing.F, add func(c conversation)) {
 	f.Helper()
 	_, _, recorded := recordings(f)
-	for _, c := range append(recorded, full(), fullWith(leaf("a"), leaf("b")), resumed("a", "b"), full13(), retried(), refused0RTT()) {
+	for _, c := range append(recorded, full(), fullWith(leaf("a"), leaf("b")), resumed("a", "b"), offering("id", "", true),
+		offering("id", "ticket", false), full13(), retried(), refused0RTT()) {
 		add(c)
 	}
 }

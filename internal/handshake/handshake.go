@@ -72,7 +72,8 @@ type Config struct {
 	ClientCertificate Requirement
 	// AllowedCertificate judges a certificate that the client shows, or has shown in the session that it resumes; nil allows none.
 	AllowedCertificate func(*clientcert.Certificate) bool
-	// Resumed tells what was shown in the handshake that made a session, if it is remembered; nil remembers none.
+	// Resumed tells what was shown in the handshake that made a session, if it is remembered; nil remembers none. It is asked for
+	// each name that the session may have.
 	Resumed func(SessionKey) (Shown, bool)
 	// Budget is shared with the other tunnels; nil leaves this one to its own bounds.
 	Budget *Budget
@@ -122,16 +123,16 @@ type Watcher struct {
 	certificates certificateList
 	held         int // bytes taken from the budget
 
-	offered     SessionKey // of the ticket that the client offered, or else of its session id
-	resumable   bool       // whether the client offered the session that the ServerHello could resume
-	ticketAcked bool       // the ServerHello promises a NewSessionTicket
-	statusAcked bool       // the ServerHello promises a CertificateStatus
-	earlyData   bool       // the client's first hello announces early data
-	retrySuite  uint16     // of the HelloRetryRequest
-	clientCCS   bool       // a ChangeCipherSpec of the client was skipped
-	asked       bool       // the server has sent a CertificateRequest
-	legacy      uint16     // version that records have: of the client's first, then of the ServerHello
-	clear       bool       // what the client has had ends on a record boundary, before the server's ChangeCipherSpec
+	offer       offer    // the sessions that the ServerHello could resume
+	newTicket   nameKind // of a ticket that comes now
+	ticketAcked bool     // the ServerHello promises a NewSessionTicket
+	statusAcked bool     // the ServerHello promises a CertificateStatus
+	earlyData   bool     // the client's first hello announces early data
+	retrySuite  uint16   // of the HelloRetryRequest
+	clientCCS   bool     // a ChangeCipherSpec of the client was skipped
+	asked       bool     // the server has sent a CertificateRequest
+	legacy      uint16   // version that records have: of the client's first, then of the ServerHello
+	clear       bool     // what the client has had ends on a record boundary, before the server's ChangeCipherSpec
 
 	seen     Seen
 	sessions []SessionKey

@@ -1,7 +1,6 @@
 package handshake_test
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
 	"slices"
 	"strings"
@@ -34,19 +33,19 @@ func TestHandshakes(t *testing.T) {
 	for title, c := range map[string]struct {
 		conversation conversation
 		want         handshake.Seen
-		sessions     []string
+		sessions     []handshake.SessionKey
 	}{
 		"TLS 1.2": {full(), handshake.Seen{
 			Version: tls.VersionTLS12, CipherSuite: 0xc02b, ServerName: host, Certificate: handshake.Shown{Visibility: handshake.NotAsked},
-		}, []string{"new session", "ticket"}},
+		}, []handshake.SessionKey{key(byID, "new session"), key(byEither, "ticket")}},
 		"TLS 1.2 with a client certificate": {fullWith(leaf("agent"), leaf("CA")), handshake.Seen{
 			Version: tls.VersionTLS12, CipherSuite: 0xc02b, ServerName: host, Certificate: handshake.Shown{
 				Visibility: handshake.Visible, Certificate: clientcert.Parse(leaf("agent")),
 			},
-		}, []string{"new session"}},
+		}, []handshake.SessionKey{key(byID, "new session")}},
 		"TLS 1.2 with no client certificate": {fullWith(), handshake.Seen{
 			Version: tls.VersionTLS12, CipherSuite: 0xc02b, ServerName: host, Certificate: handshake.Shown{Visibility: handshake.NotGiven},
-		}, []string{"new session"}},
+		}, []handshake.SessionKey{key(byID, "new session")}},
 		"TLS 1.2 resumed": {resumed("old", ""), handshake.Seen{
 			Version: tls.VersionTLS12, CipherSuite: 0xc02b, ServerName: host, Resumed: true,
 			Certificate: handshake.Shown{Visibility: handshake.UnknownSession},
@@ -81,11 +80,7 @@ func TestHandshakes(t *testing.T) {
 			if diff := cmp.Diff(c.want, got.Seen, cmp.AllowUnexported(clientcert.Certificate{})); diff != "" {
 				t.Errorf("Seen (-want +got):\n%s", diff)
 			}
-			var sessions []handshake.SessionKey
-			for _, s := range c.sessions {
-				sessions = append(sessions, sha256.Sum256([]byte(s)))
-			}
-			if diff := cmp.Diff(sessions, got.Sessions); diff != "" {
+			if diff := cmp.Diff(c.sessions, got.Sessions); diff != "" {
 				t.Errorf("Sessions (-want +got):\n%s", diff)
 			}
 			for _, turn := range c.conversation {

@@ -19,11 +19,17 @@ func TestClientCertificatePolicy(t *testing.T) {
 	}
 	good, bad := clientcert.Parse(leaf("good")), clientcert.Parse(leaf("bad"))
 	memory := map[handshake.SessionKey]handshake.Shown{
-		sha256.Sum256([]byte("good")):      {Visibility: handshake.Visible, Certificate: good},
-		sha256.Sum256([]byte("bad")):       {Visibility: handshake.Visible, Certificate: bad},
-		sha256.Sum256([]byte("not asked")): {Visibility: handshake.NotAsked},
-		sha256.Sum256([]byte("not given")): {Visibility: handshake.NotGiven},
+		key(byTicket, "good"):      {Visibility: handshake.Visible, Certificate: good},
+		key(byTicket, "bad"):       {Visibility: handshake.Visible, Certificate: bad},
+		key(byTicket, "not asked"): {Visibility: handshake.NotAsked},
+		key(byTicket, "not given"): {Visibility: handshake.NotGiven},
+		key(byID, "good id"):       {Visibility: handshake.Visible, Certificate: good},
+		key(byID, "bad id"):        {Visibility: handshake.Visible, Certificate: bad},
+		key(byEither, "good too"):  {Visibility: handshake.Visible, Certificate: good},
+		key(byEither, "bad too"):   {Visibility: handshake.Visible, Certificate: bad},
 	}
+	unknown := [3]reason.Reason{"", "", reason.ClientCertificateResumed}
+	notAllowed := [3]reason.Reason{"", reason.ClientCertificateNotAllowed, reason.ClientCertificateNotAllowed}
 	const pass = reason.Reason("")
 	for title, c := range map[string]struct {
 		turns      conversation
@@ -53,13 +59,25 @@ func TestClientCertificatePolicy(t *testing.T) {
 		"resumed, unknown": {resumed("unknown", ""), handshake.UnknownSession, [3]reason.Reason{
 			pass, pass, reason.ClientCertificateResumed,
 		}},
-		"resumed, the session id alone is known": {withOfferedID(resumed("unknown", ""), "good"), handshake.UnknownSession, [3]reason.Reason{
-			pass, pass, reason.ClientCertificateResumed,
-		}},
-		"resumed by session id, an allowed certificate": {resumedByID("good"), handshake.Visible, [3]reason.Reason{pass, pass, pass}},
-		"resumed by session id, another": {resumedByID("bad"), handshake.Visible, [3]reason.Reason{
-			pass, reason.ClientCertificateNotAllowed, reason.ClientCertificateNotAllowed,
-		}},
+
+		"by id, an allowed certificate":                    {offering("good id", "", true), handshake.Visible, [3]reason.Reason{}},
+		"by id, another certificate":                       {offering("bad id", "", true), handshake.Visible, notAllowed},
+		"by id, a ticket's name":                           {offering("good", "", true), handshake.UnknownSession, unknown},
+		"by ticket, an id's name":                          {offering("", "good id", false), handshake.UnknownSession, unknown},
+		"by ticket, the id is not given back":              {offering("bad id", "good", false), handshake.Visible, [3]reason.Reason{}},
+		"by another's ticket, the id is not given back":    {offering("good id", "bad", false), handshake.Visible, notAllowed},
+		"an unknown ticket, the id is not given back":      {offering("good id", "unknown", false), handshake.UnknownSession, unknown},
+		"an unknown ticket beside a known id":              {offering("good id", "unknown", true), handshake.UnknownSession, unknown},
+		"an unknown ticket beside another's id":            {offering("bad id", "unknown", true), handshake.UnknownSession, notAllowed},
+		"ticket and id, both allowed":                      {offering("good id", "good", true), handshake.Visible, [3]reason.Reason{}},
+		"ticket and id, the ticket is not allowed":         {offering("good id", "bad", true), handshake.UnknownSession, notAllowed},
+		"ticket and id, the id is not allowed":             {offering("bad id", "good", true), handshake.UnknownSession, notAllowed},
+		"ticket and id of two sessions":                    {offering("good id", "not asked", true), handshake.UnknownSession, unknown},
+		"ticket beside an id, alone":                       {offering("", "good too", false), handshake.Visible, [3]reason.Reason{}},
+		"ticket beside an id, and a known id":              {offering("good id", "good too", true), handshake.Visible, [3]reason.Reason{}},
+		"ticket beside an id, and its hash":                {offering(hashOf("good too"), "good too", true), handshake.Visible, [3]reason.Reason{}},
+		"ticket beside an id, and an unknown id":           {offering("unknown", "good too", true), handshake.UnknownSession, unknown},
+		"another's ticket beside an id, and an unknown id": {offering("unknown", "bad too", true), handshake.UnknownSession, notAllowed},
 	} {
 		for policy, want := range c.want {
 			t.Run(title+"/"+[]string{"Off", "IfShown", "Required"}[policy], func(t *testing.T) {
@@ -102,17 +120,26 @@ func TestClientCertificatePolicy(t *testing.T) {
 	}
 }
 
-func withOfferedID(c conversation, id string) conversation {
-	h := withSession(hello12().with(extension{35, []byte("unknown")}), id)
-	return append(conversation{client(messages(h.client())), server(messages(withSession(picked12(), id).server()), ccs)}, c[2:]...)
-}
+// Kinds of names of sessions, as the keys have them.
+const (
+	byID     = "\x01"
+	byTicket = "\x02" // the server has given no id beside it
+	byEither = "\x03" // it has
+)
 
-func resumedByID(id string) conversation {
-	return conversation{
-		client(messages(withSession(hello12(), id).client())),
-		server(messages(withSession(picked12(), id).server()), ccs, finished),
-		client(ccs, finished),
+func key(kind, name string) handshake.SessionKey { return sha256.Sum256([]byte(kind + name)) }
+
+func hashOf(ticket string) string { sum := sha256.Sum256([]byte(ticket)); return string(sum[:]) }
+
+// offering is an abbreviated handshake after an offer of that id and ticket, either of which may be empty. The server gives the id
+// back or none.
+func offering(id, ticket string, back bool) conversation {
+	h := withSession(hello12(), id).with(extension{35, []byte(ticket)})
+	picked := withSession(picked12(), "")
+	if back {
+		picked.session = h.session
 	}
+	return conversation{client(messages(h.client())), server(messages(picked.server()), ccs, finished), client(ccs, finished)}
 }
 
 func TestNoListAllowsNoCertificate(t *testing.T) {
@@ -132,31 +159,63 @@ func TestRefusedBeforeForwarding(t *testing.T) {
 	}
 }
 
-// TestChosenSessionIDIsNotRemembered: a client must not give a name to a session.
-func TestChosenSessionIDIsNotRemembered(t *testing.T) {
-	c := full()
-	c[0] = client(messages(withSession(hello12(), "chosen").client()))
-	c[1] = server(messages(withSession(picked12(), "chosen").server(), serverChain, done))
-	got := replay(t, handshake.Config{}, c, whole)
-	if diff := cmp.Diff([]handshake.SessionKey{sha256.Sum256([]byte("ticket"))}, got.Sessions); diff != "" || got.State != handshake.Done {
-		t.Errorf("%s (-want +got):\n%s", got, diff)
-	}
-}
-
-func TestSessionsOfAResumedHandshake(t *testing.T) {
-	shown := handshake.Shown{Visibility: handshake.NotGiven}
-	known := handshake.Config{Resumed: func(handshake.SessionKey) (handshake.Shown, bool) { return shown, true }}
-	got := replay(t, known, resumed("old", "new"), whole)
-	if diff := cmp.Diff([]handshake.SessionKey{sha256.Sum256([]byte("new"))}, got.Sessions); diff != "" {
-		t.Errorf("a renewed ticket does not inherit (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(shown, got.Seen.Certificate); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := replay(t, known, resumed("old", ""), whole); got.Sessions != nil {
-		t.Errorf("%d sessions to remember without a new ticket", len(got.Sessions))
+// TestSessionsOfAFullHandshake: a client must not give a name to a session, and a ticket is not as good beside an id as alone.
+func TestSessionsOfAFullHandshake(t *testing.T) {
+	for title, c := range map[string]struct {
+		offered, given string
+		want           []handshake.SessionKey
+	}{
+		"an id and a ticket":             {"", "id", []handshake.SessionKey{key(byID, "id"), key(byEither, "ticket")}},
+		"another id and a ticket":        {"offered", "id", []handshake.SessionKey{key(byID, "id"), key(byEither, "ticket")}},
+		"a ticket":                       {"", "", []handshake.SessionKey{key(byTicket, "ticket")}},
+		"a ticket, the client had an id": {"offered", "", []handshake.SessionKey{key(byTicket, "ticket")}},
+		"the client's id and a ticket":   {"offered", "offered", []handshake.SessionKey{key(byEither, "ticket")}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			talk := full()
+			talk[0] = client(messages(withSession(hello12(), c.offered).client()))
+			talk[1] = server(messages(withSession(picked12(), c.given).server(), serverChain, done))
+			got := replay(t, handshake.Config{}, talk, whole)
+			if diff := cmp.Diff(c.want, got.Sessions); diff != "" || got.State != handshake.Done {
+				t.Errorf("%s (-want +got):\n%s", got, diff)
+			}
+		})
 	}
 	if got := replay(t, handshake.Config{}, full()[:3], whole); got.Sessions != nil {
 		t.Errorf("%d sessions to remember before the verdict", len(got.Sessions))
+	}
+}
+
+// TestSessionsOfAResumedHandshake: a ticket that is renewed inherits what is certain, and its kind.
+func TestSessionsOfAResumedHandshake(t *testing.T) {
+	shown, other := handshake.Shown{Visibility: handshake.NotGiven}, handshake.Shown{Visibility: handshake.NotAsked}
+	for title, c := range map[string]struct {
+		known map[handshake.SessionKey]handshake.Shown
+		want  []handshake.SessionKey
+	}{
+		"by ticket":                {map[handshake.SessionKey]handshake.Shown{key(byTicket, "old"): shown}, []handshake.SessionKey{key(byTicket, "new")}},
+		"by ticket, or by an id":   {map[handshake.SessionKey]handshake.Shown{key(byEither, "old"): shown}, nil},
+		"by ticket, or by that id": {map[handshake.SessionKey]handshake.Shown{key(byEither, "old"): shown, key(byID, "made up"): shown}, []handshake.SessionKey{key(byEither, "new")}},
+		"by id, or by a ticket":    {map[handshake.SessionKey]handshake.Shown{key(byID, "made up"): shown}, nil},
+		"by another's id":          {map[handshake.SessionKey]handshake.Shown{key(byTicket, "old"): shown, key(byID, "made up"): other}, nil},
+		"by what is not known":     {nil, nil},
+	} {
+		t.Run(title, func(t *testing.T) {
+			cfg := handshake.Config{Resumed: func(key handshake.SessionKey) (handshake.Shown, bool) { s, ok := c.known[key]; return s, ok }}
+			got := replay(t, cfg, resumed("old", "new"), whole)
+			if diff := cmp.Diff(c.want, got.Sessions); diff != "" || got.State != handshake.Done {
+				t.Errorf("%s (-want +got):\n%s", got, diff)
+			}
+			want := handshake.Shown{Visibility: handshake.UnknownSession}
+			if c.want != nil {
+				want = shown
+			}
+			if diff := cmp.Diff(want, got.Seen.Certificate); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got := replay(t, cfg, resumed("old", ""), whole); got.Sessions != nil {
+				t.Errorf("%d sessions to remember without a new ticket", len(got.Sessions))
+			}
+		})
 	}
 }

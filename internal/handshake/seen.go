@@ -1,10 +1,6 @@
 package handshake
 
-import (
-	"crypto/sha256"
-
-	"github.com/omsgateway/omsgateway/internal/clientcert"
-)
+import "github.com/omsgateway/omsgateway/internal/clientcert"
 
 // Seen is what a handshake has shown. What has not come yet is zero.
 type Seen struct {
@@ -27,6 +23,11 @@ func (s Shown) memorable() bool {
 	return s.Visibility == Visible || s.Visibility == NotAsked || s.Visibility == NotGiven
 }
 
+// same reports whether two tell the same.
+func (s Shown) same(other Shown) bool {
+	return s.Visibility == other.Visibility && (s.Visibility != Visible || s.Certificate.SHA256 == other.Certificate.SHA256)
+}
+
 // Visibility tells whether the client's certificate could be seen, and why not.
 type Visibility uint8
 
@@ -44,7 +45,3 @@ const (
 	// UnknownSession: the session was made in a handshake that is not remembered.
 	UnknownSession
 )
-
-// SessionKey names a session without giving it away: the SHA-256 of its session id or ticket. It is to be used together with the
-// host and port of the tunnel.
-type SessionKey [sha256.Size]byte

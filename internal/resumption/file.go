@@ -15,12 +15,14 @@ import (
 // kind is a file whose body has each session, the one used longest ago first. A session is its id, the seconds since 1970 of its
 // full handshake (8 bytes), and its visibility (1 byte), and if that is handshake.Visible the certificate's SHA-256 and SHA-1, the
 // length of its subject (2 bytes) and the subject. Numbers are big-endian. No session is larger in the file than in memory.
-var kind = atomicfile.Sealed{Header: "omsgateway tls-sessions 1\n", MaxBody: MaxSize}
+// Version 1 differs in the ids only, which did not tell session ids from tickets.
+var kind = atomicfile.Sealed{Header: "omsgateway tls-sessions 2\n", Former: "omsgateway tls-sessions 1\n", MaxBody: MaxSize}
 
 const secondsBits = 40
 
 // Load reads a file of Save into the memory, which must be new, after it has removed what a Save left that did not come to its
-// end. That there is no file is no error. After an error the memory is empty and works, and the next Save replaces the file.
+// end. A file of version 1 is taken for an empty one, and that there is none is no error. After an error the memory is empty and
+// works, and the next Save replaces the file.
 func (m *Memory) Load(path string) error {
 	body, err := kind.Read(path)
 	var sessions []*session

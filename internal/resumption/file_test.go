@@ -17,7 +17,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/resumption"
 )
 
-const header = "omsgateway tls-sessions 1\n"
+const header = "omsgateway tls-sessions 2\n"
 
 // Bytes of a session in the file.
 const (
@@ -249,6 +249,21 @@ func TestLoadRemovesWhatASaveLeft(t *testing.T) {
 	}
 }
 
+// Version 1 did not tell session ids from tickets: what it has counts as forgotten, and the next session replaces it.
+func TestFileOfVersion1IsEmpty(t *testing.T) {
+	c, path := newClock(), sessionsFile(t)
+	body := bytes.TrimPrefix(sample(t), []byte(header))
+	if err := os.WriteFile(path, sealed([]byte("omsgateway tls-sessions 1\n"), body[:len(body)-sha256.Size]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := resumption.New(c.now)
+	if err := m.Load(path); err != nil || m.Len() != 0 {
+		t.Fatalf("Load: %v, %d sessions", err, m.Len())
+	}
+	full(m, notAsked, key(1))
+	wantShown(t, restart(t, m, path, c.now), target, key(1), notAsked)
+}
+
 // sample is a file with a session of each kind: none asked, none given, a certificate.
 func sample(t testing.TB) []byte {
 	t.Helper()
@@ -270,7 +285,7 @@ func sample(t testing.TB) []byte {
 // A gateway reads the files of those before it: what changes their format, the numbers of handshake.Visibility included, needs
 // another header.
 func TestFormatIsThatOfItsHeader(t *testing.T) {
-	const want = "dbc58d6085d884ddbc25b3e3fa39a66766abec554b24d88cb057e7ab64ac5cf2"
+	const want = "c81d2780a30391d09bb389132d45604070c3b25307916788b4846f76a0cc8741"
 	if got := fmt.Sprintf("%x", sha256.Sum256(sample(t))); got != want {
 		t.Errorf("the hash of the sample is %s, want %s", got, want)
 	}
@@ -305,7 +320,7 @@ func TestDamagedFile(t *testing.T) {
 	}{
 		"empty":             {nil, "no such file"},
 		"another file":      {[]byte(`{"version":1}`), "no such file"},
-		"another version":   {sealed([]byte("omsgateway tls-sessions 2\n"), body), "no such file"},
+		"another version":   {sealed([]byte("omsgateway tls-sessions 3\n"), body), "no such file"},
 		"header alone":      {head, "no such file"},
 		"cut hash":          {good[:len(head)+31], "no such file"},
 		"too large":         {sealed(head, make([]byte, resumption.MaxSize+1)), "more than"},

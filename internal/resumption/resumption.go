@@ -9,7 +9,9 @@
 // Sessions are known by hashes only. A session id has at most 32 bytes that the server chooses (RFC 5246, section 7.4.1.3), as a
 // rule at random, and a ticket is longer and encrypted; neither can be found from its hash. Ids that a server merely counts up, and
 // hosts, can be: whoever has a hash can try them one by one. A key to hash with would be no help, since it had to be kept beside
-// the hashes. Nothing is won by it either: ids and tickets are sent in the clear, and are of no use without the session's secret.
+// the hashes. It would hide little, too: ids and tickets are sent in the clear. Another client's id or ticket resumes nothing
+// without the session's secret, but it can be offered beside an own one, to be judged by it; that it is not is for package
+// handshake to see to, which gives each kind of name keys of its own.
 package resumption
 
 import (
@@ -70,7 +72,7 @@ func (m *Memory) For(target string) *Tunnel { return &Tunnel{memory: m, target: 
 type Tunnel struct {
 	memory *Memory
 	target string
-	made   time.Time // the full handshake of the session that was recalled
+	made   time.Time // the earliest full handshake of the sessions that were recalled
 }
 
 // Recall tells what was shown in the full handshake of a session; it is meant for handshake.Config.Resumed.
@@ -79,7 +81,9 @@ func (t *Tunnel) Recall(key handshake.SessionKey) (handshake.Shown, bool) {
 	if s == nil {
 		return handshake.Shown{}, false
 	}
-	t.made = s.made
+	if t.made.IsZero() || s.made.Before(t.made) {
+		t.made = s.made
+	}
 	return s.shown(), true
 }
 

@@ -212,6 +212,28 @@ func TestFullHandshakeAfterALookUpInheritsNothing(t *testing.T) {
 	wantShown(t, m, target, key(2), notAsked)
 }
 
+// Where a session may be either of two, what is made of it is as old as the older one.
+func TestRenewedTicketHasTheAgeOfTheOlderSession(t *testing.T) {
+	for name, keys := range map[string][]handshake.SessionKey{"older first": {key(1), key(2)}, "older last": {key(2), key(1)}} {
+		t.Run(name, func(t *testing.T) {
+			c := newClock()
+			m := resumption.New(c.now)
+			full(m, notGiven, key(1))
+			c.pass(20 * time.Hour)
+			full(m, notGiven, key(2))
+			tunnel := m.For(target)
+			for _, k := range append(keys, key(3)) { // and one that is not remembered
+				tunnel.Recall(k)
+			}
+			tunnel.Remember([]handshake.SessionKey{key(4)}, handshake.Seen{Resumed: true, Certificate: notGiven})
+			wantShown(t, m, target, key(4), notGiven)
+			c.pass(4 * time.Hour)
+			wantUnknown(t, m, target, key(4))
+			wantShown(t, m, target, key(2), notGiven)
+		})
+	}
+}
+
 func TestTheSessionUsedLongestAgoIsForgotten(t *testing.T) {
 	m := resumption.New(newClock().now)
 	for i := range resumption.MaxSessions {
