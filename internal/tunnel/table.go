@@ -54,6 +54,7 @@ type Table struct {
 	mu             sync.Mutex
 	tunnels        map[int64]*Tunnel
 	entries        map[string]int // tunnels by entry, without those that are closing
+	shut           bool           // what is added is closing
 	opened         int64
 	sent, received int64 // of tunnels that have ended
 }
@@ -75,14 +76,17 @@ type Tunnel struct {
 	removed bool
 }
 
-// Add opens a tunnel. Info.ID must be new.
+// Add opens a tunnel, which is closing from its beginning if the table has been shut. Info.ID must be new.
 func (t *Table) Add(info Info) *Tunnel {
 	tunnel := &Tunnel{info: info, table: t}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tunnels[info.ID] = tunnel
-	t.entries[info.Entry]++
 	t.opened++
+	tunnel.closing = t.shut
+	if !tunnel.closing {
+		t.entries[info.Entry]++
+	}
 	return tunnel
 }
 
@@ -164,6 +168,16 @@ func (t *Table) CloseIdle(quiet time.Duration) int {
 		}
 	}
 	return closed
+}
+
+// Shut closes every tunnel, now and in future. It does not wait for the end of any.
+func (t *Table) Shut() {
+	t.mu.Lock()
+	t.shut = true
+	t.mu.Unlock()
+	for _, m := range t.open() {
+		t.Close(m.info.ID)
+	}
 }
 
 // Len is how many tunnels have not been removed, those that are closing included.

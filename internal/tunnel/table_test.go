@@ -170,6 +170,30 @@ func TestTunnelClosedBeforeItMoves(t *testing.T) {
 	}
 }
 
+func TestShut(t *testing.T) {
+	table := tunnel.NewTable()
+	before, early, late := &relay{}, &relay{}, &relay{}
+	table.Add(info(t, 1, "a.example.com:443", "a.example.com")).Attach(before)
+	waiting := table.Add(info(t, 2, "a.example.com:443", "a.example.com"))
+	table.Shut()
+	table.Shut()
+	added := table.Add(info(t, 3, "a.example.com:443", "a.example.com"))
+	waiting.Attach(early)
+	added.Attach(late)
+	for name, r := range map[string]*relay{"open": before, "not attached yet": early, "added later": late} {
+		if r.closed.Load() != 1 || !errors.Is(r.cause, tunnel.ErrClosed) {
+			t.Errorf("%s: closed %d times with cause %v", name, r.closed.Load(), r.cause)
+		}
+	}
+	if listed, counted := table.List(nil), table.CountByEntry("a.example.com"); len(listed) != 0 || counted != 0 {
+		t.Errorf("%d are listed and %d counted as open", len(listed), counted)
+	}
+	added.Remove(1, 2)
+	if sent, received := table.Bytes(); table.Len() != 2 || table.Opened() != 3 || sent != 1 || received != 2 {
+		t.Errorf("%d left of %d, %d and %d bytes", table.Len(), table.Opened(), sent, received)
+	}
+}
+
 func TestCloseIdle(t *testing.T) {
 	table := tunnel.NewTable()
 	moving := map[int64]*relay{

@@ -26,6 +26,7 @@ import (
 // connection is one client connection, from its acceptance to its end.
 type connection struct {
 	server *Server
+	stage  stage    // guarded by the lock of the server's lifecycle
 	conn   net.Conn // to the client
 	client event.Client
 	slot   *tunnel.Slot
@@ -46,15 +47,49 @@ type connection struct {
 	session *resumption.Tunnel // what is known of the session if it is resumed
 }
 
+func (s *Server) newConnection(from netip.AddrPort) *connection {
+	return &connection{server: s, client: event.Client{Connection: s.connections.Add(1), Addr: from}}
+}
+
+// admit takes what a connection that arrives needs; without an error it is to be served. Else there is no place for it.
+func (c *connection) admit() error {
+	slot, err := c.server.Counters.Admit(c.client.Addr.Addr(), c.server.Policy().Limits())
+	if err != nil {
+		return err
+	}
+	if err := c.server.lifecycle.arrive(c); err != nil {
+		slot.Release()
+		return err
+	}
+	c.slot = slot
+	return nil
+}
+
+// mayRefuse counts a connection for which there is no place, and reports whether it is to be answered; else it is to be closed at once.
+func (c *connection) mayRefuse(err error) bool {
+	c.server.Counters.Refused(reason.Of(err))
+	return c.server.lifecycle.turnDown(c)
+}
+
+// refuse answers a connection that mayRefuse has let pass.
+func (c *connection) refuse(conn net.Conn, err error) {
+	l := c.server.lifecycle
+	defer l.running.Done()
+	defer l.end(c)
+	l.wait(c, conn)
+	c.server.Events.Emit(event.Refused(c.client, err))
+	answerAndClose(conn, refusal(err))
+}
+
 // serve does what is to be done for a connection, up to the tunnel, which then lives on without this goroutine.
 func (c *connection) serve(do func(buf []byte)) {
 	s := c.server
-	defer s.running.Done()
-	defer func(conn net.Conn) {
-		if c.entry == nil { // else open has forgotten it, and what holds it now is the end of its tunnel
-			s.forget(conn)
+	defer s.lifecycle.running.Done()
+	defer func() {
+		if c.entry == nil { // else it has a tunnel, whose end may be telling the client why
+			s.lifecycle.end(c)
 		}
-	}(c.conn)
+	}()
 	defer c.caught()
 	growStack(0)
 	buf := s.buffers.Get().(*[maxHead]byte)
@@ -132,9 +167,7 @@ func (c *connection) reach(buf, rest []byte) {
 		c.refuseTarget(err)
 		return
 	}
-	if c.server.forget(c.conn) { // after it is in the table, so that Shutdown closes it by the one or the other
-		c.server.Tunnels.Close(c.client.Connection)
-	}
+	c.server.lifecycle.open(c)
 	c.carry(bytes.Clone(buf[:early])) // buf is for others then
 }
 
@@ -150,7 +183,7 @@ func (c *connection) readRequest(buf []byte) (head, []byte, error) {
 	request, rest, err := readHead(from, buf, c.slot.FirstByte)
 	c.first, c.start = nil, time.Now()
 	c.slot.HeadRead()
-	if err != nil && !errors.Is(err, errNoByte) && c.server.stopping.Err() != nil {
+	if err != nil && !errors.Is(err, errNoByte) && c.server.lifecycle.stopping.Err() != nil {
 		err = reason.New(reason.GatewayStopping)
 	}
 	return request, rest, err
@@ -162,7 +195,7 @@ func (c *connection) readUntil(deadline time.Time) error {
 	if err := c.conn.SetReadDeadline(deadline); err != nil {
 		return err
 	}
-	if c.server.stopping.Err() != nil {
+	if c.server.lifecycle.stopping.Err() != nil {
 		return reason.New(reason.GatewayStopping)
 	}
 	return nil
@@ -219,7 +252,7 @@ const slowDial = time.Second
 // dial opens the connection to the target. If that takes long, the client is watched meanwhile: when it goes away, the dial is given
 // up. What the client sends is kept in buf, with rest first, as far as there is room; early is how much that is.
 func (c *connection) dial(buf, rest []byte) (early int, err error) {
-	ctx, cancel := context.WithCancel(c.server.stopping)
+	ctx, cancel := context.WithCancel(c.server.lifecycle.stopping)
 	defer cancel()
 	early = copy(buf, rest)
 	reading, watched := make(chan struct{}), make(chan error, 1)
@@ -251,7 +284,7 @@ func (c *connection) dial(buf, rest []byte) (early int, err error) {
 		c.outward, c.ahead = target, ahead
 	}
 	switch {
-	case c.server.stopping.Err() != nil: // which also ends the watch of the client
+	case c.server.lifecycle.stopping.Err() != nil: // which also ends the watch of the client
 		return 0, reason.New(reason.GatewayStopping)
 	case gone != nil && !isTimeout(gone):
 		return 0, errClientGone
@@ -427,9 +460,10 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 	}
 	_ = c.outward.Close()
 	c.ended(decision, why, end, moved)
-	if refused && s.hold(c.conn) {
+	if refused {
+		s.lifecycle.wait(c, c.conn)
 		lingerAndClose(c.conn, lingerTime)
-		s.forget(c.conn)
+		s.lifecycle.end(c)
 	} else {
 		_ = c.conn.Close()
 	}

@@ -28,9 +28,10 @@ type Left struct {
 
 // Left is what the server holds now.
 func (s *Server) Left() Left {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Left{s.handshakes.Load(), s.budget.Used(), len(s.waiting), s.arriving}
+	l := s.lifecycle
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Left{s.handshakes.Load(), s.budget.Used(), len(l.waiting), l.arriving + l.refused}
 }
 
 // Refusal is the whole answer to a request that is refused for err.

@@ -67,37 +67,21 @@ type Options struct {
 // Server is the data path. Its methods may be called from any goroutine.
 type Server struct {
 	Options
+	lifecycle   *lifecycle
 	buffers     sync.Pool // of *[maxHead]byte
 	connections atomic.Int64
-	refusing    chan struct{} // a place for each over-limit connection that is being answered
-	handshakes  atomic.Int64  // tunnels whose handshake is watched
+	handshakes  atomic.Int64 // tunnels whose handshake is watched
 	budget      *handshake.Budget
-	running     sync.WaitGroup
-
-	stopping context.Context // cancelled when the server stops: no request is accepted any more
-	stop     context.CancelFunc
-
-	mu       sync.Mutex
-	closed   bool                  // no connection is accepted any more
-	hurried  bool                  // and none is waited for
-	waiting  map[net.Conn]struct{} // connections that have no tunnel, yet or any more
-	arriving int                   // connections that have no tunnel yet, and that the engine has
 }
-
-// maxRefusing is how many over-limit connections are answered at once; more are closed without an answer.
-const maxRefusing = 256
 
 // New makes a Server that waits for Serve.
 func New(o Options) *Server {
-	s := &Server{
-		Options:  o,
-		buffers:  sync.Pool{New: func() any { return new([maxHead]byte) }},
-		refusing: make(chan struct{}, maxRefusing),
-		budget:   handshake.NewBudget(handshake.MaxCollected),
-		waiting:  make(map[net.Conn]struct{}),
+	return &Server{
+		Options:   o,
+		lifecycle: newLifecycle(),
+		buffers:   sync.Pool{New: func() any { return new([maxHead]byte) }},
+		budget:    handshake.NewBudget(handshake.MaxCollected),
 	}
-	s.stopping, s.stop = context.WithCancel(context.Background())
-	return s
 }
 
 // Serve accepts connections from l until l is closed, which is no error; ctx is to be done then. Several listeners may be served at
@@ -129,7 +113,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 			select {
 			case <-time.After(pause):
-			case <-s.stopping.Done():
+			case <-s.lifecycle.stopping.Done():
 			}
 		}
 	}
@@ -197,44 +181,24 @@ func (s *Server) turnAway(l net.Listener, spare *spareDescriptor) bool {
 // yet are refused, idle tunnels are closed, and busy ones may end by themselves until ctx is done, when the rest is closed. It
 // returns when nothing is left.
 func (s *Server) Shutdown(ctx context.Context) {
-	s.stop()
-	s.mu.Lock()
-	s.closed = true
-	for conn := range s.waiting {
-		_ = conn.SetReadDeadline(time.Now())
-	}
-	s.mu.Unlock()
+	s.lifecycle.stop()
 	if engine, accepts := s.Engine.(splice.Accepter); accepts {
 		engine.Abandon(reason.New(reason.GatewayStopping))
 	}
 
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
-	for s.busy() && ctx.Err() == nil {
+	for (s.lifecycle.busy() || s.Tunnels.Len() > 0) && ctx.Err() == nil {
 		s.Tunnels.CloseIdle(quiet)
 		select {
 		case <-look.C:
 		case <-ctx.Done():
 		}
 	}
-	s.mu.Lock()
-	s.hurried = true
-	for conn := range s.waiting {
-		_ = conn.Close()
-	}
-	s.mu.Unlock()
-	for _, open := range s.Tunnels.List(nil) { // those in their handshake are not the engine's yet
-		s.Tunnels.Close(open.ID)
-	}
-	s.running.Wait()
+	s.lifecycle.hurry()
+	s.Tunnels.Shut()
+	s.lifecycle.running.Wait()
 	_ = s.Engine.Close()
-}
-
-// busy tells whether a connection is left.
-func (s *Server) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.waiting) > 0 || s.arriving > 0 || s.Tunnels.Len() > 0
 }
 
 // quiet is how long no byte has moved in a tunnel that counts as idle when the gateway stops.
@@ -242,101 +206,17 @@ const quiet = time.Second
 
 // accept takes a connection over, or refuses it without waiting for anything.
 func (s *Server) accept(conn net.Conn) {
-	c, err := s.admit(addrPort(conn.RemoteAddr()))
-	c.conn = conn
+	c := s.newConnection(addrPort(conn.RemoteAddr()))
+	err := c.admit()
 	switch {
 	case err == nil:
-		s.take(conn)
+		s.lifecycle.wait(c, conn)
 		go c.serve(c.proceed)
-	case s.mayRefuse(err):
-		go s.refuseConnection(c, err)
+	case c.mayRefuse(err):
+		go c.refuse(conn, err)
 	default:
 		_ = conn.Close()
 	}
-}
-
-// admit notes a connection that arrives; without an error it is to be served. Else there is no place for it.
-func (s *Server) admit(from netip.AddrPort) (*connection, error) {
-	c := &connection{server: s, client: event.Client{Connection: s.connections.Add(1), Addr: from}}
-	slot, err := s.Counters.Admit(from.Addr(), s.Policy().Limits())
-	if err != nil {
-		return c, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		slot.Release()
-		return c, reason.New(reason.GatewayStopping)
-	}
-	c.slot = slot
-	s.arriving++
-	s.running.Add(1)
-	return c, nil
-}
-
-// mayRefuse counts a connection for which there is no place, and takes one for the answer to it. Without one it is to be closed at
-// once.
-func (s *Server) mayRefuse(err error) bool {
-	s.Counters.Refused(reason.Of(err))
-	select {
-	case s.refusing <- struct{}{}:
-		s.running.Add(1)
-		return true
-	default:
-		return false
-	}
-}
-
-// refuseConnection answers a connection that mayRefuse has let pass.
-func (s *Server) refuseConnection(c *connection, err error) {
-	defer s.running.Done()
-	defer func() { <-s.refusing }()
-	s.hold(c.conn)
-	defer s.forget(c.conn)
-	s.Events.Emit(event.Refused(c.client, err))
-	answerAndClose(c.conn, refusal(err))
-}
-
-// take notes that an arriving connection is in a goroutine's hands, and that the server may be stopping already.
-func (s *Server) take(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.arriving--
-	s.waiting[conn] = struct{}{}
-	if s.closed {
-		_ = conn.SetReadDeadline(time.Now())
-	}
-	if s.hurried {
-		_ = conn.Close()
-	}
-}
-
-// arrived notes that an arriving connection has a tunnel. It answers whether nobody else is going to close that.
-func (s *Server) arrived() (late bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.arriving--
-	return s.hurried
-}
-
-// hold notes a connection that has no tunnel any more and is not closed yet; it answers false if there is no time for it.
-func (s *Server) hold(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hurried {
-		return false
-	}
-	s.waiting[conn] = struct{}{}
-	return true
-}
-
-// forget is the opposite of take and hold: the connection has a tunnel, or is closed. It answers whether nobody else is going to close
-// the tunnel.
-func (s *Server) forget(conn net.Conn) (late bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.waiting, conn)
-	return s.hurried
 }
 
 // addrPort is the address of a TCP peer, an IPv4 address never in its IPv6 form.

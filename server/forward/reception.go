@@ -19,15 +19,12 @@ const quickConnect = 2 * time.Second
 // receive is the reception of an engine that accepts connections. What goes well needs no goroutine: a whole request comes with the
 // first bytes, is allowed, and its target is known and connects. Whatever else happens, a goroutine goes on from there.
 func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
-	c, err := s.admit(from)
-	if err != nil {
-		if !s.mayRefuse(err) {
+	c := s.newConnection(from)
+	if err := c.admit(); err != nil {
+		if !c.mayRefuse(err) {
 			return splice.Plan{}
 		}
-		return splice.Plan{Take: func(client net.Conn, _ error) {
-			c.conn = client
-			s.refuseConnection(c, err)
-		}}
+		return splice.Plan{Take: func(client net.Conn, _ error) { c.refuse(client, err) }}
 	}
 	defer func() {
 		if c.failed(recover()) {
@@ -70,8 +67,7 @@ func (c *connection) later(do func(buf []byte)) splice.Plan {
 }
 
 func (c *connection) resumeWith(client net.Conn, do func(buf []byte)) {
-	c.conn = client
-	c.server.take(client)
+	c.server.lifecycle.wait(c, client)
 	c.serve(do)
 }
 
@@ -90,7 +86,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 		}
 	}()
 	c.dialed = time.Since(c.start)
-	if s.stopping.Err() != nil {
+	if s.lifecycle.stopping.Err() != nil {
 		return splice.Options{}, reason.New(reason.GatewayStopping)
 	}
 	if err := c.open(client, address); err != nil {
@@ -98,10 +94,8 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 	}
 	_, o = c.watched(rest)
 	c.entry.Attach(p)
-	if s.arrived() { // after it is in the table, so that Shutdown closes it by the one or the other
-		s.Tunnels.Close(c.client.Connection)
-	}
-	s.running.Done()
+	s.lifecycle.open(c)
+	s.lifecycle.running.Done()
 	return o, nil
 }
 

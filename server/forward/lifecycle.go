@@ -1,0 +1,167 @@
+package forward
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/omsgateway/omsgateway/internal/reason"
+)
+
+// lifecycle knows where each connection stands between its acceptance and its end, so that a server can stop: then nothing more is
+// accepted, whoever waits for a client is woken, and at last what is left is closed.
+//
+//	outside ──arrive──► arriving ──wait──► waiting ──end──► outside
+//	   │                    │               │    ▲
+//	   │                    └─open─┐  ┌─open┘    │ wait: until the client knows why its tunnel has ended
+//	   │                           ▼  ▼          │
+//	   │                         tunnelled ──────┴─────────► (out of the table)
+//	   │
+//	   └──turnDown──► refused ──wait──► refused ──end──► outside
+//
+// An arriving connection is the engine's, a waiting one a goroutine's, and a tunnelled one is in the table of tunnels, from where it is
+// closed. It is in the table before open, so that a server that stops finds it in one of the two.
+type lifecycle struct {
+	stopping context.Context // done from the first step of the stop on
+	cancel   context.CancelFunc
+	running  sync.WaitGroup // connections that are not tunnelled, until nothing is done for them any more
+
+	mu       sync.Mutex
+	phase    phase
+	arriving int
+	refused  int
+	waiting  map[*connection]net.Conn // those that are refused, too, once a goroutine has them
+}
+
+// stage is where a connection stands.
+type stage uint8
+
+const (
+	outside stage = iota // before and after
+	arriving
+	waiting
+	tunnelled
+	refused
+)
+
+// phase is how far a server has come.
+type phase uint8
+
+const (
+	serving phase = iota
+	stopping
+	hurrying
+)
+
+// maxRefused is how many connections without a place are answered at once; more are closed without an answer.
+const maxRefused = 256
+
+func newLifecycle() *lifecycle {
+	l := &lifecycle{waiting: make(map[*connection]net.Conn)}
+	l.stopping, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+// arrive notes a connection that is to be served, and adds it to those that are running. It fails with GATEWAY_STOPPING.
+func (l *lifecycle) arrive(c *connection) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.phase != serving {
+		return reason.New(reason.GatewayStopping)
+	}
+	c.stage = arriving
+	l.arriving++
+	l.running.Add(1)
+	return nil
+}
+
+// turnDown notes a connection that is to be answered and no more, and adds it to those that are running. It reports false if there are
+// too many of them.
+func (l *lifecycle) turnDown(c *connection) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused == maxRefused {
+		return false
+	}
+	c.stage = refused
+	l.refused++
+	l.running.Add(1)
+	return true
+}
+
+// wait hands a connection to a goroutine. Where the server stops, its reads fail, and at last it is closed.
+func (l *lifecycle) wait(c *connection, conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.conn = conn
+	if c.stage == arriving {
+		l.arriving--
+	}
+	if c.stage != refused {
+		c.stage = waiting
+	}
+	l.waiting[c] = conn
+	if l.phase >= stopping {
+		_ = conn.SetReadDeadline(time.Now())
+	}
+	if l.phase == hurrying {
+		_ = conn.Close()
+	}
+}
+
+// open notes that a connection has its tunnel, which is in the table.
+func (l *lifecycle) open(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leave(c)
+	c.stage = tunnelled
+}
+
+// end forgets a connection that is closed.
+func (l *lifecycle) end(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leave(c)
+}
+
+// leave takes a connection out of its stage; the lock is held.
+func (l *lifecycle) leave(c *connection) {
+	switch c.stage {
+	case arriving:
+		l.arriving--
+	case refused:
+		l.refused--
+	case outside, waiting, tunnelled:
+	}
+	c.stage = outside
+	delete(l.waiting, c)
+}
+
+// stop has nothing more accepted, and wakes whoever waits for a client.
+func (l *lifecycle) stop() {
+	l.cancel()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.phase = stopping
+	for _, conn := range l.waiting {
+		_ = conn.SetReadDeadline(time.Now())
+	}
+}
+
+// hurry closes every connection that a goroutine has, now and in future.
+func (l *lifecycle) hurry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.phase = hurrying
+	for _, conn := range l.waiting {
+		_ = conn.Close()
+	}
+}
+
+// busy reports whether a connection is left that is not tunnelled.
+func (l *lifecycle) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.arriving > 0 || len(l.waiting) > 0
+}
