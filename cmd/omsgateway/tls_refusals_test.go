@@ -25,8 +25,8 @@ func TestTLSRefusals(t *testing.T) {
 	table := readTable(t, "reason")
 	g := runTLSGateway(t)
 	tested := []string{
-		// These take 30 s and 256 MiB, and are tested where there is no real clock and no real budget.
-		"`TLS_HANDSHAKE_TIMEOUT`", "`TLS_TOO_MUCH_COLLECTED`",
+		// These take up to 30 s or 256 MiB, and are tested where there is no real clock and no real budget.
+		"`TLS_HANDSHAKE_TIMEOUT`", "`TLS_HELLO_TIMEOUT`", "`TLS_TOO_MUCH_COLLECTED`", "`TLS_CLIENT_COLLECTED_TOO_MUCH`",
 	}
 	for _, r := range tlsRefusals() {
 		name := "`" + r.reason + "`"

@@ -123,12 +123,13 @@ var table = []Setting{
 	},
 	{
 		Key: "MaxConnections", Type: Number, Default: "20000", Min: 1, Max: 1_000_000, Unit: "connections",
-		Help:  "Open client connections at a time; more are refused.",
+		Help:  "Open client connections at a time; more are refused. In the last eighth a client gets no more than its share.",
 		field: number(func(s *Settings) *int { return &s.MaxConnections }),
 	},
 	{
 		Key: "MaxRequestHeads", Type: Number, Default: "2048", Min: 1, Max: 100_000, Unit: "connections",
-		Help:  "Client connections at a time that have not sent their whole request yet. One client may have a quarter of them.",
+		Help: "Client connections at a time that have not sent their whole request yet. In the last eighth a client gets no more than " +
+			"its share.",
 		field: number(func(s *Settings) *int { return &s.MaxRequestHeads }),
 	},
 	{

@@ -42,20 +42,20 @@ func TestHeldAtMost(t *testing.T) {
 	for title, c := range huge() {
 		t.Run(title, func(t *testing.T) {
 			for _, divide := range []cut{whole, bytewise} {
-				budget := handshake.NewBudget(1 << 30)
-				w := handshake.New(handshake.Config{Host: host, Budget: budget})
+				shared := newBudget(1 << 30)
+				w := handshake.New(handshake.Config{Host: host, Budget: shared})
 				for _, turn := range c {
 					for _, chunk := range divide(turn.from, turn.data) {
 						if _, err := w.Feed(turn.from, chunk); err != nil {
 							t.Fatal(err)
 						}
-						if used := budget.Used(); used > mostHeld || used < 0 {
+						if used := shared.Used(); used > mostHeld || used < 0 {
 							t.Fatalf("%d bytes are held, at most %d may be", used, mostHeld)
 						}
 					}
 				}
-				if w.State() != handshake.Done || budget.Used() != 0 {
-					t.Fatalf("state %d, %d bytes held", w.State(), budget.Used())
+				if w.State() != handshake.Done || shared.Used() != 0 {
+					t.Fatalf("state %d, %d bytes held", w.State(), shared.Used())
 				}
 			}
 		})
@@ -155,10 +155,10 @@ func BenchmarkFull13PostQuantum(b *testing.B)           { benchmark(b, "go-tls13
 func benchmark(b *testing.B, recording string) {
 	names, _, conversations := recordings(b)
 	c := conversations[slices.Index(names, recording)]
-	budget := handshake.NewBudget(handshake.MaxCollected)
+	shared := newBudget(handshake.MaxCollected)
 	b.ReportAllocs()
 	for b.Loop() {
-		w := handshake.New(handshake.Config{Host: "localhost", Budget: budget})
+		w := handshake.New(handshake.Config{Host: "localhost", Budget: shared})
 		for _, turn := range c {
 			if _, err := w.Feed(turn.from, turn.data); err != nil {
 				b.Fatal(err)

@@ -1,33 +1,22 @@
 package handshake
 
-import (
-	"strconv"
-	"sync/atomic"
-
-	"github.com/omsgateway/omsgateway/internal/reason"
-)
-
-// MaxCollected is the usual Budget: the bytes that all handshakes under way may hold together.
+// MaxCollected is what the Budgets of all handshakes under way are usually bounded to together, in bytes.
 const MaxCollected = 256 << 20
 
-// Budget bounds what all watchers that share it collect together, so that the bounds of one handshake cannot be multiplied by the
-// number of tunnels. It is safe for concurrent use.
-type Budget struct {
-	limit int64
-	used  atomic.Int64
+// Budget bounds what watchers collect, so that the bounds of one handshake cannot be multiplied by the number of tunnels.
+type Budget interface {
+	// Take accounts for n more bytes before they are allocated. An error is a *reason.Error, for which the handshake is refused.
+	Take(n int) error
+	// Give takes back what Take has accounted for.
+	Give(n int)
 }
-
-// NewBudget makes a Budget of limit bytes.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
-
-// Used is the number of bytes that are held now.
-func (b *Budget) Used() int64 { return b.used.Load() }
 
 // take accounts for n more bytes of this watcher before they are allocated.
 func (w *Watcher) take(n int) error {
-	if b := w.cfg.Budget; b != nil && b.used.Add(int64(n)) > b.limit {
-		b.used.Add(-int64(n))
-		return reason.New(reason.TLSTooMuchCollected, "limit", strconv.FormatInt(b.limit, 10))
+	if w.cfg.Budget != nil {
+		if err := w.cfg.Budget.Take(n); err != nil {
+			return err
+		}
 	}
 	w.held += n
 	return nil
@@ -35,7 +24,7 @@ func (w *Watcher) take(n int) error {
 
 func (w *Watcher) give(n int) {
 	if w.cfg.Budget != nil {
-		w.cfg.Budget.used.Add(-int64(n))
+		w.cfg.Budget.Give(n)
 	}
 	w.held -= n
 }

@@ -69,7 +69,7 @@ func FuzzCut(f *testing.F) {
 		if diff := cmp.Diff(want, got, sameVerdict); diff != "" {
 			t.Errorf("(-whole +cut):\n%s", diff)
 		}
-		got = replay(t, handshake.Config{Budget: handshake.NewBudget(mostHeld)}, c, bytewise)
+		got = replay(t, handshake.Config{Budget: newBudget(mostHeld)}, c, bytewise)
 		if diff := cmp.Diff(want, got, sameVerdict); diff != "" {
 			t.Errorf("(-whole +bytes):\n%s", diff)
 		}

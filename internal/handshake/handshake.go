@@ -75,8 +75,8 @@ type Config struct {
 	// Resumed tells what was shown in the handshake that made a session, if it is remembered; nil remembers none. It is asked for
 	// each name that the session may have.
 	Resumed func(SessionKey) (Shown, bool)
-	// Budget is shared with the other tunnels; nil leaves this one to its own bounds.
-	Budget *Budget
+	// Budget bounds this and other tunnels together; nil leaves this one to its own bounds.
+	Budget Budget
 	// Debug gets the lines of the original's debug log, such as "[TLS][Handshake] >ClientHello"; may be nil.
 	Debug func(line string)
 }

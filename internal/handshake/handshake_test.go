@@ -313,8 +313,8 @@ func TestEnd(t *testing.T) {
 		"twice, the second server": {conversation{client(fatal(0))}[:0], handshake.FromServer, handshake.Verdict{State: handshake.Ended}},
 	} {
 		t.Run(title, func(t *testing.T) {
-			budget := handshake.NewBudget(1 << 20)
-			w := handshake.New(handshake.Config{Host: host, Budget: budget})
+			shared := newBudget(1 << 20)
+			w := handshake.New(handshake.Config{Host: host, Budget: shared})
 			for _, turn := range c.conversation {
 				if _, err := w.Feed(turn.from, turn.data); err != nil {
 					t.Fatal(err)
@@ -323,8 +323,8 @@ func TestEnd(t *testing.T) {
 			if diff := cmp.Diff(c.want, w.End(c.from)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if budget.Used() != 0 {
-				t.Errorf("%d bytes are held", budget.Used())
+			if shared.Used() != 0 {
+				t.Errorf("%d bytes are held", shared.Used())
 			}
 		})
 	}

@@ -417,9 +417,9 @@ func TestRefusedSessions(t *testing.T) {
 
 		"early data, then TLS 1.2":      {turns: conversation{client(messages(hello0RTT().client()), record(typeApplication, 1)), full()[1]}, reason: reason.TLSEarlyDataLost, text: "TLS 1.2"},
 		"early data where 1.2 is most":  {cfg: handshake.Config{MaxVersion: tls.VersionTLS12}, turns: firstHello(hello0RTT()), reason: reason.TLSEarlyDataLost, text: "TLS 1.2"},
-		"budget for a hello":            {cfg: handshake.Config{Budget: handshake.NewBudget(100)}, turns: firstHello(hello12()), reason: reason.TLSTooMuchCollected, text: "100 bytes"},
-		"budget for a part of a hello":  {cfg: handshake.Config{Budget: handshake.NewBudget(100)}, turns: first(messages(claimed(clientHelloType, 5000), make([]byte, 1000))), reason: reason.TLSTooMuchCollected},
-		"budget for a part of the leaf": {cfg: handshake.Config{Budget: handshake.NewBudget(1000)}, turns: after(fullWith()[:2], client(messages(claimed(certificateType, 9006), u24(9003), u24(9000), make([]byte, 2000)))), reason: reason.TLSTooMuchCollected},
+		"budget for a hello":            {cfg: handshake.Config{Budget: newBudget(100)}, turns: firstHello(hello12()), reason: reason.TLSTooMuchCollected, text: "100 bytes"},
+		"budget for a part of a hello":  {cfg: handshake.Config{Budget: newBudget(100)}, turns: first(messages(claimed(clientHelloType, 5000), make([]byte, 1000))), reason: reason.TLSTooMuchCollected},
+		"budget for a part of the leaf": {cfg: handshake.Config{Budget: newBudget(1000)}, turns: after(fullWith()[:2], client(messages(claimed(certificateType, 9006), u24(9003), u24(9000), make([]byte, 2000)))), reason: reason.TLSTooMuchCollected},
 	})
 }
 

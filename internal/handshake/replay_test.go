@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/omsgateway/omsgateway/internal/handshake"
@@ -50,6 +52,28 @@ func bytewise(_ handshake.Direction, data []byte) [][]byte {
 	return chunks
 }
 
+// budget is one of a limit, for the watchers that share it.
+type budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+func newBudget(limit int64) *budget {
+	return &budget{limit: limit}
+}
+
+func (b *budget) Used() int64 { return b.used.Load() }
+
+func (b *budget) Take(n int) error {
+	if b.used.Add(int64(n)) > b.limit {
+		b.Give(n)
+		return reason.New(reason.TLSTooMuchCollected, "limit", strconv.FormatInt(b.limit, 10))
+	}
+	return nil
+}
+
+func (b *budget) Give(n int) { b.used.Add(-int64(n)) }
+
 // replay feeds a conversation as the data path would, and stops at the first error.
 func replay(t testing.TB, cfg handshake.Config, c conversation, divide cut) outcome {
 	t.Helper()
@@ -57,7 +81,7 @@ func replay(t testing.TB, cfg handshake.Config, c conversation, divide cut) outc
 		cfg.Host = host
 	}
 	if cfg.Budget == nil {
-		cfg.Budget = handshake.NewBudget(handshake.MaxCollected)
+		cfg.Budget = newBudget(handshake.MaxCollected)
 	}
 	w := handshake.New(cfg)
 	var o outcome
@@ -86,11 +110,11 @@ feed:
 	} else if o.HeldBack = errors.Is(err, handshake.ErrEnded); err != nil && !o.HeldBack {
 		t.Fatalf("an error that is neither a refusal nor ErrEnded: %v", err)
 	}
-	if used := cfg.Budget.Used(); o.State != handshake.Pending && used != 0 {
+	if used := cfg.Budget.(*budget).Used(); o.State != handshake.Pending && used != 0 {
 		t.Fatalf("state %d, and %d bytes are held", o.State, used)
 	}
 	w.Close()
-	if used := cfg.Budget.Used(); used != 0 {
+	if used := cfg.Budget.(*budget).Used(); used != 0 {
 		t.Fatalf("%d bytes are held after Close", used)
 	}
 	return o

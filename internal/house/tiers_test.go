@@ -32,7 +32,7 @@ var tiers = [][]string{
 	{"server/gateway", "ctl/batch"},
 	{"server/adminapi", forward, "internal/setup", "ctl/command"},
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
-	{"internal/upstream", "internal/tunnel", "internal/localsock", "internal/apierr"},
+	{"internal/upstream", "internal/admission", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage"},
 	{"internal/config", "internal/statefolder", "internal/firewall"},
 	{

@@ -15,18 +15,20 @@ const (
 	ServerNameInvalid    Reason = "SERVER_NAME_INVALID"
 
 	// Event 106: TLS, but of a kind that is not let through.
-	SSL2NotAllowed           Reason = "SSL2_NOT_ALLOWED"
-	TLSVersionNotAllowed     Reason = "TLS_VERSION_NOT_ALLOWED"
-	TLSDraftNotAllowed       Reason = "TLS_DRAFT_NOT_ALLOWED"
-	TLSNotOffered            Reason = "TLS_NOT_OFFERED"
-	TLSNotCheckable          Reason = "TLS_NOT_CHECKABLE"
-	TLSEarlyDataLost         Reason = "TLS_EARLY_DATA_LOST"
-	TLSHandshakeTimeout      Reason = "TLS_HANDSHAKE_TIMEOUT"
-	TLSTooMuchCollected      Reason = "TLS_TOO_MUCH_COLLECTED"
-	ServerNameNotAllowed     Reason = "SERVER_NAME_NOT_ALLOWED"
-	ServerNameMissing        Reason = "SERVER_NAME_MISSING"
-	ServerNameChanged        Reason = "SERVER_NAME_CHANGED"
-	ServerCertificateMissing Reason = "SERVER_CERTIFICATE_MISSING"
+	SSL2NotAllowed            Reason = "SSL2_NOT_ALLOWED"
+	TLSVersionNotAllowed      Reason = "TLS_VERSION_NOT_ALLOWED"
+	TLSDraftNotAllowed        Reason = "TLS_DRAFT_NOT_ALLOWED"
+	TLSNotOffered             Reason = "TLS_NOT_OFFERED"
+	TLSNotCheckable           Reason = "TLS_NOT_CHECKABLE"
+	TLSEarlyDataLost          Reason = "TLS_EARLY_DATA_LOST"
+	TLSHandshakeTimeout       Reason = "TLS_HANDSHAKE_TIMEOUT"
+	TLSTooMuchCollected       Reason = "TLS_TOO_MUCH_COLLECTED"
+	TLSHelloTimeout           Reason = "TLS_HELLO_TIMEOUT"
+	TLSClientCollectedTooMuch Reason = "TLS_CLIENT_COLLECTED_TOO_MUCH"
+	ServerNameNotAllowed      Reason = "SERVER_NAME_NOT_ALLOWED"
+	ServerNameMissing         Reason = "SERVER_NAME_MISSING"
+	ServerNameChanged         Reason = "SERVER_NAME_CHANGED"
+	ServerCertificateMissing  Reason = "SERVER_CERTIFICATE_MISSING"
 
 	// Event 106 where a client certificate is required and cannot be seen; event 105 where it is seen and not allowed.
 	ClientCertificateNotAllowed Reason = "CLIENT_CERTIFICATE_NOT_ALLOWED"
@@ -66,6 +68,9 @@ var tlsTexts = map[Reason]string{
 	TLSEarlyDataLost:    `the client sends early data (0-RTT), and {version} has none`,
 	TLSHandshakeTimeout: `the TLS handshake was not complete after {seconds} seconds`,
 	TLSTooMuchCollected: `the TLS handshakes under way hold {limit} bytes together, which is the limit; try again later`,
+	TLSHelloTimeout:     `the client had sent nothing {seconds} seconds after its tunnel was opened`,
+	TLSClientCollectedTooMuch: `the TLS handshakes of {client} hold its share of {limit} bytes, or more, ` +
+		`and nearly all that handshakes may hold are taken; try again later`,
 	ServerNameNotAllowed: `the client asks for the server name {name}, and the tunnel was opened for {host}; ` +
 		`if both are right, allow {name} too, with a client certificate policy that is not stricter`,
 	ServerNameMissing: `the client names no server, and the setting RequireServerName is on; the tunnel was opened for {host}`,

@@ -12,8 +12,9 @@ import (
 
 // Limits that are not settings.
 const (
-	headTimeout = 10 * time.Second
-	dialTimeout = 10 * time.Second
+	headTimeout  = 10 * time.Second
+	helloTimeout = 10 * time.Second
+	dialTimeout  = 10 * time.Second
 
 	// Longer than the time that a relay proxy takes to find that a target does not answer, which a gateway does after dialTimeout.
 	relayTimeout = 30 * time.Second
@@ -53,6 +54,7 @@ func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
 			HeadTimeout:             headTimeout,
 			DialTimeout:             dialTimeout,
 			RelayTimeout:            relayTimeout,
+			HelloTimeout:            helloTimeout,
 			HandshakeTimeout:        handshake.TimeLimit,
 			IdleTimeout:             s.IdleTimeout,
 			DrainTimeout:            s.DrainTimeout,

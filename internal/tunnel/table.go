@@ -1,4 +1,4 @@
-// Package tunnel keeps the open tunnels, the bounds on client connections, and the counters that the gateway's status shows.
+// Package tunnel keeps the open tunnels, and the counters that the gateway's status shows.
 package tunnel
 
 import (
@@ -70,9 +70,9 @@ type Tunnel struct {
 	table *Table
 
 	// Guarded by the table's mutex.
-	live    Live // nil until it is attached
-	tls     *TLS // nil until the session is verified
-	closing bool
+	live    Live  // nil until it is attached
+	tls     *TLS  // nil until the session is verified
+	closing error // why it is; nil while it is not
 	removed bool
 }
 
@@ -83,8 +83,9 @@ func (t *Table) Add(info Info) *Tunnel {
 	defer t.mu.Unlock()
 	t.tunnels[info.ID] = tunnel
 	t.opened++
-	tunnel.closing = t.shut
-	if !tunnel.closing {
+	if t.shut {
+		tunnel.closing = ErrClosed
+	} else {
 		t.entries[info.Entry]++
 	}
 	return tunnel
@@ -104,9 +105,27 @@ func (t *Tunnel) Attach(live Live) {
 	t.live = live
 	closing := t.closing
 	t.table.mu.Unlock()
-	if closing {
-		live.Close(ErrClosed)
+	if closing != nil {
+		live.Close(closing)
 	}
+}
+
+// Close closes the tunnel, and reports whether it was open. It does not wait for the end. The cause is what its moving part is given.
+func (t *Tunnel) Close(cause error) bool {
+	table := t.table
+	table.mu.Lock()
+	if t.removed || t.closing != nil {
+		table.mu.Unlock()
+		return false
+	}
+	t.closing = cause
+	table.leave(t.info.Entry)
+	live := t.live
+	table.mu.Unlock()
+	if live != nil {
+		live.Close(cause)
+	}
+	return true
 }
 
 // Remove ends the tunnel with its final byte counts. Only the first call counts.
@@ -121,7 +140,7 @@ func (t *Tunnel) Remove(sent, received int64) {
 	table.sent += sent
 	table.received += received
 	delete(table.tunnels, t.info.ID)
-	if !t.closing {
+	if t.closing == nil {
 		table.leave(t.info.Entry)
 	}
 }
@@ -144,18 +163,8 @@ func (t *Table) List(fits func(*Info) bool) []State {
 func (t *Table) Close(id int64) bool {
 	t.mu.Lock()
 	tunnel := t.tunnels[id]
-	if tunnel == nil || tunnel.closing {
-		t.mu.Unlock()
-		return false
-	}
-	tunnel.closing = true
-	t.leave(tunnel.info.Entry)
-	live := tunnel.live
 	t.mu.Unlock()
-	if live != nil {
-		live.Close(ErrClosed)
-	}
-	return true
+	return tunnel != nil && tunnel.Close(ErrClosed)
 }
 
 // CloseIdle closes the tunnels in which no byte has moved for quiet or longer, and answers how many. 0 closes all.
@@ -236,7 +245,7 @@ func (t *Table) open() []moving {
 	defer t.mu.Unlock()
 	open := make([]moving, 0, len(t.tunnels))
 	for _, tunnel := range t.tunnels {
-		if !tunnel.closing {
+		if tunnel.closing == nil {
 			open = append(open, moving{&tunnel.info, tunnel.live, tunnel.tls})
 		}
 	}

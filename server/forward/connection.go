@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,9 +11,9 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"strconv"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/admission"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -29,7 +30,8 @@ type connection struct {
 	stage  stage    // guarded by the lock of the server's lifecycle
 	conn   net.Conn // to the client
 	client event.Client
-	slot   *tunnel.Slot
+	place  admission.Place
+	active bool      // it counts for the status: it has sent a byte
 	first  []byte    // what was read before, of the request and what follows it
 	start  time.Time // when the request had been read, or began to be
 	dialed time.Duration
@@ -51,18 +53,48 @@ func (s *Server) newConnection(from netip.AddrPort) *connection {
 	return &connection{server: s, client: event.Client{Connection: s.connections.Add(1), Addr: from}}
 }
 
-// admit takes what a connection that arrives needs; without an error it is to be served. Else there is no place for it.
-func (c *connection) admit() error {
-	slot, err := c.server.Counters.Admit(c.client.Addr.Addr(), c.server.Policy().Limits())
+// admit takes what a connection that arrives needs; asked says that its whole request is there. Without an error it is to be served,
+// else there is no place for it.
+func (c *connection) admit(asked bool) error {
+	limits, now := c.server.Policy().Limits(), time.Now()
+	err := c.server.admission.Admit(&c.place, limits)
+	if err == nil {
+		err = c.place.Belongs(c.client.Addr.Addr(), now, limits)
+	}
+	if err == nil && !asked {
+		err = c.place.Wait(admission.Heads, c, now, limits)
+	}
+	if err == nil {
+		err = c.server.lifecycle.arrive(c)
+	}
 	if err != nil {
-		return err
+		c.place.Release()
 	}
-	if err := c.server.lifecycle.arrive(c); err != nil {
-		slot.Release()
-		return err
+	return err
+}
+
+// GiveUp implements [admission.Waiter].
+func (c *connection) GiveUp(cause error) {
+	if t := c.server.lifecycle.wake(c); t != nil {
+		t.Close(cause)
 	}
-	c.slot = slot
-	return nil
+}
+
+// spoke notes that the client has sent something. A connection that never does counts as no client.
+func (c *connection) spoke() {
+	if !c.active {
+		c.active = true
+		c.server.Counters.Connected(c.client.Addr.Addr())
+	}
+}
+
+// release gives back what admit has taken, and what was taken since.
+func (c *connection) release() {
+	c.place.Release()
+	if c.active {
+		c.active = false
+		c.server.Counters.Disconnected(c.client.Addr.Addr())
+	}
 }
 
 // mayRefuse counts a connection for which there is no place, and reports whether it is to be answered; else it is to be closed at once.
@@ -119,7 +151,7 @@ func (c *connection) caught() {
 			_ = conn.Close()
 		}
 	}
-	c.slot.Release()
+	c.release()
 }
 
 // failed tells of a fault of the program, if there is one.
@@ -167,7 +199,7 @@ func (c *connection) reach(buf, rest []byte) {
 		c.refuseTarget(err)
 		return
 	}
-	c.server.lifecycle.open(c)
+	c.opened()
 	c.carry(bytes.Clone(buf[:early])) // buf is for others then
 }
 
@@ -176,14 +208,24 @@ func (c *connection) readRequest(buf []byte) (head, []byte, error) {
 	if err := c.readUntil(c.start.Add(c.server.Policy().Limits().HeadTimeout)); err != nil {
 		return head{}, nil, err
 	}
+	if c.place.Ended() != nil { // which may have been before that deadline
+		_ = c.conn.SetReadDeadline(time.Now())
+	}
 	from := io.Reader(c.conn)
 	if len(c.first) > 0 {
 		from = io.MultiReader(bytes.NewReader(c.first), c.conn)
 	}
-	request, rest, err := readHead(from, buf, c.slot.FirstByte)
+	request, rest, err := readHead(from, buf, func() {
+		c.spoke()
+		c.place.Heard(time.Now())
+	})
 	c.first, c.start = nil, time.Now()
-	c.slot.HeadRead()
-	if err != nil && !errors.Is(err, errNoByte) && c.server.lifecycle.stopping.Err() != nil {
+	ended := c.place.Leave()
+	switch {
+	case errors.Is(err, errNoByte):
+	case ended != nil:
+		err = ended
+	case err != nil && c.server.lifecycle.stopping.Err() != nil:
 		err = reason.New(reason.GatewayStopping)
 	}
 	return request, rest, err
@@ -299,15 +341,16 @@ var errClientGone = errors.New("the client went away")
 // is no tunnel and no place.
 func (c *connection) open(client io.Writer, address netip.AddrPort) error {
 	s := c.server
+	if err := c.place.Wait(admission.Handshakes, c, time.Now(), c.choice.Limits); err != nil {
+		return err
+	}
 	opened := false
 	defer func() {
 		if !opened {
-			s.handshakes.Add(-1)
+			_ = c.place.Leave() // there is a cause already
 		}
 	}()
-	if limit := c.choice.Limits.MaxHandshakes; s.handshakes.Add(1) > int64(limit) {
-		return reason.New(reason.TooManyHandshakes, "limit", strconv.Itoa(limit))
-	}
+	s.silence.watch(s)
 	if s.Events.Enabled(event.Debug) {
 		if c.relay != "" {
 			s.Events.Emit(event.ConnectedToRelayProxy(c.client, c.relay, address))
@@ -330,6 +373,14 @@ func (c *connection) open(client io.Writer, address netip.AddrPort) error {
 	})
 	opened = true
 	return nil
+}
+
+// opened has the tunnel, which is in the table, go on without the connection's goroutine, if it has one.
+func (c *connection) opened() {
+	c.server.lifecycle.open(c)
+	if cause := c.place.Ended(); cause != nil { // before it could be found
+		c.entry.Close(cause)
+	}
 }
 
 // carry hands both connections to the engine, which has the TLS handshake watched. An engine that cannot, or that meets anything
@@ -371,14 +422,17 @@ func (c *connection) watched(early []byte) (*watch, splice.Options) {
 
 // resume has the watch go on in goroutines; then the handshake gives its place back.
 func (c *connection) resume(w *watch, back splice.Returned) (heads [2][]byte, err error) {
-	defer c.server.handshakes.Add(-1)
-	return w.resume(back)
+	heads, err = w.resume(back)
+	return heads, cmp.Or(err, c.place.Leave())
 }
 
-// seenThrough ends the watch of a handshake that has gone well without being given back.
-func (c *connection) seenThrough() {
-	c.server.handshakes.Add(-1)
+// seenThrough ends the watch of a handshake that has gone well without being given back. It fails if its place was ended before.
+func (c *connection) seenThrough() error {
+	if err := c.place.Leave(); err != nil {
+		return err
+	}
 	c.policy, c.choice, c.session = nil, policy.Decision{}, nil // an open tunnel does not keep them
+	return nil
 }
 
 // joined is the moving part of a tunnel whose handshake was given back before the engine took over.
@@ -409,7 +463,7 @@ func (c *connection) options(sent, received int64) splice.Options {
 			defer c.caught()
 			r.Sent, r.Received = r.Sent+sent, r.Received+received
 			c.ended("allowed", "", r.End.String(), r)
-			c.release()
+			c.leave()
 		},
 		Fallback: func(cause error) {
 			c.server.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
@@ -453,6 +507,15 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 		reset(c.outward)
 	case errors.Is(err, tunnel.ErrClosed):
 		end = splice.EndClosed.String()
+	case why == reason.TLSHelloTimeout: // no alert: the client has not said that it speaks TLS
+		decision, end = "refused", "refused"
+		s.Counters.Rejected()
+		s.Counters.Refused(why)
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), event.TLSRefused, err))
+	case why == reason.EndedForRoom:
+		end = splice.EndClosed.String()
+		s.Counters.Refused(why)
+		s.Events.Emit(event.Refused(c.client, err))
 	case why != "":
 		end = splice.EndError.String()
 		s.Counters.Failed()
@@ -467,7 +530,7 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 	} else {
 		_ = c.conn.Close()
 	}
-	c.release()
+	c.leave()
 }
 
 // end is how the engine would call it.
@@ -500,7 +563,7 @@ func (c *connection) refuseRequest(h head, err error) {
 	s := c.server
 	if errors.Is(err, errNoByte) { // it leaves no event
 		_ = c.conn.Close()
-		c.slot.Release()
+		c.release()
 		return
 	}
 	switch why := reason.Of(err); why {
@@ -513,7 +576,7 @@ func (c *connection) refuseRequest(h head, err error) {
 		s.Events.Emit(event.HostForbidden(c.client, c.target.Host.Name(), c.target.Port))
 	case reason.PortNotAllowed:
 		s.Events.Emit(event.PortForbidden(c.client, c.target.Host.Name(), c.target.Port, c.choice.Entry.Pattern.String()))
-	case reason.GatewayStopping:
+	case reason.GatewayStopping, reason.EndedForRoom:
 		s.Events.Emit(event.Refused(c.client, err))
 	default:
 		s.Events.Emit(event.RequestUnreadable(c.client, err))
@@ -577,12 +640,12 @@ func (c *connection) close(answer string) {
 	} else {
 		answerAndClose(c.conn, answer)
 	}
-	c.release()
+	c.leave()
 }
 
-// release is the end of the connection, with or without a tunnel.
-func (c *connection) release() {
-	c.slot.Release()
+// leave is the end of the connection, with or without a tunnel.
+func (c *connection) leave() {
+	c.release()
 	c.debug(event.ClientDisconnected)
 }
 

@@ -139,7 +139,7 @@ func TestClientsThatResetAtOnce(t *testing.T) {
 					target.Dialer = dialTo(closedAddress(t))
 				}
 				const clients = 50
-				r := startWith(t, e, target, func(in *policy.Input) { in.Limits.MaxRequestHeads = 10 * clients }) // a client may have a quarter
+				r := startWith(t, e, target, nil)
 				for range clients {
 					conn := r.dial()
 					if _, err := io.WriteString(conn, request); err != nil {

@@ -1,5 +1,7 @@
 package forward
 
+import "github.com/omsgateway/omsgateway/internal/admission"
+
 // ParseHead reads a request head from data that came in pieces, the way the server does. The rest is what came behind it; done is
 // false while the head is not complete.
 func ParseHead(data []byte, pieces ...int) (method, target string, rest []byte, done bool, err error) {
@@ -20,10 +22,9 @@ func ParseHead(data []byte, pieces ...int) (method, target string, rest []byte, 
 
 // Left is what a server holds for connections.
 type Left struct {
-	Handshakes int64 // places
-	Collected  int64 // bytes of them
-	Waiting    int   // connections without a tunnel
-	Arriving   int   // and those that the engine has
+	admission.Taken
+	Waiting  int // connections without a tunnel
+	Arriving int // and those that the engine has
 }
 
 // Left is what the server holds now.
@@ -31,7 +32,7 @@ func (s *Server) Left() Left {
 	l := s.lifecycle
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Left{s.handshakes.Load(), s.budget.Used(), len(l.waiting), l.arriving + l.refused}
+	return Left{s.admission.Taken(), len(l.waiting), l.arriving + l.refused}
 }
 
 // Refusal is the whole answer to a request that is refused for err.

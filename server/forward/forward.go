@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/admission"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -70,8 +71,8 @@ type Server struct {
 	lifecycle   *lifecycle
 	buffers     sync.Pool // of *[maxHead]byte
 	connections atomic.Int64
-	handshakes  atomic.Int64 // tunnels whose handshake is watched
-	budget      *handshake.Budget
+	admission   *admission.Control
+	silence     silence
 }
 
 // New makes a Server that waits for Serve.
@@ -80,7 +81,7 @@ func New(o Options) *Server {
 		Options:   o,
 		lifecycle: newLifecycle(),
 		buffers:   sync.Pool{New: func() any { return new([maxHead]byte) }},
-		budget:    handshake.NewBudget(handshake.MaxCollected),
+		admission: admission.New(handshake.MaxCollected),
 	}
 }
 
@@ -207,7 +208,7 @@ const quiet = time.Second
 // accept takes a connection over, or refuses it without waiting for anything.
 func (s *Server) accept(conn net.Conn) {
 	c := s.newConnection(addrPort(conn.RemoteAddr()))
-	err := c.admit()
+	err := c.admit(false)
 	switch {
 	case err == nil:
 		s.lifecycle.wait(c, conn)

@@ -39,15 +39,15 @@ func (h head) values(name string) string {
 // errNoByte says that the connection ended, or its time ran out, before it sent anything, as the probes of load balancers do.
 var errNoByte = errors.New("no byte was sent")
 
-// readHead reads one request head from conn into buf, whose length bounds it, until its deadline. The bytes that came after
-// the head are answered as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a connection that breaks
-// is the error of the read.
-func readHead(conn io.Reader, buf []byte, firstByte func()) (h head, rest []byte, err error) {
+// readHead reads one request head from conn into buf, whose length bounds it, until its deadline, and calls heard whenever bytes have
+// come. Those behind the head are answered as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a
+// connection that breaks is the error of the read.
+func readHead(conn io.Reader, buf []byte, heard func()) (h head, rest []byte, err error) {
 	filled, checked := 0, 0
 	for {
 		n, readErr := conn.Read(buf[filled:])
-		if n > 0 && filled == 0 {
-			firstByte()
+		if n > 0 {
+			heard()
 		}
 		filled += n
 		end, err := scanHead(buf[:filled], checked)

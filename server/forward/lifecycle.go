@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
 
 // lifecycle knows where each connection stands between its acceptance and its end, so that a server can stop: then nothing more is
@@ -136,6 +137,20 @@ func (l *lifecycle) leave(c *connection) {
 	}
 	c.stage = outside
 	delete(l.waiting, c)
+}
+
+// wake ends the wait for the client of a connection, or returns its tunnel, once it is open, for somebody to close.
+func (l *lifecycle) wake(c *connection) *tunnel.Tunnel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch c.stage {
+	case tunnelled:
+		return c.entry
+	case waiting:
+		_ = c.conn.SetReadDeadline(time.Now())
+	case outside, arriving, refused: // it finds out by itself
+	}
+	return nil
 }
 
 // stop has nothing more accepted, and wakes whoever waits for a client.

@@ -20,7 +20,9 @@ const quickConnect = 2 * time.Second
 // first bytes, is allowed, and its target is known and connects. Whatever else happens, a goroutine goes on from there.
 func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
 	c := s.newConnection(from)
-	if err := c.admit(); err != nil {
+	end, err := scanHead(first, 0)
+	asked := err != nil || end > 0
+	if err := c.admit(asked); err != nil {
 		if !c.mayRefuse(err) {
 			return splice.Plan{}
 		}
@@ -31,13 +33,11 @@ func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
 			plan = c.later(func([]byte) { c.close("") })
 		}
 	}()
-	end, err := scanHead(first, 0)
-	if err == nil && end == 0 {
+	if !asked {
 		c.first = bytes.Clone(first)
 		return c.later(c.proceed)
 	}
-	c.slot.FirstByte()
-	c.slot.HeadRead()
+	c.spoke()
 	c.start = time.Now()
 	var request head
 	if err == nil {
@@ -82,7 +82,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 		if c.entry != nil {
 			c.entry.Remove(0, 0)
 			c.entry = nil
-			s.handshakes.Add(-1)
+			_ = c.place.Leave()
 		}
 	}()
 	c.dialed = time.Since(c.start)
@@ -94,7 +94,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 	}
 	_, o = c.watched(rest)
 	c.entry.Attach(p)
-	s.lifecycle.open(c)
+	c.opened()
 	s.lifecycle.running.Done()
 	return o, nil
 }

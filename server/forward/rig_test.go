@@ -67,6 +67,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 		MaxHandshakes:    50,
 		HeadTimeout:      patience,
 		DialTimeout:      patience,
+		HelloTimeout:     patience,
 		HandshakeTimeout: patience,
 		IdleTimeout:      patience,
 		DrainTimeout:     patience,

@@ -77,7 +77,7 @@ func newWatch(c *connection) *watch {
 			return allowed
 		},
 		Resumed: c.session.Recall,
-		Budget:  c.server.budget,
+		Budget:  &c.place,
 		Debug:   c.debugLine(),
 	})
 	return w
@@ -114,7 +114,12 @@ func (w *watch) inspect(from splice.Side, chunk []byte) (verdict splice.Verdict)
 	switch w.state {
 	case handshake.Done:
 		_ = w.outcome()
-		w.c.seenThrough()
+		if err := w.c.seenThrough(); err != nil {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.finish(err)
+			return splice.Return
+		}
 		return splice.PassAll
 	case handshake.Pending, handshake.Verified:
 		return splice.Pass
@@ -254,6 +259,7 @@ func (w *watch) judge(d handshake.Direction, chunk []byte) fate {
 	if w.finished && w.cause != nil {
 		return leave
 	}
+	w.c.place.Heard(time.Now())
 	verdict, err := w.watcher.Feed(d, chunk)
 	switch {
 	case errors.Is(err, handshake.ErrEnded):

@@ -378,13 +378,13 @@ func TestTooManyHandshakes(t *testing.T) {
 	first := r.tunnel(target)
 	r.tunnel(target)
 	resp := r.exchange(request)
-	if resp.StatusCode != 503 || resp.Header.Get("OMS-Gateway-Reason") != string(reason.TooManyHandshakes) {
+	if resp.StatusCode != 503 || resp.Header.Get("OMS-Gateway-Reason") != string(reason.TooManyClientHandshakes) {
 		t.Fatalf("got %d %v", resp.StatusCode, resp.Header)
 	}
 	if got, err := io.ReadAll(<-target.peers); err != nil || len(got) > 0 {
 		t.Errorf("the server without a tunnel reads %q, %v", got, err)
 	}
-	refused := r.sink.wait(t, "of the limit", func(e event.Event) bool { return e.Reason == reason.TooManyHandshakes })
+	refused := r.sink.wait(t, "of the limit", func(e event.Event) bool { return e.Reason == reason.TooManyClientHandshakes })
 	if refused.ID != event.Fault {
 		t.Errorf("event %d %s", refused.ID, refused.Text)
 	}
@@ -447,7 +447,7 @@ func TestMemoryOfHandshakes(t *testing.T) {
 		p.pass(client, hello[:len(hello)-1])
 		open = append(open, p)
 	}
-	if used := r.server.Left().Collected; used == 0 {
+	if used := r.server.Left().Bytes; used == 0 {
 		t.Error("nothing is accounted for")
 	}
 	for i, p := range open {
