@@ -77,7 +77,7 @@ type Limits struct {
 	HeadTimeout             time.Duration // for the whole request head
 	DialTimeout             time.Duration // for a dial, look-up included, of a target or of the relay proxy
 	RelayTimeout            time.Duration // for the relay proxy's answer, which comes when it has dialled the target
-	HelloTimeout            time.Duration // for its first byte; a fifth of it while seven eighths of MaxHandshakes are taken
+	HelloTimeout            time.Duration // for the first byte of the TLS handshake; a fifth of it from seven eighths of MaxHandshakes on
 	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
