@@ -55,7 +55,7 @@ func (c *Control) Admit(p *Place, l policy.Limits) error {
 	}
 	c.connections++
 	p.control, p.client, p.admitted = c, &c.unknown, true
-	p.client.count(netip.Addr{}, 1)
+	p.address = p.client.join(netip.Addr{})
 	return nil
 }
 
@@ -101,17 +101,17 @@ type Waiter interface {
 // Place is that of one connection. The zero value is ready for Admit, and it must not be copied afterwards.
 type Place struct {
 	control *Control
+	ended   atomic.Pointer[reason.Error]
 	noted   atomic.Int64 // when it had been heard, as far as its queue knows
 	heard   atomic.Bool  // since Wait
-	ended   atomic.Pointer[reason.Error]
 
 	// Guarded by the control's lock.
-	admitted bool
-	client   *client
-	addr     netip.Addr
-	waiter   Waiter
-	share    *share // of the queue that it is in, or nil
-	links_   links[Place]
+	admitted, waiting bool
+	queue             Queue // if it is waiting
+	client            *client
+	address           *address // nil if the client has but one
+	waiter            Waiter
+	links_            links[Place]
 }
 
 func (p *Place) links() *links[Place] { return &p.links_ }
@@ -134,19 +134,18 @@ func (p *Place) Belongs(to netip.Addr, now time.Time, l policy.Limits) error {
 	if err := all.check(of, of.connections, reason.ClientConnectionShare); err != nil {
 		return err
 	}
-	before := p.share
-	if before != nil {
-		if err := c.check(of, before.queue, l); err != nil {
+	waited := p.waiting
+	if waited {
+		if err := c.check(of, p.queue, l); err != nil {
 			return err
 		}
 		p.leave()
 	}
-	p.client.count(p.addr, -1)
-	p.client, p.addr = of, to
-	of.count(to, 1)
+	p.client.part(p.address)
+	p.client, p.address = of, of.join(to)
 	c.clients[of.network] = of
-	if before != nil {
-		p.enter(before.queue, c.sinceStart(now))
+	if waited {
+		p.enter(p.queue, c.sinceStart(now))
 	}
 	return nil
 }
@@ -198,10 +197,11 @@ func (p *Place) Heard(now time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p.share != nil {
-		p.share.places.remove(p)
+	if p.waiting {
+		places := &p.client.shares[p.queue].places
+		places.remove(p)
 		p.noted.Store(since)
-		p.share.places.append(p)
+		places.append(p)
 	}
 }
 
@@ -236,7 +236,7 @@ func (p *Place) Release() {
 	p.leave()
 	p.admitted = false
 	c.connections--
-	p.client.count(p.addr, -1)
+	p.client.part(p.address)
 	if p.client.connections == 0 && p.client != &c.unknown {
 		delete(c.clients, p.client.network)
 	}
@@ -249,25 +249,26 @@ func (c *Control) check(of *client, in Queue, l policy.Limits) error {
 
 // end takes a place out of its queue for good; the lock is held. The waiter is to be told without it.
 func (p *Place) end(why *reason.Error) Waiter {
-	p.leave()
 	p.ended.Store(why)
+	p.leave()
 	return p.waiter
 }
 
 // enter puts a place into a queue; the lock is held.
 func (p *Place) enter(in Queue, now int64) {
 	p.noted.Store(now)
-	p.share = &p.client.shares[in]
-	p.share.queue = in
-	p.share.places.append(p)
-	p.control.queues[in].grow(p.share)
+	p.waiting, p.queue = true, in
+	of := &p.client.shares[in]
+	of.places.append(p)
+	p.control.queues[in].grow(of)
 }
 
 // leave takes a place out of its queue, if it is in one; the lock is held.
 func (p *Place) leave() {
-	if s := p.share; s != nil {
-		s.places.remove(p)
-		p.control.queues[s.queue].shrink(s)
-		p.share = nil
+	if p.waiting {
+		p.waiting = false
+		of := &p.client.shares[p.queue]
+		of.places.remove(p)
+		p.control.queues[p.queue].shrink(of)
 	}
 }

@@ -338,7 +338,13 @@ func TestClientIsKnownLate(t *testing.T) {
 	if err := all[7].Belongs(cat, at(40), l); err != nil {
 		t.Error(err)
 	}
-	if taken := c.Taken(); taken.Heads != 16 || taken.Connections != 17 {
+	for range 2 { // of nobody, and of the first, which have 6 and 5
+		waiting(t, c, admission.Heads, netip.MustParseAddr("10.0.0.3"), at(50), l)
+	}
+	if all[8].told != 1 || all[0].told != 1 {
+		t.Errorf("told: one of nobody %d times, one that is known %d times", all[8].told, all[0].told)
+	}
+	if taken := c.Taken(); taken.Heads != 16 || taken.Connections != 19 {
 		t.Errorf("taken: %+v", taken)
 	}
 }

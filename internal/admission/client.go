@@ -12,8 +12,8 @@ type client struct {
 
 	// Guarded by the control's lock.
 	connections int64
-	addresses   map[netip.Addr]int64 // the connections by address, of a network
-	shares      [2]share             // of the queues
+	addresses   map[netip.Addr]*address // of a network
+	shares      [2]share                // of the queues
 }
 
 // network is what counts as one client.
@@ -36,24 +36,48 @@ func (c *client) String() string {
 	return c.network.String()
 }
 
+// address is one of several that a client has.
+type address struct {
+	netip.Addr
+	connections int64
+}
+
 // from is how many connections there are from one address.
 func (c *client) from(a netip.Addr) int64 {
 	if c.network.IsSingleIP() {
 		return c.connections
 	}
-	return c.addresses[a]
+	if of := c.addresses[a]; of != nil {
+		return of.connections
+	}
+	return 0
 }
 
-// count counts connections, from an address unless that is not known.
-func (c *client) count(a netip.Addr, n int64) {
-	c.connections += n
+// join counts a connection from an address, which it returns if the client has several. An address that is none is not known yet.
+func (c *client) join(a netip.Addr) *address {
+	c.connections++
 	if c.network.IsSingleIP() || !a.IsValid() {
+		return nil
+	}
+	of := c.addresses[a]
+	if of == nil {
+		of = &address{Addr: a}
+		if c.addresses == nil {
+			c.addresses = make(map[netip.Addr]*address)
+		}
+		c.addresses[a] = of
+	}
+	of.connections++
+	return of
+}
+
+// part is the opposite of join.
+func (c *client) part(of *address) {
+	c.connections--
+	if of == nil {
 		return
 	}
-	if c.addresses == nil {
-		c.addresses = make(map[netip.Addr]int64)
-	}
-	if c.addresses[a] += n; c.addresses[a] == 0 {
-		delete(c.addresses, a)
+	if of.connections--; of.connections == 0 {
+		delete(c.addresses, of.Addr)
 	}
 }

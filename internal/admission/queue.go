@@ -6,7 +6,7 @@ import (
 )
 
 // Queue names the places that are waited for.
-type Queue int
+type Queue uint8
 
 // The queues. A place is in one of them at a time, or in none.
 const (
@@ -48,7 +48,6 @@ type queue struct {
 // share is what a client has of a queue. It is in the level of its number, unless that is 0.
 type share struct {
 	links_ links[share]
-	queue  Queue
 	number int
 	places list[Place, *Place] // in the order in which they were last heard
 }

@@ -70,10 +70,9 @@ type Tunnel struct {
 	table *Table
 
 	// Guarded by the table's mutex.
-	live    Live  // nil until it is attached
-	tls     *TLS  // nil until the session is verified
-	closing error // why it is; nil while it is not
-	removed bool
+	live    Live   // nil until it is attached
+	tls     *TLS   // nil until the session is verified
+	closing *error // why it is, which takes less room than the error; nil while it is not
 }
 
 // Add opens a tunnel, which is closing from its beginning if the table has been shut. Info.ID must be new.
@@ -84,7 +83,7 @@ func (t *Table) Add(info Info) *Tunnel {
 	t.tunnels[info.ID] = tunnel
 	t.opened++
 	if t.shut {
-		tunnel.closing = ErrClosed
+		tunnel.closing = &ErrClosed
 	} else {
 		t.entries[info.Entry]++
 	}
@@ -106,7 +105,7 @@ func (t *Tunnel) Attach(live Live) {
 	closing := t.closing
 	t.table.mu.Unlock()
 	if closing != nil {
-		live.Close(closing)
+		live.Close(*closing)
 	}
 }
 
@@ -114,11 +113,11 @@ func (t *Tunnel) Attach(live Live) {
 func (t *Tunnel) Close(cause error) bool {
 	table := t.table
 	table.mu.Lock()
-	if t.removed || t.closing != nil {
+	if t.removed() || t.closing != nil {
 		table.mu.Unlock()
 		return false
 	}
-	t.closing = cause
+	t.closing = &cause
 	table.leave(t.info.Entry)
 	live := t.live
 	table.mu.Unlock()
@@ -133,10 +132,9 @@ func (t *Tunnel) Remove(sent, received int64) {
 	table := t.table
 	table.mu.Lock()
 	defer table.mu.Unlock()
-	if t.removed {
+	if t.removed() {
 		return
 	}
-	t.removed = true
 	table.sent += sent
 	table.received += received
 	delete(table.tunnels, t.info.ID)
@@ -224,6 +222,9 @@ func (t *Table) Bytes() (sent, received int64) {
 	}
 	return sent, received
 }
+
+// removed reports whether the tunnel has left its table, whose mutex is held.
+func (t *Tunnel) removed() bool { return t.table.tunnels[t.info.ID] != t }
 
 // leave counts one tunnel less for the entry; t.mu is held.
 func (t *Table) leave(entry string) {

@@ -170,6 +170,34 @@ func TestTunnelClosedBeforeItMoves(t *testing.T) {
 	}
 }
 
+// TestCloseForACause closes a tunnel by itself, before and after it moves.
+func TestCloseForACause(t *testing.T) {
+	table := tunnel.NewTable()
+	cause := errors.New("no room")
+	early, late := &relay{}, &relay{}
+	waiting := table.Add(info(t, 1, "a.example.com:443", "a.example.com"))
+	if !waiting.Close(cause) || waiting.Close(tunnel.ErrClosed) || table.Close(1) {
+		t.Error("it was closed more than once, or never")
+	}
+	waiting.Attach(early)
+	moving := table.Add(info(t, 2, "a.example.com:443", "a.example.com"))
+	moving.Attach(late)
+	moving.Close(cause)
+	for name, r := range map[string]*relay{"early": early, "late": late} {
+		if r.closed.Load() != 1 || !errors.Is(r.cause, cause) {
+			t.Errorf("%s: closed %d times with cause %v", name, r.closed.Load(), r.cause)
+		}
+	}
+	if open := table.CountByEntry("a.example.com"); open != 0 {
+		t.Errorf("%d are open", open)
+	}
+	ended := table.Add(info(t, 3, "a.example.com:443", "a.example.com"))
+	ended.Remove(0, 0)
+	if ended.Close(cause) {
+		t.Error("a tunnel was closed that had ended")
+	}
+}
+
 func TestShut(t *testing.T) {
 	table := tunnel.NewTable()
 	before, early, late := &relay{}, &relay{}, &relay{}

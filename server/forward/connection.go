@@ -27,21 +27,25 @@ import (
 // connection is one client connection, from its acceptance to its end.
 type connection struct {
 	server *Server
-	stage  stage    // guarded by the lock of the server's lifecycle
 	conn   net.Conn // to the client
 	client event.Client
 	place  admission.Place
+	stage  stage     // guarded by the lock of the server's lifecycle
 	active bool      // it counts for the status: it has sent a byte
-	first  []byte    // what was read before, of the request and what follows it
 	start  time.Time // when the request had been read, or began to be
 	dialed time.Duration
 	target hostname.Target
 	via    string         // the entry that allows the target, or has its host at another port
-	relay  string         // the relay proxy that it goes through; "" if it goes directly
 	entry  *tunnel.Tunnel // in the table, once it is open
 	seen   *tunnel.TLS    // nil until the session is verified
 
-	// What the tunnel needs until the engine takes it over; an open one does not keep the policy of its beginning.
+	*beginning // nil once the engine alone has the tunnel, which then does not keep the policy of its beginning
+}
+
+// beginning is what a tunnel needs until its handshake is over.
+type beginning struct {
+	first   []byte         // what was read before, of the request and what follows it
+	relay   string         // the relay proxy that it goes through; "" if it goes directly
 	outward net.Conn       // to the target or its relay proxy, once it is connected
 	ahead   []byte         // what was read from the target before
 	policy  *policy.Policy // the one snapshot that decides
@@ -50,7 +54,11 @@ type connection struct {
 }
 
 func (s *Server) newConnection(from netip.AddrPort) *connection {
-	return &connection{server: s, client: event.Client{Connection: s.connections.Add(1), Addr: from}}
+	return &connection{
+		server:    s,
+		client:    event.Client{Connection: s.connections.Add(1), Addr: from},
+		beginning: &beginning{},
+	}
 }
 
 // admit takes what a connection that arrives needs; asked says that its whole request is there. Without an error it is to be served,
@@ -146,10 +154,11 @@ func (c *connection) caught() {
 	if c.entry != nil {
 		c.entry.Remove(0, 0)
 	}
-	for _, conn := range []net.Conn{c.conn, c.outward} {
-		if conn != nil {
-			_ = conn.Close()
-		}
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+	if c.beginning != nil && c.outward != nil {
+		_ = c.outward.Close()
 	}
 	c.release()
 }
@@ -431,7 +440,7 @@ func (c *connection) seenThrough() error {
 	if err := c.place.Leave(); err != nil {
 		return err
 	}
-	c.policy, c.choice, c.session = nil, policy.Decision{}, nil // an open tunnel does not keep them
+	c.beginning = nil
 	return nil
 }
 
@@ -451,7 +460,7 @@ func (c *connection) join(heads [2][]byte, sent, received int64) {
 	options := c.options(sent, received)
 	options.ClientHead, options.TargetHead = heads[handshake.FromClient], heads[handshake.FromServer]
 	client, target := c.conn, c.outward
-	c.conn, c.outward, c.policy, c.choice, c.session = nil, nil, nil, policy.Decision{}, nil
+	c.conn, c.beginning = nil, nil
 	c.entry.Attach(joined{c.server.Engine.Join(client, target, options), sent, received})
 }
 
