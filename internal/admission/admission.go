@@ -29,7 +29,7 @@ type Control struct {
 	mu          sync.Mutex
 	connections int64
 	queues      [2]queue
-	clients     map[netip.Prefix]*client
+	clients     map[netip.Addr]*client
 	unknown     client // of the places that do not belong to anybody yet
 }
 
@@ -40,7 +40,7 @@ type Taken struct {
 
 // New makes a Control whose handshakes hold so many bytes together.
 func New(bytes int64) *Control {
-	c := &Control{start: time.Now(), clients: make(map[netip.Prefix]*client)}
+	c := &Control{start: time.Now(), clients: make(map[netip.Addr]*client)}
 	c.bytes.limit = bytes
 	return c
 }
@@ -109,7 +109,7 @@ type Place struct {
 	admitted, waiting bool
 	queue             Queue // if it is waiting
 	client            *client
-	address           *address // nil if the client has but one
+	address           *address // nil if the client cannot have several
 	waiter            Waiter
 	links_            links[Place]
 }
@@ -244,7 +244,11 @@ func (p *Place) Release() {
 
 // check fails if a client gets no more places of a queue because of its share; the lock is held.
 func (c *Control) check(of *client, in Queue, l policy.Limits) error {
-	return c.queues[in].pool(in, l).check(of, int64(of.shares[in].number), in.overShare())
+	have := 0
+	if s := of.shares[in]; s != nil {
+		have = s.number
+	}
+	return c.queues[in].pool(in, l).check(of, int64(have), in.overShare())
 }
 
 // end takes a place out of its queue for good; the lock is held. The waiter is to be told without it.
@@ -258,17 +262,13 @@ func (p *Place) end(why *reason.Error) Waiter {
 func (p *Place) enter(in Queue, now int64) {
 	p.noted.Store(now)
 	p.waiting, p.queue = true, in
-	of := &p.client.shares[in]
-	of.places.append(p)
-	p.control.queues[in].grow(of)
+	p.control.queues[in].add(p)
 }
 
 // leave takes a place out of its queue, if it is in one; the lock is held.
 func (p *Place) leave() {
 	if p.waiting {
 		p.waiting = false
-		of := &p.client.shares[p.queue]
-		of.places.remove(p)
-		p.control.queues[p.queue].shrink(of)
+		p.control.queues[p.queue].remove(p)
 	}
 }

@@ -96,7 +96,7 @@ func TestConnections(t *testing.T) {
 			want: reason.New(reason.ClientConnectionShare, "limit", "8", "client", "2001:db8:1:2::/64")},
 		"two networks":        {open: map[netip.Addr]int{cat: 14}, from: parse("2001:db8:1:3::3")},
 		"two neighbours":      {open: map[netip.Addr]int{parse("fe80::1%eth0"): 14}, from: parse("fe80::2%eth0")},
-		"one neighbour":       {open: map[netip.Addr]int{parse("fe80::1%eth0"): 14}, from: parse("fe80::1%eth0"), want: reason.New(reason.ClientConnectionShare, "limit", "8", "client", "fe80::1")},
+		"one neighbour":       {open: map[netip.Addr]int{parse("fe80::1%eth0"): 14}, from: parse("fe80::1%eth0"), want: reason.New(reason.ClientConnectionShare, "limit", "8", "client", "fe80::1%eth0")},
 		"a limit of one":      {change: func(l *policy.Limits) { l.MaxConnections = 1 }, from: ann},
 		"no connection":       {change: func(l *policy.Limits) { l.MaxConnections = 0 }, from: ann, want: reason.New(reason.TooManyConnections, "limit", "0")},
 		"an address each":     {change: perClient(2), open: map[netip.Addr]int{ann: 1}, from: ann},

@@ -7,36 +7,41 @@ import (
 
 // client is who has at least one connection.
 type client struct {
-	network netip.Prefix // not valid if it is not known
+	network netip.Addr // see the function network
 	bytes   atomic.Int64
 
 	// Guarded by the control's lock.
 	connections int64
-	addresses   map[netip.Addr]*address // of a network
-	shares      [2]share                // of the queues
+	addresses   map[netip.Addr]*address // if it may have several
+	shares      [2]*share               // of the queues; nil for nothing
 }
 
-// network is what counts as one client.
-func network(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
-	if a.Is6() && !a.IsLinkLocalUnicast() {
-		bits = 64
+// networkBits is how many bits of an IPv6 address are those of its network.
+const networkBits = 64
+
+// network is what counts as one client: an address, or the first one of a network. An address that is none has one that is none.
+func network(a netip.Addr) netip.Addr {
+	if !isShared(a) {
+		return a
 	}
-	n, _ := a.Prefix(bits) // an address that is none has a network that is none
-	return n
+	n, _ := a.Prefix(networkBits) // fails only for fewer bits
+	return n.Addr()
 }
+
+// isShared reports whether all addresses of a's network count as one client.
+func isShared(a netip.Addr) bool { return a.Is6() && !a.IsLinkLocalUnicast() }
 
 func (c *client) String() string {
 	switch {
 	case !c.network.IsValid():
 		return "an unknown client"
-	case c.network.IsSingleIP():
-		return c.network.Addr().String()
+	case isShared(c.network):
+		return netip.PrefixFrom(c.network, networkBits).String()
 	}
 	return c.network.String()
 }
 
-// address is one of several that a client has.
+// address is one of a client that may have several.
 type address struct {
 	netip.Addr
 	connections int64
@@ -44,7 +49,7 @@ type address struct {
 
 // from is how many connections there are from one address.
 func (c *client) from(a netip.Addr) int64 {
-	if c.network.IsSingleIP() {
+	if !isShared(a) {
 		return c.connections
 	}
 	if of := c.addresses[a]; of != nil {
@@ -53,10 +58,10 @@ func (c *client) from(a netip.Addr) int64 {
 	return 0
 }
 
-// join counts a connection from an address, which it returns if the client has several. An address that is none is not known yet.
+// join counts a connection from an address, which it returns if the client may have several.
 func (c *client) join(a netip.Addr) *address {
 	c.connections++
-	if c.network.IsSingleIP() || !a.IsValid() {
+	if !isShared(a) {
 		return nil
 	}
 	of := c.addresses[a]

@@ -43,9 +43,10 @@ type queue struct {
 	holders int64
 	levels  []list[share, *share] // by number, each with those first that have had it longest
 	most    int                   // that a client has
+	spare   list[share, *share]   // of clients that have nothing any more, for the next ones
 }
 
-// share is what a client has of a queue. It is in the level of its number, unless that is 0.
+// share is what a client has of a queue. It is in the level of its number.
 type share struct {
 	links_ links[share]
 	number int
@@ -80,20 +81,29 @@ func (q *queue) silent(before int64) (all []*Place) {
 	return all
 }
 
-// grow counts one place more, and shrink one less.
-func (q *queue) grow(s *share) {
-	q.taken++
-	if s.number == 0 {
+// add puts a place behind the others of its client.
+func (q *queue) add(p *Place) {
+	s := p.client.shares[p.queue]
+	if s == nil {
+		s = q.unused()
+		p.client.shares[p.queue] = s
 		q.holders++
 	}
+	s.places.append(p)
+	q.taken++
 	q.move(s, s.number+1)
 	q.most = max(q.most, s.number)
 }
 
-func (q *queue) shrink(s *share) {
+// remove is the opposite of add.
+func (q *queue) remove(p *Place) {
+	s := p.client.shares[p.queue]
+	s.places.remove(p)
 	q.taken--
 	q.move(s, s.number-1)
 	if s.number == 0 {
+		p.client.shares[p.queue] = nil
+		q.spare.append(s)
 		q.holders--
 	}
 	if q.levels[q.most].first == nil {
@@ -101,6 +111,17 @@ func (q *queue) shrink(s *share) {
 	}
 }
 
+// unused is a share that nobody has.
+func (q *queue) unused() *share {
+	s := q.spare.first
+	if s == nil {
+		return &share{}
+	}
+	q.spare.remove(s)
+	return s
+}
+
+// move takes a share to the level of a number.
 func (q *queue) move(s *share, number int) {
 	if s.number > 0 {
 		q.levels[s.number].remove(s)
