@@ -83,7 +83,7 @@ var refusals = map[Reason]refusal{
 	TLSHandshakeTimeout:       {ClassSession, 106, AlertAccessDenied},
 	TLSTooMuchCollected:       {ClassSession, 106, AlertAccessDenied},
 	TLSClientCollectedTooMuch: {ClassSession, 106, AlertAccessDenied},
-	TLSHelloTimeout:           {ClassSession, 106, AlertAccessDenied},
+	TLSHelloTimeout:           {class: ClassSession, event: 106}, // the client has not said that it speaks TLS
 	ServerNameNotAllowed:      {ClassSession, 106, AlertUnrecognizedName},
 	ServerNameMissing:         {ClassSession, 106, AlertUnrecognizedName},
 	ServerNameChanged:         {ClassSession, 106, AlertUnrecognizedName},

@@ -452,7 +452,7 @@ func (c *connection) refuseSession(err error, moved splice.Result) {
 		decision, end = "refused", "refused"
 		s.Counters.Rejected()
 		s.Counters.Refused(why)
-		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), event.TLSRefused, err))
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), err))
 	case why == reason.EndedForRoom:
 		end = splice.EndClosed.String()
 		s.Counters.Refused(why)
