@@ -149,6 +149,7 @@ func TestFieldsHaveAllThatIsMentioned(t *testing.T) {
 		for _, f := range e.Fields {
 			fields.WriteString(f.Value + "\n")
 		}
+		fields.WriteString(string(e.Reason))
 		for _, mentioned := range regexp.MustCompile(`<[a-zA-Z]+>|10\.1\.2\.3:51234|\b(11|22|33|44|8443)\b`).FindAllString(e.Text, -1) {
 			if !strings.Contains(fields.String(), mentioned) {
 				t.Errorf("%s: the text mentions %s, and no field does: %q %v", e.Kind, mentioned, e.Text, e.Fields)

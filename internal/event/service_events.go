@@ -180,7 +180,7 @@ func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
 	return Event{Kind: "CALL_DENIED",
 		ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
 		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
-		Fields: by(who, Field{"method", method}, Field{"reason", string(why)})}
+		Fields: by(who, Field{"method", method})}
 }
 
 // by returns the fields of an event that who has caused, those about who before the others.
