@@ -1,8 +1,9 @@
-# Runs all Pester tests and ends with an exit code. Needs Pester 5; skipped with one line where it is not there.
+# Runs all Pester tests and ends with an exit code. Needs Pester 5; where it is not there they are skipped with one line, or fail
+# if OMSGATEWAY_TEST_REQUIRE is set.
 
 if (-not (Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version.Major -ge 5 })) {
     Write-Output "psmodule: Pester tests skipped: PowerShell $($PSVersionTable.PSVersion) has no Pester 5 (Install-Module Pester)"
-    exit 0
+    exit [int] [bool] $env:OMSGATEWAY_TEST_REQUIRE
 }
 Import-Module -Name Pester -MinimumVersion 5.0
 $configuration = New-PesterConfiguration
