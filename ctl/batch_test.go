@@ -1,6 +1,7 @@
 package ctl_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -344,4 +346,43 @@ func FuzzBatchLine(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Programs keep a batch open while they have nothing to ask; the places at the gateway are for those who have.
+func TestIdleBatchGivesItsConnectionBack(t *testing.T) {
+	g := startGateway(t)
+	stdin, requests := io.Pipe()
+	answers, stdout := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- ctl.Run(t.Context(), []string{"--address", g.address, "batch"}, stdin, stdout, io.Discard)
+		stdout.Close()
+	}()
+	lines := bufio.NewReader(answers)
+	next := func() string {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line
+	}
+	next()                // the greeting
+	for len(g.left) > 0 { // what made the listener ready
+		<-g.left
+	}
+	for range 2 {
+		fmt.Fprintln(requests, `{"jsonrpc":"2.0","id":1,"method":"StatusService/GetStatus"}`)
+		if answer := next(); !strings.Contains(answer, `"result"`) {
+			t.Fatal(answer)
+		}
+		select {
+		case <-g.left:
+		case <-time.After(30 * time.Second):
+			t.Fatal("the connection is still open")
+		}
+	}
+	requests.Close()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -46,6 +47,7 @@ type gateway struct {
 	stop    func()
 	status  *adminv1.GetStatusResponse // nil for a running gateway's
 	watch   func(adminv1.EventService_WatchEventsServer) error
+	left    connectionEnds
 
 	mu       sync.Mutex
 	hosts    []string
@@ -70,6 +72,7 @@ func startGateway(t *testing.T) *gateway {
 		address: osdefaults.AddressIn(dir) + ".test", // of an address without a folder nothing can stand in for the gateway
 		value:   "8080",
 		own:     map[string]adminv1.AllowedHost_ClientCertificatePolicy{},
+		left:    make(connectionEnds, 100),
 	}
 	g.start(t)
 	return g
@@ -91,7 +94,7 @@ func (g *gateway) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})))
+	server := grpc.NewServer(grpc.Creds(localsock.ServerCredentials(localsock.Rules{})), grpc.StatsHandler(g.left))
 	adminv1.RegisterAllowedHostServiceServer(server, g)
 	adminv1.RegisterDeniedHostServiceServer(server, g)
 	adminv1.RegisterAllowedClientCertificateServiceServer(server, g)
@@ -113,6 +116,22 @@ func (g *gateway) start(t *testing.T) {
 		<-done
 	})
 	t.Cleanup(g.stop)
+}
+
+// connectionEnds has one for each connection that has ended, as far as there is room. It implements stats.Handler.
+type connectionEnds chan struct{}
+
+func (connectionEnds) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (connectionEnds) HandleRPC(context.Context, stats.RPCStats)                         {}
+func (connectionEnds) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func (c connectionEnds) HandleConn(_ context.Context, s stats.ConnStats) {
+	if _, ended := s.(*stats.ConnEnd); ended {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // result is what a run of omsgwctl left.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
@@ -63,6 +65,9 @@ const batchProtocol = 1
 // MaxRequestLine bounds a line of input. The gateway takes messages of up to 1 MiB; JSON may need a little more.
 const MaxRequestLine = 1<<20 + 64<<10
 
+// idleTime is how long a batch keeps its connection after a call. The gateway serves few connections of a user, and others wait.
+const idleTime = 500 * time.Millisecond
+
 // The error codes of JSON-RPC 2.0, section 5.1 (https://www.jsonrpc.org/specification). Codes above 0 are gRPC status codes.
 const (
 	parseError     = -32700
@@ -78,8 +83,10 @@ type batch struct {
 	connect func(context.Context) (conn grpc.ClientConnInterface, closeConn func(), err error)
 	methods map[string]protoreflect.MethodDescriptor // by "Service/Method", with and without the package before it
 
-	conn      grpc.ClientConnInterface // nil until a request has reached the gateway; it finds a restarted one by itself
+	mu        sync.Mutex               // the idle time ends beside serve
+	conn      grpc.ClientConnInterface // nil while none is needed; it finds a restarted gateway by itself
 	closeConn func()
+	idle      *time.Timer // disconnects; nil before the first call
 }
 
 // rpcRequest is one line of input that is a request.
@@ -122,11 +129,7 @@ func newBatch(version string, connect func(context.Context) (grpc.ClientConnInte
 // serve answers requests from in until it ends. It fails only if it cannot read or write. What goes wrong with a notification,
 // which has no answer, it tells on notes.
 func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) error {
-	defer func() {
-		if b.conn != nil {
-			b.closeConn()
-		}
-	}()
+	defer b.disconnect()
 	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`,
 		batchProtocol, command.Quote(b.version))
 	if _, err := io.WriteString(out, hello+"\n"); err != nil {
@@ -299,6 +302,8 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 
 	ctx, cancel := context.WithTimeout(ctx, command.CallTimeout)
 	defer cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.conn == nil {
 		conn, closeConn, err := b.connect(ctx)
 		if err != nil {
@@ -306,6 +311,7 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 		}
 		b.conn, b.closeConn = conn, closeConn
 	}
+	defer b.startIdle()
 	err = b.conn.Invoke(ctx, fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()), params, response)
 	if err != nil {
 		return nil, apiError(command.CallError(err, request.method))
@@ -315,6 +321,26 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 		return nil, &rpcError{Code: internalError, Message: "result: " + protoProblem(err)}
 	}
 	return result, nil
+}
+
+// startIdle begins the idle time anew; b.mu is held.
+func (b *batch) startIdle() {
+	if b.idle == nil {
+		b.idle = time.AfterFunc(idleTime, b.disconnect)
+	} else {
+		b.idle.Reset(idleTime)
+	}
+}
+
+// disconnect gives the connection back; the next call makes another one.
+func (b *batch) disconnect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn != nil {
+		b.idle.Stop()
+		b.closeConn()
+		b.conn = nil
+	}
 }
 
 // messages makes the empty request and response of a method.

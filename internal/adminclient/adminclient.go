@@ -23,7 +23,8 @@ const defaultWait = 10 * time.Second
 // Client has a client for each service of the admin API. It is safe for concurrent use.
 //
 // It connects again when a call finds the connection lost, so that it outlives a restart of the gateway; a call that was already
-// sent is not sent again. A gateway that is stopped is stood in for during one unary call at a time (the first time from Dial on),
+// sent is not sent again. A gateway that has too many connections already is asked again for up to 20 s, and only then the error
+// has the reason TOO_MANY_CALLS. A gateway that is stopped is stood in for during one unary call at a time (the first time from Dial on),
 // since the stand-in keeps the gateway from starting; for the same reason a stream is never served by a stand-in.
 //
 // A call has the time limit of its context only. Its error is a gRPC status, or an *apierr.Error if no gateway was reached.
@@ -66,7 +67,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 			kind:    kind,
 			wait:    cmp.Or(o.Wait, defaultWait),
 		},
-		turn: make(chan struct{}, 1),
+		use: make(chan struct{}, 1),
 	}
 	if err := c.open(ctx); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/localsock"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 type connection struct {
 	gateway gateway
 
-	turn    chan struct{} // holds one while somebody uses the fields below
+	use     chan struct{} // holds one while somebody uses the fields below
 	current *session      // nil if there is none
 	closed  bool
 }
@@ -45,22 +46,49 @@ func (c *connection) open(ctx context.Context) error {
 
 // Invoke makes a unary call.
 func (c *connection) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	err := c.invoke(ctx, method, args, reply, opts...)
-	if wasNotSent(err) {
-		err = c.invoke(ctx, method, args, reply, opts...)
-	}
-	return err
+	return c.call(ctx, true, method, args, reply, opts...)
 }
 
-func (c *connection) invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	s, err := c.session(ctx, true)
+// call makes a unary call, in its turn.
+func (c *connection) call(ctx context.Context, mayStandIn bool, method string, args, reply any, opts ...grpc.CallOption) error {
+	var turn turn
+	for {
+		err := c.invoke(ctx, mayStandIn, method, args, reply, opts...)
+		if wasNotSent(err) {
+			err = c.invoke(ctx, mayStandIn, method, args, reply, opts...)
+		}
+		if !isTurnedAway(err) || !turn.wait(ctx) {
+			return err
+		}
+	}
+}
+
+func (c *connection) invoke(ctx context.Context, mayStandIn bool, method string, args, reply any, opts ...grpc.CallOption) error {
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	s, err := c.session(ctx, mayStandIn)
 	if err != nil {
+		c.unlock()
 		return apierr.FromStatus(apierr.ToStatus(err))
 	}
 	if s.isStandIn {
+		c.unlock()
 		defer s.end() // before the answer is given, so that the gateway can be started after it
+		return s.conn.Invoke(ctx, method, args, reply, opts...)
 	}
-	return s.conn.Invoke(ctx, method, args, reply, opts...)
+	if s.isAdmitted {
+		c.unlock()
+		return s.conn.Invoke(ctx, method, args, reply, opts...)
+	}
+	// The first call shows whether the gateway serves this connection. Until then no other call is on it, so that it can be ended.
+	defer c.unlock()
+	err = s.conn.Invoke(ctx, method, args, reply, opts...)
+	if s.isAdmitted = !isTurnedAway(err); !s.isAdmitted {
+		s.end()
+		c.current = nil
+	}
+	return err
 }
 
 // NewStream begins a streaming call.
@@ -75,6 +103,15 @@ func (c *connection) NewStream(ctx context.Context, desc *grpc.StreamDesc, metho
 
 func (c *connection) newStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (
 	grpc.ClientStream, error) {
+	// A stream that is refused tells so with its first message only; a unary call waits for the turn of this connection before it.
+	if err := c.call(ctx, false, adminv1.StatusService_GetStatus_FullMethodName,
+		&adminv1.GetStatusRequest{}, &adminv1.GetStatusResponse{}); err != nil {
+		return nil, err
+	}
+	if err := c.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer c.unlock()
 	s, err := c.session(ctx, false)
 	if err != nil {
 		return nil, apierr.FromStatus(apierr.ToStatus(err))
@@ -82,14 +119,20 @@ func (c *connection) newStream(ctx context.Context, desc *grpc.StreamDesc, metho
 	return s.conn.NewStream(ctx, desc, method, opts...)
 }
 
-// session is one that is connected. If it is a stand-in, it is the caller's, who ends it; else it is shared.
-func (c *connection) session(ctx context.Context, mayStandIn bool) (*session, error) {
+// lock waits until nobody else uses the fields of c.
+func (c *connection) lock(ctx context.Context) error {
 	select {
-	case c.turn <- struct{}{}:
+	case c.use <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return apierr.FromStatus(apierr.ToStatus(ctx.Err()))
 	}
-	defer func() { <-c.turn }()
+}
+
+func (c *connection) unlock() { <-c.use }
+
+// session is one that is connected; c is locked. If it is a stand-in, it is the caller's, who ends it; else it is shared.
+func (c *connection) session(ctx context.Context, mayStandIn bool) (*session, error) {
 	if c.closed {
 		return nil, errClosed
 	}
@@ -112,8 +155,8 @@ func (c *connection) session(ctx context.Context, mayStandIn bool) (*session, er
 }
 
 func (c *connection) close() {
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
+	c.use <- struct{}{}
+	defer c.unlock()
 	c.closed = true
 	if c.current != nil {
 		c.current.end()
@@ -125,10 +168,11 @@ var errClosed = status.Error(codes.Canceled, "the client of the admin API was cl
 
 // session is gRPC over one connection.
 type session struct {
-	conn      *grpc.ClientConn
-	raw       net.Conn // what conn runs over
-	isStandIn bool
-	end       func()
+	conn       *grpc.ClientConn
+	raw        net.Conn // what conn runs over
+	isStandIn  bool
+	isAdmitted bool // a call was not refused for too many connections
+	end        func()
 }
 
 // isLost tells whether a call could not be sent. A gateway that has just gone is noticed too: what gRPC knows of that lags.
@@ -162,7 +206,7 @@ func speak(ctx context.Context, conn net.Conn) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(localsock.ClientCredentials()),
 		grpc.WithAuthority("localhost"),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithIdleTimeout(0), // a batch may be silent for hours
+		grpc.WithIdleTimeout(0), // whoever has the client closes it
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTime, PermitWithoutStream: true}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
+	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/filelock"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -137,13 +138,40 @@ type gateway struct {
 
 func start(t *testing.T, dir string, a *admin) *gateway {
 	t.Helper()
-	g := &gateway{server: newServer(a, grpc.Creds(localsock.ServerCredentials(localsock.Rules{}))), ended: make(chan error, 1)}
+	return startLimited(t, dir, a, 64, nil)
+}
+
+// startLimited starts a gateway that serves so many connections of one user. Calls on others it refuses, and tells turnedAway.
+func startLimited(t *testing.T, dir string, a *admin, perUser int, turnedAway func()) *gateway {
+	t.Helper()
+	authorize := func(ctx context.Context) error {
+		caller, _ := localsock.CallerFrom(ctx)
+		err := caller.May(localsock.Read)
+		if err != nil && turnedAway != nil {
+			turnedAway()
+		}
+		return apierr.ToStatus(err)
+	}
+	g := &gateway{ended: make(chan error, 1), server: newServer(a,
+		grpc.Creds(localsock.ServerCredentials(localsock.Rules{})),
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if err := authorize(ctx); err != nil {
+				return nil, err
+			}
+			return next(ctx, req)
+		}),
+		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if err := authorize(s.Context()); err != nil {
+				return err
+			}
+			return next(srv, s)
+		}))}
 	g.lock = hold(t, dir)
 	listener, err := localsock.Listen(osdefaults.AddressIn(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { g.ended <- g.server.Serve(listener) }()
+	go func() { g.ended <- g.server.Serve(localsock.Limit(listener, 64, perUser)) }()
 	t.Cleanup(func() { g.stop(t) })
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// pause is how long reach waits before it looks again for a gateway that is starting.
+// pause is how long, on average, reach waits before it looks again for a gateway that is starting.
 const pause = 50 * time.Millisecond
 
 // gateway is the gateway that a client wants, running or not.
@@ -44,7 +45,7 @@ func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
 		earlier = err
 		select {
 		case <-waiting.Done():
-		case <-time.After(pause):
+		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // so that those who wait do not all come at once
 		}
 	}
 }
