@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Management.Automation;
 
@@ -38,11 +39,11 @@ public sealed class GetOMSGatewayAllowedClientCertificateCommand : GatewayCmdlet
     public SwitchParameter Detailed { get; set; }
 
     /// <summary>Reads the list whole before the first subject goes on, since the next cmdlet may change it.</summary>
-    protected override void EndProcessing()
+    private protected override void Finish()
     {
         var certificates =
             ReadAll<CertificatePage, CertificateMessage>("AllowedClientCertificateService/ListAllowedClientCertificates");
-        base.EndProcessing();
+        Close();
         if (Detailed)
         {
             WriteObject(certificates.Select(c => new AllowedClientCertificate(c)), true);
@@ -57,6 +58,7 @@ public sealed class GetOMSGatewayAllowedClientCertificateCommand : GatewayCmdlet
 /// <summary>Add-OMSGatewayAllowedClientCertificate.</summary>
 [Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true,
     ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(string))]
 public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
 {
     /// <summary>The subjects.</summary>
@@ -70,12 +72,13 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
 
     private protected override string Action => "Add allowed client certificate";
 
-    private protected override ChangeAnswer Change(string[] items) =>
+    private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
         Call<AddCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/AddAllowedClientCertificates",
             new AddCertificatesRequest
             {
                 Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }),
-            });
+                ValidateOnly = validateOnly,
+            }, beside);
 
     private protected override string Changed(string item) => $"{item} is allowed now.";
 
@@ -85,12 +88,14 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
 /// <summary>Remove-OMSGatewayAllowedClientCertificate.</summary>
 [Cmdlet(VerbsCommon.Remove, "OMSGatewayAllowedClientCertificate", SupportsShouldProcess = true,
     ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(string))]
 public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChangeCmdlet
 {
     /// <summary>The subjects.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
     [AllowEmptyCollection]
+    [SupportsWildcards]
     [ArgumentCompleter(typeof(AllowedClientCertificateCompleter))]
     public string[] Subject { get; set; } = [];
 
@@ -99,9 +104,21 @@ public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChange
 
     private protected override string Action => "Remove allowed client certificate";
 
-    private protected override ChangeAnswer Change(string[] items) =>
+    private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
         Call<RemoveCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/RemoveAllowedClientCertificates",
-            new RemoveCertificatesRequest { Subjects = items });
+            new RemoveCertificatesRequest { Subjects = items, ValidateOnly = validateOnly }, beside);
+
+    // A subject may have such characters of its own. What is an entry is that entry, and nobody is asked about it.
+    private protected override IReadOnlyCollection<string>? Matching(string item)
+    {
+        if (!WildcardPattern.ContainsWildcardCharacters(item))
+        {
+            return null;
+        }
+        var entries = ReadAll<CertificatePage, CertificateMessage>("AllowedClientCertificateService/ListAllowedClientCertificates")
+            .ConvertAll(c => c.Subject ?? "");
+        return entries.Contains(item.Trim()) ? null : Pattern.Matching(item, entries);
+    }
 
     private protected override string Changed(string item) => $"{item} is no longer in the list.";
 

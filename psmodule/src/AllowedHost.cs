@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Management.Automation;
 
@@ -16,11 +17,16 @@ public sealed class AllowedHost
     /// <summary>The account that added it.</summary>
     public string AddedBy { get; }
 
+    /// <summary>What is asked of client certificates there: Off, IfShown or Required; Default for what the setting
+    /// ClientCertificatePolicy says.</summary>
+    public string ClientCertificatePolicy { get; }
+
     internal AllowedHost(HostMessage message)
     {
         Host = message.Host ?? "";
         AddedAt = ListReader.Time(message.AddedAt);
         AddedBy = message.AddedBy ?? "";
+        ClientCertificatePolicy = PolicyName.Of(message.ClientCertificatePolicy);
     }
 
     /// <summary>The host, so that the object can stand where a string is expected.</summary>
@@ -41,17 +47,17 @@ public sealed class GetOMSGatewayAllowedHostCommand : GatewayCmdlet
     public SwitchParameter Effective { get; set; }
 
     /// <summary>Reads the list whole before the first host goes on, since the next cmdlet may change it.</summary>
-    protected override void EndProcessing()
+    private protected override void Finish()
     {
         if (Effective)
         {
             var effective = ReadAll<EffectiveHostPage, EffectiveHostMessage>("AllowedHostService/ListEffectiveHosts");
-            base.EndProcessing();
+            Close();
             WriteObject(effective.Select(h => new EffectiveHost(h)), true);
             return;
         }
         var hosts = ReadAll<HostPage, HostMessage>("AllowedHostService/ListAllowedHosts");
-        base.EndProcessing();
+        Close();
         if (Detailed)
         {
             WriteObject(hosts.Select(h => new AllowedHost(h)), true);
@@ -65,36 +71,106 @@ public sealed class GetOMSGatewayAllowedHostCommand : GatewayCmdlet
 
 /// <summary>Add-OMSGatewayAllowedHost.</summary>
 [Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedHost", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(string))]
 public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
 {
+    private List<DeniedHostMessage>? deniedHosts;
+
     /// <summary>The hosts. The name hides PSCmdlet.Host, which this cmdlet does not need.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
     [AllowEmptyCollection]
+    [ArgumentCompleter(typeof(DeniedHostCompleter))]
     public new string[] Host { get; set; } = [];
+
+    /// <summary>What is asked of client certificates in tunnels to the hosts, also to those that are in the list already.</summary>
+    [Parameter]
+    [ValidateSet("Default", "Off", "IfShown", "Required")]
+    public string? ClientCertificatePolicy { get; set; }
+
+    /// <summary>Take only hosts that clients were refused, with their port.</summary>
+    [Parameter]
+    public SwitchParameter Denied { get; set; }
 
     /// <summary>Takes the hosts of one record.</summary>
     protected override void ProcessRecord() => Take(Host);
 
     private protected override string Action => "Add allowed host";
 
-    private protected override ChangeAnswer Change(string[] items) =>
-        Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts",
-            new AddHostsRequest { Hosts = Array.ConvertAll(items, item => new HostMessage { Host = item }) });
+    private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside)
+    {
+        var policy = ClientCertificatePolicy == null ? null : PolicyName.ToMessage(ClientCertificatePolicy);
+        var request = new AddHostsRequest
+        {
+            Hosts = Array.ConvertAll(items, item => new HostMessage { Host = item, ClientCertificatePolicy = policy }),
+            ValidateOnly = validateOnly,
+        };
+        var answer = Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, beside);
+        foreach (var outcome in answer.Outcomes)
+        {
+            // What is in the list already keeps its policy in an addition.
+            if (policy != null && outcome.Kind == "ALREADY_PRESENT" && outcome.ClientCertificatePolicy != policy)
+            {
+                Call<SetHostRequest, Empty>("AllowedHostService/SetAllowedHost",
+                    new SetHostRequest { Host = outcome.Item, ClientCertificatePolicy = policy, ValidateOnly = validateOnly }, beside);
+                outcome.Kind = "ADDED";
+            }
+        }
+        return answer;
+    }
 
-    private protected override string Changed(string item) => $"{item} is allowed now.";
+    // The refused host that an item means: just that, or, if it has no port, the host at the only port where it was refused.
+    private protected override string? Meant(string item)
+    {
+        if (!Denied)
+        {
+            return item;
+        }
+        var request = new AddHostsRequest { Hosts = [new HostMessage { Host = item }], ValidateOnly = true };
+        var spelled = Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request).Outcomes.Single();
+        if (spelled.Kind == "INVALID")
+        {
+            return item; // the addition says why
+        }
+        deniedHosts ??= ReadAll<DeniedHostPage, DeniedHostMessage>("DeniedHostService/ListDeniedHosts");
+        var fitting = deniedHosts.FindAll(d => d.Host == spelled.Item);
+        if (fitting.Count == 0 && !item.TrimEnd().EndsWith(":443", StringComparison.Ordinal))
+        {
+            fitting = deniedHosts.FindAll(d => d.Host.StartsWith(spelled.Item + ":", StringComparison.Ordinal));
+        }
+        if (fitting.Count == 1 && fitting[0].Reason != "ADDRESS_NOT_ALLOWED")
+        {
+            return fitting[0].Host;
+        }
+        throw fitting.Count switch
+        {
+            0 => new CallException(CallException.NotFound, "DENIED_HOST_NOT_PRESENT",
+                $"no client was refused {spelled.Item}, or it is allowed by now; omsgwctl denied list shows the refused hosts"),
+            1 => new CallException(CallException.NotFound, "DENIED_HOST_ALLOWED",
+                $"{fitting[0].Host} is allowed already, but its name leads to an address that is refused; " +
+                $"omsgwctl check {fitting[0].Host} tells more"),
+            _ => new CallException(CallException.NotFound, "DENIED_HOST_PORTS",
+                $"clients were refused {spelled.Item} at several ports; say which: {string.Join(", ", fitting.Select(d => d.Host))}"),
+        };
+    }
+
+    private protected override string Changed(string item) => ClientCertificatePolicy == null
+        ? $"{item} is allowed now."
+        : $"{item} is allowed now, with the client certificate policy {ClientCertificatePolicy}.";
 
     private protected override string Unchanged(string item) => $"{item} was allowed already.";
 }
 
 /// <summary>Remove-OMSGatewayAllowedHost.</summary>
 [Cmdlet(VerbsCommon.Remove, "OMSGatewayAllowedHost", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(string))]
 public sealed class RemoveOMSGatewayAllowedHostCommand : ListChangeCmdlet
 {
     /// <summary>The hosts. The name hides PSCmdlet.Host, which this cmdlet does not need.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
     [AllowEmptyCollection]
+    [SupportsWildcards]
     [ArgumentCompleter(typeof(AllowedHostCompleter))]
     public new string[] Host { get; set; } = [];
 
@@ -103,10 +179,30 @@ public sealed class RemoveOMSGatewayAllowedHostCommand : ListChangeCmdlet
 
     private protected override string Action => "Remove allowed host";
 
-    private protected override ChangeAnswer Change(string[] items) =>
-        Call<RemoveHostsRequest, ChangeAnswer>("AllowedHostService/RemoveAllowedHosts", new RemoveHostsRequest { Hosts = items });
+    private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
+        Call<RemoveHostsRequest, ChangeAnswer>("AllowedHostService/RemoveAllowedHosts",
+            new RemoveHostsRequest { Hosts = items, ValidateOnly = validateOnly }, beside);
+
+    private protected override IReadOnlyCollection<string>? Matching(string item) => Pattern.IsHosts(item)
+        ? Pattern.Matching(item, ReadAll<HostPage, HostMessage>("AllowedHostService/ListAllowedHosts").Select(h => h.Host ?? ""))
+        : null;
 
     private protected override string Changed(string item) => $"{item} is no longer in the list.";
 
     private protected override string Unchanged(string item) => $"{item} was not in the list.";
+}
+
+/// <summary>Names of the client certificate policies of a host.</summary>
+internal static class PolicyName
+{
+    /// <summary>IfShown for IF_SHOWN; Default for what leaves it to the setting.</summary>
+    public static string Of(string? message) => message is null or "" or "UNSPECIFIED" ? "Default" : EnumName.Of(message);
+
+    /// <summary>IF_SHOWN for IfShown, in any case.</summary>
+    public static string ToMessage(string name) => name.ToUpperInvariant() switch
+    {
+        "DEFAULT" => "UNSPECIFIED",
+        "IFSHOWN" => "IF_SHOWN",
+        var other => other,
+    };
 }

@@ -21,6 +21,9 @@ internal sealed class BatchClient : IDisposable
     /// <summary>How long an answer may take. omsgwctl waits 10 s for a gateway that starts, and 30 s for a call.</summary>
     public static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>After how long, and then again and again, somebody who waits is told of it.</summary>
+    public static readonly TimeSpan MentionAfter = TimeSpan.FromSeconds(2);
+
     private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMilliseconds(500);
     private const int MaxLine = 16 << 20; // the gateway's answers have at most 1 MiB in their own encoding
@@ -96,12 +99,13 @@ internal sealed class BatchClient : IDisposable
     /// <summary>The process that was started, for tests and logs.</summary>
     public int ProcessId => process.Id;
 
-    /// <summary>Waits for the first line. Nothing is sent yet.</summary>
+    /// <summary>Waits for the first line. Nothing is sent yet. <paramref name="waiting"/> is told after each
+    /// <see cref="MentionAfter"/> how long it has been waited.</summary>
     /// <exception cref="BatchException">The program is not an omsgwctl that this module understands.</exception>
     /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
-    public void Open()
+    public void Open(Action<TimeSpan>? waiting = null)
     {
-        var hello = Parse<BatchHello>(ReadLine());
+        var hello = Parse<BatchHello>(ReadLine(waiting));
         if (hello.Method != "hello" || hello.Params == null)
         {
             throw Garbled("its first line is not a hello");
@@ -114,15 +118,16 @@ internal sealed class BatchClient : IDisposable
         }
     }
 
-    /// <summary>Makes one call and waits for its answer.</summary>
+    /// <summary>Makes one call and waits for its answer; <paramref name="waiting"/> as for <see cref="Open"/>.</summary>
     /// <exception cref="CallException">omsgwctl or the gateway answered with an error.</exception>
     /// <exception cref="BatchException">There is no answer.</exception>
     /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
-    public TResult Call<TParams, TResult>(string method, TParams parameters) where TParams : class where TResult : class
+    public TResult Call<TParams, TResult>(string method, TParams parameters, Action<TimeSpan>? waiting = null)
+        where TParams : class where TResult : class
     {
         var id = ++lastId;
         Send(Json<BatchRequest<TParams>>.ToLine(new BatchRequest<TParams> { Id = id, Method = method, Params = parameters }));
-        var answer = Parse<BatchAnswer<TResult>>(ReadLine());
+        var answer = Parse<BatchAnswer<TResult>>(ReadLine(waiting));
         if (answer.Error is { } error)
         {
             throw new CallException(error.Code, error.Data?.Reason ?? "", error.Message ?? $"error {error.Code}");
@@ -206,22 +211,29 @@ internal sealed class BatchClient : IDisposable
         }
     }
 
-    private byte[] ReadLine()
+    private byte[] ReadLine(Action<TimeSpan>? waiting)
     {
-        byte[]? line;
-        try
+        var clock = Stopwatch.StartNew();
+        while (true)
         {
-            line = answers.Next(limit);
+            var left = limit - clock.Elapsed;
+            if (left <= TimeSpan.Zero)
+            {
+                throw Silent();
+            }
+            try
+            {
+                return answers.Next(left < MentionAfter ? left : MentionAfter) ?? throw Ended(null);
+            }
+            catch (TimeoutException)
+            {
+                waiting?.Invoke(clock.Elapsed);
+            }
+            catch (InvalidDataException e)
+            {
+                throw Garbled(e.Message, e);
+            }
         }
-        catch (TimeoutException)
-        {
-            throw Silent();
-        }
-        catch (InvalidDataException e)
-        {
-            throw Garbled(e.Message, e);
-        }
-        return line ?? throw Ended(null);
     }
 
     private T Parse<T>(byte[] line) where T : class

@@ -12,6 +12,9 @@ internal sealed class CallException : Exception
     /// <summary>What omsgwctl answers for a method that it does not know (JSON-RPC 2.0, section 5.1).</summary>
     public const int MethodNotFound = -32601;
 
+    /// <summary>A gRPC status code.</summary>
+    public const int NotFound = 5;
+
     /// <summary>A gRPC status code, or below zero a code of JSON-RPC.</summary>
     public int Code { get; }
 

@@ -20,7 +20,19 @@ public abstract class ChangeCmdlet : GatewayCmdlet
         return ShouldProcess(target, action);
     }
 
-    private bool WhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+    /// <summary>Whether a change is to be made that the user has named by a pattern: it is asked about, as where ConfirmImpact is
+    /// High. The two references keep the answer "to all".</summary>
+    private protected bool ConfirmedAsHigh(string target, string action, ref bool yesToAll, ref bool noToAll)
+    {
+        var asks = !Force && !MyInvocation.BoundParameters.ContainsKey("Confirm")
+            && LanguagePrimitives.TryConvertTo<ConfirmImpact>(GetVariableValue("ConfirmPreference"), out var preference)
+            && preference == ConfirmImpact.High; // with a lower one ShouldProcess asks, with None nothing does
+        return Confirmed(target, action)
+            && (!asks || ShouldContinue($"{action}: {target}?", action, ref yesToAll, ref noToAll));
+    }
+
+    /// <summary>Whether nothing is to be changed: the gateway is only asked whether it would take the change.</summary>
+    private protected bool WhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
         ? given
         : GetVariableValue("WhatIfPreference"));
 }

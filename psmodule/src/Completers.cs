@@ -5,13 +5,14 @@ using System.Linq;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using System.Text.RegularExpressions;
+using System.Threading.Tasks;
 
 namespace OMSGateway;
 
-/// <summary>Completes an argument with what the gateway knows. Where none answers soon there is nothing to offer.</summary>
+/// <summary>Completes an argument with what the gateway knows. Where none answers within 300 ms there is nothing to offer.</summary>
 public abstract class GatewayCompleter : IArgumentCompleter
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3); // somebody waits at the prompt
+    private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(300); // somebody waits at the prompt
 
     // What PowerShell takes as one plain word.
     private static readonly Regex Bare = new(@"^[A-Za-z0-9*][A-Za-z0-9*_.:-]*$");
@@ -21,17 +22,25 @@ public abstract class GatewayCompleter : IArgumentCompleter
         CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         var begin = Unquoted(wordToComplete ?? "");
+        var given = fakeBoundParameters ?? new Hashtable();
+        var answer = new TaskCompletionSource<List<(string Text, string Hint)>>();
+        _ = Task.Run(() => Ask(given, answer));
+        return !answer.Task.Wait(Limit) ? [] : answer.Task.Result
+            .Where(c => c.Text.StartsWith(begin, StringComparison.OrdinalIgnoreCase) && c.Text != "")
+            .Select(c => new CompletionResult(Quoted(c.Text), c.Text, CompletionResultType.ParameterValue, c.Hint));
+    }
+
+    // Answers, and then ends omsgwctl, for which nobody waits.
+    private void Ask(IDictionary given, TaskCompletionSource<List<(string Text, string Hint)>> answer)
+    {
         try
         {
             using var client = BatchClient.Start(ControlProgram.Find(), Limit);
-            return Candidates(client, fakeBoundParameters ?? new Hashtable())
-                .Where(c => c.Text.StartsWith(begin, StringComparison.OrdinalIgnoreCase) && c.Text != "")
-                .Select(c => new CompletionResult(Quoted(c.Text), c.Text, CompletionResultType.ParameterValue, c.Hint))
-                .ToList();
+            answer.TrySetResult([.. Candidates(client, given)]);
         }
         catch (Exception e) when (e is BatchException or CallException)
         {
-            return [];
+            answer.TrySetResult([]);
         }
     }
 
@@ -74,6 +83,16 @@ public sealed class AllowedHostCompleter : GatewayCompleter
     private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) =>
         ListReader.ReadAll(request => client.Call<PageRequest, HostPage>("AllowedHostService/ListAllowedHosts", request))
             .Select(h => (h.Host ?? "", $"added by {h.AddedBy}"));
+}
+
+/// <summary>The hosts that clients were refused, where -Denied is given.</summary>
+public sealed class DeniedHostCompleter : GatewayCompleter
+{
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) =>
+        !LanguagePrimitives.IsTrue(given["Denied"])
+            ? []
+            : ListReader.ReadAll(request => client.Call<PageRequest, DeniedHostPage>("DeniedHostService/ListDeniedHosts", request))
+                .Select(h => (h.Host, $"refused {h.Count} times"));
 }
 
 /// <summary>The configured subjects.</summary>

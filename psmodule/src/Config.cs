@@ -18,6 +18,15 @@ public sealed class Setting
     /// <summary>The value while nobody has set one.</summary>
     public object Default { get; }
 
+    /// <summary>What a number counts, for example seconds; empty where it is plain.</summary>
+    public string Unit { get; }
+
+    /// <summary>The values that are possible where there are few; else empty.</summary>
+    public string[] Choices { get; }
+
+    /// <summary>Whether the gateway's command line gives the value for this run, so that it cannot be changed now.</summary>
+    public bool Fixed { get; }
+
     /// <summary>What it does.</summary>
     public string Description { get; }
 
@@ -27,6 +36,9 @@ public sealed class Setting
         Name = message.Key ?? "";
         Value = Typed(message.Value ?? "", number);
         Default = Typed(message.DefaultValue ?? "", number);
+        Unit = message.Unit ?? "";
+        Choices = message.Choices ?? [];
+        Fixed = message.Fixed;
         Description = message.Description ?? "";
     }
 
@@ -46,20 +58,33 @@ public sealed class Setting
 [OutputType(typeof(Setting))]
 public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
 {
-    /// <summary>The key, or a pattern for keys.</summary>
+    /// <summary>The keys, or patterns for keys.</summary>
     [Parameter(Position = 0)]
     [Alias("Name")]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(SettingKeyCompleter))]
-    public string? Key { get; set; }
+    public string[] Key { get; set; } = ["*"];
 
-    /// <summary>Reads one setting or all.</summary>
-    protected override void EndProcessing()
+    /// <summary>Reads the settings, each once, in the order of the keys.</summary>
+    private protected override void Finish()
     {
-        var settings = Key == null || WildcardPattern.ContainsWildcardCharacters(Key) ? Fitting(Key ?? "*") : Named(Key);
-        base.EndProcessing();
-        WriteObject(settings.Select(s => new Setting(s)), true);
+        var found = new List<SettingMessage>();
+        var failed = new List<ErrorRecord>();
+        foreach (var key in Key)
+        {
+            try
+            {
+                found.AddRange(WildcardPattern.ContainsWildcardCharacters(key) ? Fitting(key) : Named(key));
+            }
+            catch (CallException e) when (Failure.IsAboutTheValue(e))
+            {
+                failed.Add(Record(e, key));
+            }
+        }
+        Close();
+        WriteObject(found.GroupBy(s => s.Key).Select(same => new Setting(same.First())), true);
+        failed.ForEach(WriteError);
     }
 
     private IEnumerable<SettingMessage> Fitting(string pattern)
@@ -69,16 +94,17 @@ public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
         return all.Where(s => wanted.IsMatch(s.Key ?? ""));
     }
 
-    private IEnumerable<SettingMessage> Named(string key)
+    private SettingMessage[] Named(string key)
     {
         var request = new GetSettingRequest { Key = key };
-        var setting = Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", request, key).Setting;
+        var setting = Call<GetSettingRequest, GetSettingAnswer>("SettingService/GetSetting", request).Setting;
         return setting == null ? [] : [setting];
     }
 }
 
 /// <summary>Set-OMSGatewayConfig.</summary>
 [Cmdlet(VerbsCommon.Set, "OMSGatewayConfig", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(Setting))]
 public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
 {
     /// <summary>The key.</summary>
@@ -94,6 +120,10 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     [ArgumentCompleter(typeof(SettingValueCompleter))]
     public string? Value { get; set; }
 
+    /// <summary>Write the setting as it is now to the pipeline.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
     /// <summary>Changes one setting.</summary>
     protected override void ProcessRecord()
     {
@@ -104,37 +134,44 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
             return;
         }
         var value = Value ?? "";
-        if (!Confirmed(Key, value == "" ? "Set to the default" : $"Set to {value}"))
+        var rehearses = WhatIf;
+        if (!Confirmed(Key, value == "" ? "Set to the default" : $"Set to {value}") && !rehearses)
         {
             return;
         }
+        SetSettingAnswer answer;
         try
         {
-            var answer = TryCall<SetSettingRequest, SetSettingAnswer>("SettingService/SetSetting",
-                new SetSettingRequest { Key = Key, Value = value });
-            foreach (var warning in answer.Warnings ?? [])
-            {
-                WriteWarning(warning.Message ?? warning.Reason ?? "");
-            }
-            WriteVerbose(answer.PreviousValue == answer.Setting?.Value
-                ? $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)}, as before."
-                : $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)} now; before: {Shown(answer.PreviousValue)}.");
+            answer = Call<SetSettingRequest, SetSettingAnswer>("SettingService/SetSetting",
+                new SetSettingRequest { Key = Key, Value = value, ValidateOnly = rehearses });
         }
-        catch (CallException e)
+        catch (Exception e) when (e is CallException or BatchException)
         {
-            var record = Failure.Record(e, MyInvocation.MyCommand.Name, Key);
-            if (!Failure.IsAboutTheValue(e))
-            {
-                ThrowTerminatingError(record);
-            }
-            WriteError(record);
+            WriteError(Record(e, Key));
+            return;
+        }
+        foreach (var warning in answer.Warnings ?? [])
+        {
+            WriteWarning(warning.Message ?? warning.Reason ?? "");
+        }
+        if (rehearses)
+        {
+            return;
+        }
+        WriteVerbose(answer.PreviousValue == answer.Setting?.Value
+            ? $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)}, as before."
+            : $"{answer.Setting?.Key} is {Shown(answer.Setting?.Value)} now; before: {Shown(answer.PreviousValue)}.");
+        if (PassThru && answer.Setting != null)
+        {
+            WriteObject(new Setting(answer.Setting));
         }
     }
 
     private static string Shown(string? value) => string.IsNullOrEmpty(value) ? "\"\"" : value!;
 }
 
-/// <summary>Turns $true and $false into On and Off, and refuses $null, which is more often a mistake than a wish.</summary>
+/// <summary>Turns $true and $false into On and Off and an array into a list with commas, and refuses $null and what is empty, which are
+/// more often a mistake than a wish.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SettingTextAttribute : ArgumentTransformationAttribute
 {
@@ -143,6 +180,14 @@ internal sealed class SettingTextAttribute : ArgumentTransformationAttribute
         {
             null => throw new ArgumentTransformationMetadataException("The value is $null; give \"\" for the default."),
             bool on => on ? "On" : "Off",
-            _ => inputData!,
+            object[] { Length: 0 } =>
+                throw new ArgumentTransformationMetadataException("The value is an empty array; give \"\" for the default."),
+            object[] items => string.Join(",", items.Select(item => (string)Transform(engineIntrinsics, One(item)))),
+            _ => LanguagePrimitives.ConvertTo<string>(inputData!),
         };
+
+    // A list in a list has a comma too many, as an item that has one itself would.
+    private static object? One(object? item) => (item is PSObject wrapped ? wrapped.BaseObject : item) is not object[]
+        ? item
+        : throw new ArgumentTransformationMetadataException("The value is an array in an array; give one array of strings.");
 }

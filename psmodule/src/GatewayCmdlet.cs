@@ -4,13 +4,30 @@ using System.Management.Automation;
 
 namespace OMSGateway;
 
-/// <summary>A cmdlet that calls the gateway. It starts one omsgwctl at its first call and ends it with the pipeline.</summary>
+/// <summary>
+/// A cmdlet that calls the gateway. It starts one omsgwctl at its first call and ends it with the pipeline. Whatever fails is an
+/// error that does not end the script by itself, so that -ErrorAction decides.
+/// </summary>
 public abstract class GatewayCmdlet : PSCmdlet, IDisposable
 {
-    private BatchClient? client;
+    private const int ProgressId = 0x4F4D53; // one that no script has by chance
 
-    /// <summary>Ends omsgwctl.</summary>
-    protected override void EndProcessing() => Close();
+    private BatchClient? client;
+    private bool progressIsShown;
+
+    /// <summary>Does the last of the work and ends omsgwctl.</summary>
+    protected sealed override void EndProcessing()
+    {
+        try
+        {
+            Finish();
+        }
+        catch (Exception e) when (e is CallException or BatchException)
+        {
+            WriteError(Record(e, null));
+        }
+        Close();
+    }
 
     /// <summary>Ends omsgwctl while a call is waiting, on another thread.</summary>
     protected override void StopProcessing() => client?.Stop();
@@ -32,79 +49,89 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>Makes a call. A failure ends the cmdlet.</summary>
-    private protected TResult Call<TParams, TResult>(string method, TParams parameters, object? target = null)
-        where TParams : class where TResult : class
+    /// <summary>What is left to do when the last record has come. Of the failures of <see cref="Call"/> that it lets through the
+    /// user is told.</summary>
+    private protected virtual void Finish()
     {
-        try
-        {
-            return TryCall<TParams, TResult>(method, parameters);
-        }
-        catch (CallException e)
-        {
-            throw Ended(Failure.Record(e, MyInvocation.MyCommand.Name, target));
-        }
     }
 
-    /// <summary>Reads a whole list. A failure ends the cmdlet.</summary>
-    private protected List<TItem> ReadAll<TPage, TItem>(string method) where TPage : class, IPage<TItem>
-    {
-        try
-        {
-            return ListReader.ReadAll(request => TryCall<PageRequest, TPage>(method, request));
-        }
-        catch (CallException e)
-        {
-            throw Ended(Failure.Record(e, MyInvocation.MyCommand.Name, null));
-        }
-    }
-
-    /// <summary>Makes a call. Ends the cmdlet if omsgwctl cannot be used.</summary>
+    /// <summary>Makes a call. While it takes long the user is told, unless the call is made beside the pipeline's thread.</summary>
     /// <exception cref="CallException">omsgwctl or the gateway answered with an error.</exception>
-    private protected TResult TryCall<TParams, TResult>(string method, TParams parameters)
+    /// <exception cref="BatchException">omsgwctl cannot be used. The next call starts another one.</exception>
+    private protected TResult Call<TParams, TResult>(string method, TParams parameters, bool beside = false)
         where TParams : class where TResult : class
     {
-        try
-        {
-            Connect();
-            return client!.Call<TParams, TResult>(method, parameters);
-        }
-        catch (BatchException e)
-        {
-            throw Ended(Failure.Record(e));
-        }
-        catch (OperationCanceledException)
-        {
-            throw new PipelineStoppedException();
-        }
-    }
-
-    /// <summary>Starts omsgwctl if it does not run yet.</summary>
-    private protected void Connect()
-    {
+        Action<TimeSpan>? waiting = beside ? null : Waiting;
         try
         {
             if (client == null)
             {
                 client = new BatchClient(ControlProgram.Find()); // StopProcessing finds it from here on
-                client.Open();
+                if (Stopping)
+                {
+                    throw new OperationCanceledException();
+                }
+                client.Open(waiting);
             }
+            return client.Call<TParams, TResult>(method, parameters, waiting);
         }
-        catch (BatchException e)
+        catch (BatchException)
         {
-            throw Ended(Failure.Record(e));
+            client?.Dispose();
+            client = null;
+            throw;
         }
         catch (OperationCanceledException)
         {
             throw new PipelineStoppedException();
         }
-        if (Stopping)
+        finally
         {
-            throw new PipelineStoppedException();
+            if (!beside)
+            {
+                Waited();
+            }
         }
     }
 
-    private void Close()
+    /// <summary>Reads a whole list.</summary>
+    /// <exception cref="CallException">As for <see cref="Call"/>, or the list changed each time.</exception>
+    /// <exception cref="BatchException">As for <see cref="Call"/>.</exception>
+    private protected List<TItem> ReadAll<TPage, TItem>(string method) where TPage : class, IPage<TItem> =>
+        ListReader.ReadAll(request => Call<PageRequest, TPage>(method, request));
+
+    /// <summary>A failure of a call as an error record.</summary>
+    private protected ErrorRecord Record(Exception e, object? target) => Failure.Record(e, MyInvocation.MyCommand.Name, target);
+
+    /// <summary>Whether -ErrorAction, or the preference, is Stop.</summary>
+    private protected bool StopsAtErrors => LanguagePrimitives.TryConvertTo<ActionPreference>(
+        MyInvocation.BoundParameters.TryGetValue("ErrorAction", out var given) ? given : GetVariableValue("ErrorActionPreference"),
+        out var action) && action == ActionPreference.Stop;
+
+    /// <summary>Tells that the gateway has not answered for a while.</summary>
+    private protected void Waiting(TimeSpan since)
+    {
+        var text = $"The gateway has not answered for {since.TotalSeconds:0} seconds.";
+        WriteVerbose(text);
+        WriteProgress(new ProgressRecord(ProgressId, "Waiting for the OMS gateway", text));
+        progressIsShown = true;
+    }
+
+    /// <summary>Takes away what <see cref="Waiting"/> shows.</summary>
+    private protected void Waited()
+    {
+        if (progressIsShown && !Stopping)
+        {
+            progressIsShown = false;
+            WriteProgress(new ProgressRecord(ProgressId, "Waiting for the OMS gateway", "Done.")
+            {
+                RecordType = ProgressRecordType.Completed,
+            });
+        }
+    }
+
+    /// <summary>Ends omsgwctl and tells what it has remarked.</summary>
+    private protected void Close()
     {
         if (client == null)
         {
@@ -118,12 +145,5 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
             }
         }
         client = null;
-    }
-
-    // ThrowTerminatingError does not return, which the compiler does not know.
-    private PipelineStoppedException Ended(ErrorRecord record)
-    {
-        ThrowTerminatingError(record);
-        return new PipelineStoppedException();
     }
 }

@@ -1,11 +1,17 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Management.Automation;
 using System.Text;
+using System.Threading;
 
 namespace OMSGateway;
 
-/// <summary>A cmdlet that adds to a list of the gateway, or removes from it, all that comes through the pipeline.</summary>
+/// <summary>
+/// A cmdlet that adds to a list of the gateway, or removes from it, all that comes through the pipeline. Items are collected, and
+/// sent when there are enough of them, when the first of them has waited for <see cref="Patience"/>, or at the end. A timer sends
+/// beside the pipeline's thread, which alone may report what came of it.
+/// </summary>
 public abstract class ListChangeCmdlet : ChangeCmdlet
 {
     // What one change takes. The bytes, of UTF-8, keep a request and an answer that explains every item below 1 MiB.
@@ -13,15 +19,31 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     private const int MaxBytes = 128 << 10;
     private const int MaxItemBytes = 32 << 10; // more than anything that the gateway takes
 
-    private readonly List<string> given = [];
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
+
+    private readonly object turn = new(); // whoever has it may call, and use the fields below
     private readonly List<string> pending = [];
+    private readonly Queue<Action> reports = [];
     private int pendingBytes;
+    private Timer? timer;
+    private bool ended;    // by an error that stops, or by Dispose: nothing more is sent
+    private int applied;   // items that are as they should be
+
+    // Of the pipeline's thread alone.
+    private bool rehearses;
+    private bool stopsAtErrors;
+    private bool yesToAll;
+    private bool noToAll;
+
+    /// <summary>Write to the pipeline what is in the list now, or what was removed from it.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
 
     /// <summary>What the change does, for questions and -WhatIf.</summary>
     private protected abstract string Action { get; }
 
-    /// <summary>Makes one change.</summary>
-    private protected abstract ChangeAnswer Change(string[] items);
+    /// <summary>Makes one change, or with <paramref name="validateOnly"/> only asks what would come of it.</summary>
+    private protected abstract ChangeAnswer Change(string[] items, bool validateOnly, bool beside);
 
     /// <summary>Says what became of an item that needs no change.</summary>
     private protected abstract string Unchanged(string item);
@@ -29,9 +51,45 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     /// <summary>Says what became of an item that was changed.</summary>
     private protected abstract string Changed(string item);
 
+    /// <summary>The entries that an item stands for if it is a pattern; null if it stands for itself.</summary>
+    private protected virtual IReadOnlyCollection<string>? Matching(string item) => null;
+
+    /// <summary>The item as it is to be sent. Null if the user was told that it cannot be.</summary>
+    private protected virtual string? Meant(string item) => item;
+
+    /// <summary>Notes what cannot be asked on the timer's thread.</summary>
+    protected override void BeginProcessing()
+    {
+        rehearses = WhatIf;
+        stopsAtErrors = StopsAtErrors;
+    }
+
+    /// <summary>Sends nothing more.</summary>
+    protected override void StopProcessing()
+    {
+        base.StopProcessing();
+        timer?.Dispose();
+    }
+
+    /// <summary>Ends the timer and omsgwctl.</summary>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            timer?.Dispose();
+            base.StopProcessing(); // a call of the timer's ends
+            lock (turn)
+            {
+                ended = true;
+                base.Dispose(disposing);
+            }
+        }
+    }
+
     /// <summary>Takes the items of one record.</summary>
     private protected void Take(string[] items)
     {
+        Report();
         foreach (var item in items)
         {
             if (MyInvocation.ExpectingInput && string.IsNullOrWhiteSpace(item))
@@ -43,65 +101,226 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
             if (size > MaxItemBytes)
             {
                 var text = $"A value of {size} bytes is too long; it begins with \"{item.Substring(0, 40)}\".";
-                WriteError(new ErrorRecord(new ArgumentException(text), "ValueTooLong", ErrorCategory.InvalidArgument, item));
+                Refuse(new ErrorRecord(new ArgumentException(text), "ValueTooLong", ErrorCategory.InvalidArgument, item));
                 continue;
             }
-            if (!Confirmed(item, Action))
+            try
             {
-                continue;
+                Choose(item);
             }
-            Connect();
+            catch (Exception e) when (e is CallException or BatchException)
+            {
+                Refuse(Record(e, item));
+            }
+        }
+    }
+
+    /// <summary>Makes the last change.</summary>
+    private protected override void Finish()
+    {
+        InTurn(() => Send(beside: false));
+        timer?.Dispose();
+        Report();
+    }
+
+    /// <summary>Does something that calls the gateway while the timer does not.</summary>
+    private protected T InTurn<T>(Func<T> work)
+    {
+        if (!Monitor.TryEnter(turn, BatchClient.MentionAfter))
+        {
+            Waiting(BatchClient.MentionAfter);
+            Monitor.Enter(turn);
+            Waited();
+        }
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            Monitor.Exit(turn);
+        }
+    }
+
+    // Asks about an item, or about the entries that it names by a pattern, and lets them wait to be sent.
+    private void Choose(string item)
+    {
+        if (InTurn(() => Matching(item)) is { } entries)
+        {
+            if (entries.Count == 0)
+            {
+                WriteVerbose($"No entry fits {item}.");
+            }
+            foreach (var entry in entries)
+            {
+                if (ConfirmedAsHigh(entry, Action, ref yesToAll, ref noToAll) || rehearses)
+                {
+                    Collect(entry);
+                }
+            }
+            return;
+        }
+        if (InTurn(() => Meant(item)) is { } meant && (Confirmed(meant, Action) || rehearses))
+        {
+            Collect(meant);
+        }
+    }
+
+    private void Collect(string item)
+    {
+        InTurn(() =>
+        {
+            var size = Encoding.UTF8.GetByteCount(item);
             if (pending.Count == MaxItems || pendingBytes + size > MaxBytes)
             {
-                Send();
+                Send(beside: false);
             }
-            given.Add(item);
-            pending.Add(WellFormed(item));
+            pending.Add(item);
             pendingBytes += size;
-        }
+            if (pending.Count == 1)
+            {
+                timer ??= new Timer(_ => SendBeside());
+                timer.Change(Patience, Timeout.InfiniteTimeSpan);
+            }
+            return true;
+        });
+        Report();
     }
 
-    /// <summary>Makes the last change and ends omsgwctl.</summary>
-    protected override void EndProcessing()
+    // Tells of an item that is not sent. What came before it is applied first where the error may end the pipeline.
+    private void Refuse(ErrorRecord record)
     {
-        if (pending.Count > 0)
+        if (stopsAtErrors)
         {
-            Send();
+            InTurn(() => Send(beside: false));
+            Report();
         }
-        base.EndProcessing();
+        WriteError(record);
     }
 
-    private void Send()
+    private void SendBeside()
     {
-        var targets = given.ToArray();
+        lock (turn)
+        {
+            try
+            {
+                Send(beside: true);
+            }
+            catch (PipelineStoppedException)
+            {
+                ended = true; // by Ctrl+C: what was applied stays
+            }
+        }
+    }
+
+    private bool Send(bool beside)
+    {
+        if (pending.Count == 0 || ended)
+        {
+            return false;
+        }
         var items = pending.ToArray();
-        given.Clear();
         pending.Clear();
         pendingBytes = 0;
-
-        var outcomes = Change(items).Outcomes;
-        if (outcomes.Length != items.Length)
+        try
         {
-            var text = $"The gateway answered for {outcomes.Length} of {items.Length} values.";
-            ThrowTerminatingError(new ErrorRecord(
-                new InvalidOperationException(text), "AnswerIncomplete", ErrorCategory.InvalidResult, null));
+            var end = stopsAtErrors && !rehearses ? FirstInvalid(items, beside) : items.Length;
+            if (end > 0)
+            {
+                var good = items.Take(end).ToArray();
+                Note(good, Repeated(good, beside));
+            }
+            if (end < items.Length)
+            {
+                Note([items[end]], Outcomes([items[end]], validateOnly: true, beside));
+                ended = true;
+            }
         }
-        for (var i = 0; i < outcomes.Length; i++)
+        catch (Exception e) when (e is CallException or BatchException)
         {
-            Report(outcomes[i], targets[i]);
+            NoteFailure(items, e);
+        }
+        return true;
+    }
+
+    // The index of the first item that the gateway would refuse, or the number of items.
+    private int FirstInvalid(string[] items, bool beside)
+    {
+        var index = Array.FindIndex(Outcomes(items, validateOnly: true, beside), o => o.Kind == "INVALID");
+        return index < 0 ? items.Length : index;
+    }
+
+    // Where the gateway was lost in the middle, the change is made again: to repeat it does no harm.
+    private Outcome[] Repeated(string[] items, bool beside)
+    {
+        try
+        {
+            return Outcomes(items, rehearses, beside);
+        }
+        catch (CallException e) when (Failure.LeavesOpen(e) && !Failure.IsTimeout(e))
+        {
+            return Outcomes(items, rehearses, beside);
         }
     }
 
-    private void Report(Outcome outcome, string target)
+    private Outcome[] Outcomes(string[] items, bool validateOnly, bool beside)
+    {
+        var outcomes = Change(Array.ConvertAll(items, WellFormed), validateOnly, beside).Outcomes;
+        return outcomes.Length == items.Length
+            ? outcomes
+            : throw new CallException(0, "ANSWER_INCOMPLETE", $"the gateway answered for {outcomes.Length} of {items.Length} values");
+    }
+
+    private void Note(string[] items, Outcome[] outcomes)
+    {
+        for (var i = 0; i < items.Length; i++)
+        {
+            var (outcome, item) = (outcomes[i], items[i]);
+            applied += outcome.Kind == "INVALID" ? 0 : 1;
+            reports.Enqueue(() => Tell(outcome, item));
+        }
+    }
+
+    private void NoteFailure(string[] items, Exception e)
+    {
+        var before = applied;
+        var isOpen = Failure.LeavesOpen(e);
+        if (isOpen || before > 0)
+        {
+            var state = isOpen ? "may not be applied" : "are not applied";
+            reports.Enqueue(() => WriteWarning($"{before} values are applied. The next {items.Length} {state}, and are errors that name " +
+                "them; to repeat them does no harm."));
+        }
+        foreach (var item in items)
+        {
+            reports.Enqueue(() =>
+            {
+                var record = Record(e, item);
+                record.ErrorDetails = new ErrorDetails($"{item}: {record.Exception.Message}");
+                WriteError(record);
+            });
+        }
+        ended |= stopsAtErrors;
+    }
+
+    private void Report()
+    {
+        while (InTurn(() => reports.Count > 0 ? reports.Dequeue() : null) is { } report)
+        {
+            report();
+        }
+    }
+
+    private void Tell(Outcome outcome, string target)
     {
         switch (outcome.Kind)
         {
-            case "ADDED":
-            case "REMOVED":
+            case "ADDED" or "REMOVED" or "ALREADY_PRESENT" or "NOT_PRESENT" when rehearses:
+                break;
+            case "ADDED" or "REMOVED":
                 WriteVerbose(Changed(outcome.Item));
                 break;
-            case "ALREADY_PRESENT":
-            case "NOT_PRESENT":
+            case "ALREADY_PRESENT" or "NOT_PRESENT":
                 WriteVerbose(Unchanged(outcome.Item));
                 break;
             default:
@@ -120,6 +339,10 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         {
             WriteWarning($"{outcome.OpenTunnels} open tunnels to {outcome.Item} stay until they end; " +
                 $"close them with: omsgwctl tunnel close --host {outcome.Item}");
+        }
+        if (PassThru && !rehearses && outcome.Kind is "ADDED" or "REMOVED" or "ALREADY_PRESENT")
+        {
+            WriteObject(outcome.Item);
         }
     }
 

@@ -35,6 +35,9 @@ internal sealed class HostMessage
 
     [DataMember(Name = "addedBy", EmitDefaultValue = false)]
     public string? AddedBy { get; set; }
+
+    [DataMember(Name = "clientCertificatePolicy", EmitDefaultValue = false)]
+    public string? ClientCertificatePolicy { get; set; }
 }
 
 [DataContract]
@@ -120,6 +123,51 @@ internal sealed class AddHostsRequest
 {
     [DataMember(Name = "hosts")]
     public HostMessage[] Hosts { get; set; } = [];
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
+}
+
+[DataContract]
+internal sealed class SetHostRequest
+{
+    [DataMember(Name = "host")]
+    public string Host { get; set; } = "";
+
+    [DataMember(Name = "clientCertificatePolicy")]
+    public string ClientCertificatePolicy { get; set; } = "";
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
+}
+
+[DataContract]
+internal sealed class DeniedHostMessage
+{
+    [DataMember(Name = "host")]
+    private string? HostOrNull { get; set; }
+
+    [DataMember(Name = "reason")]
+    public string? Reason { get; set; }
+
+    [DataMember(Name = "count")]
+    public string? Count { get; set; }
+
+    public string Host => HostOrNull ?? "";
+}
+
+[DataContract]
+internal sealed class DeniedHostPage : IPage<DeniedHostMessage>
+{
+    [DataMember(Name = "hosts")]
+    private DeniedHostMessage[]? Hosts { get; set; }
+
+    [DataMember(Name = "nextPageToken")]
+    private string? NextOrNull { get; set; }
+
+    public DeniedHostMessage[] Items => Hosts ?? [];
+    public string Etag => ""; // the list is no configuration, and has none
+    public string NextPageToken => NextOrNull ?? "";
 }
 
 [DataContract]
@@ -127,6 +175,9 @@ internal sealed class RemoveHostsRequest
 {
     [DataMember(Name = "hosts")]
     public string[] Hosts { get; set; } = [];
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
@@ -164,6 +215,9 @@ internal sealed class AddCertificatesRequest
 {
     [DataMember(Name = "certificates")]
     public CertificateMessage[] Certificates { get; set; } = [];
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
@@ -171,6 +225,9 @@ internal sealed class RemoveCertificatesRequest
 {
     [DataMember(Name = "subjects")]
     public string[] Subjects { get; set; } = [];
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
 }
 
 /// <summary>The answer to an addition to a list or a removal from it.</summary>
@@ -196,6 +253,9 @@ internal sealed class Outcome
 
     [DataMember(Name = "outcome")]
     public string? Kind { get; set; }
+
+    [DataMember(Name = "clientCertificatePolicy")]
+    public string? ClientCertificatePolicy { get; set; }
 
     [DataMember(Name = "problem")]
     public Problem? Problem { get; set; }
@@ -243,8 +303,14 @@ internal sealed class SettingMessage
     [DataMember(Name = "type")]
     public string? Type { get; set; }
 
+    [DataMember(Name = "unit")]
+    public string? Unit { get; set; }
+
     [DataMember(Name = "choices")]
     public string[]? Choices { get; set; }
+
+    [DataMember(Name = "fixed")]
+    public bool Fixed { get; set; }
 }
 
 [DataContract]
@@ -278,6 +344,9 @@ internal sealed class SetSettingRequest
 
     [DataMember(Name = "value")]
     public string Value { get; set; } = "";
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
@@ -309,6 +378,20 @@ internal sealed class GetRelayProxyAnswer
 }
 
 [DataContract]
+internal sealed class SetRelayProxyAnswer
+{
+    [DataMember(Name = "relayProxy")]
+    public RelayProxyMessage? RelayProxy { get; set; }
+}
+
+[DataContract]
+internal sealed class ClearRelayProxyRequest
+{
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
+}
+
+[DataContract]
 internal sealed class SetRelayProxyRequest
 {
     [DataMember(Name = "address")]
@@ -319,4 +402,7 @@ internal sealed class SetRelayProxyRequest
 
     [DataMember(Name = "password", EmitDefaultValue = false)]
     public string? Password { get; set; }
+
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
 }

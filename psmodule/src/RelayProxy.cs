@@ -1,5 +1,6 @@
 using System;
 using System.Management.Automation;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security;
 
@@ -11,10 +12,10 @@ namespace OMSGateway;
 public sealed class GetOMSGatewayRelayProxyCommand : GatewayCmdlet
 {
     /// <summary>Answers the address, or nothing if no relay proxy is set.</summary>
-    protected override void EndProcessing()
+    private protected override void Finish()
     {
         var address = Call<Empty, GetRelayProxyAnswer>("RelayProxyService/GetRelayProxy", new Empty()).RelayProxy?.Address;
-        base.EndProcessing();
+        Close();
         if (!string.IsNullOrEmpty(address))
         {
             WriteObject(address);
@@ -25,6 +26,7 @@ public sealed class GetOMSGatewayRelayProxyCommand : GatewayCmdlet
 /// <summary>Set-OMSGatewayRelayProxy.</summary>
 [Cmdlet(VerbsCommon.Set, "OMSGatewayRelayProxy", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium,
     DefaultParameterSetName = UserSet)]
+[OutputType(typeof(string))]
 public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
 {
     private const string UserSet = "User";
@@ -41,11 +43,12 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
     [AllowNull]
     public string? Username { get; set; }
 
-    /// <summary>The user's password, a string or a SecureString.</summary>
+    /// <summary>The user's password: a SecureString, a string, a number as it was typed, or a PSCredential, whose user counts where
+    /// there is no other.</summary>
     [Parameter(Position = 2, ParameterSetName = UserSet)]
     [AllowEmptyString]
     [AllowNull]
-    [StringOrSecureString]
+    [Password]
     public object? Password { get; set; }
 
     /// <summary>User and password in one.</summary>
@@ -53,63 +56,95 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
     [Credential]
     public PSCredential? Credential { get; set; }
 
+    /// <summary>Write the address as it is now to the pipeline.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
     /// <summary>Sets or clears the relay proxy.</summary>
-    protected override void EndProcessing()
+    private protected override void Finish()
     {
         var address = Address.Trim();
-        var username = Credential?.UserName ?? Username ?? "";
-        var password = Plain(Credential?.Password ?? Password);
-        if (address == "")
+        var credential = Credential ?? Password as PSCredential;
+        var username = string.IsNullOrEmpty(Username) ? credential?.UserName ?? "" : Username!;
+        var password = Plain(credential?.Password ?? Password);
+        if (address == "" && username != "")
         {
-            Clear(username);
+            Refuse("AddressMissing", "Give -Address together with a user; without a user, -Address \"\" clears the relay proxy.");
+        }
+        else if (address == "")
+        {
+            Clear();
+        }
+        else if (username == "" && password != "")
+        {
+            Refuse("UsernameMissing", "Give -Username together with -Password.");
+        }
+        else if (credential != null && username != credential.UserName)
+        {
+            Refuse("UsernameConflict", $"-Username is {username}, and the credential is that of {credential.UserName}; give one of them.");
         }
         else
         {
             Set(address, username, password);
         }
-        base.EndProcessing();
     }
 
-    private void Clear(string username)
+    private void Clear()
     {
-        if (username != "")
+        var rehearses = WhatIf;
+        if (!Confirmed("Relay proxy", "Clear") && !rehearses)
         {
-            Refuse("AddressMissing", "Give -Address together with a user; without a user, -Address \"\" clears the relay proxy.");
+            return;
         }
-        if (Confirmed("Relay proxy", "Clear"))
+        Call<ClearRelayProxyRequest, Empty>("RelayProxyService/ClearRelayProxy",
+            new ClearRelayProxyRequest { ValidateOnly = rehearses });
+        if (!rehearses)
         {
-            Call<Empty, Empty>("RelayProxyService/ClearRelayProxy", new Empty());
             WriteVerbose("The gateway connects directly now.");
         }
     }
 
     private void Set(string address, string username, string password)
     {
-        if (username == "" && password != "")
-        {
-            Refuse("UsernameMissing", "Give -Username together with -Password.");
-        }
         if (Password is string && password != "")
         {
             WriteWarning("The password was given as plain text, so it stays in the history of this session and in scripts. " +
                 "Give it as a SecureString, or use -Credential (Get-Credential).");
         }
+        var rehearses = WhatIf;
         var shown = WithoutUser(address);
-        if (!Confirmed(shown, "Set relay proxy"))
+        if (!Confirmed(shown, "Set relay proxy") && !rehearses)
         {
             return;
         }
-        var request = new SetRelayProxyRequest { Address = address };
+        var request = new SetRelayProxyRequest { Address = address, ValidateOnly = rehearses };
         if (username != "")
         {
             (request.Username, request.Password) = (username, password);
         }
-        Call<SetRelayProxyRequest, Empty>("RelayProxyService/SetRelayProxy", request, shown);
+        SetRelayProxyAnswer answer;
+        try
+        {
+            answer = Call<SetRelayProxyRequest, SetRelayProxyAnswer>("RelayProxyService/SetRelayProxy", request);
+        }
+        catch (Exception e) when (e is CallException or BatchException)
+        {
+            WriteError(Record(e, shown));
+            return;
+        }
+        if (rehearses)
+        {
+            return;
+        }
         WriteVerbose($"The gateway connects through {shown} now.");
+        if (PassThru)
+        {
+            WriteObject(answer.RelayProxy?.Address);
+        }
     }
 
     private void Refuse(string id, string text) =>
-        ThrowTerminatingError(new ErrorRecord(new PSArgumentException(text), id, ErrorCategory.InvalidArgument, null));
+        WriteError(new ErrorRecord(new PSArgumentException(text), id, ErrorCategory.InvalidArgument, null));
 
     // Somebody may write user:password@ into the address; the gateway refuses that, and it is shown nowhere.
     private static string WithoutUser(string address)
@@ -136,12 +171,21 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
     }
 }
 
-/// <summary>Takes a SecureString as it is and turns all else into a string, a number as it was typed (0123 stays 0123).</summary>
+/// <summary>Takes a SecureString or a PSCredential as it is, a string, and a number as it was typed (0123 stays 0123). What else there is
+/// would be sent as the name of its type, or in a form that nobody has typed.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class StringOrSecureStringAttribute : ArgumentTransformationAttribute
+internal sealed class PasswordAttribute : ArgumentTransformationAttribute
 {
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData) =>
-        inputData is null || inputData is SecureString || (inputData as PSObject)?.BaseObject is SecureString
-            ? (inputData as PSObject)?.BaseObject ?? inputData
-            : LanguagePrimitives.ConvertTo<string>(inputData);
+        (inputData is PSObject wrapped ? wrapped.BaseObject : inputData) switch
+        {
+            null => null,
+            SecureString secret => secret,
+            PSCredential credential => credential,
+            string text => text,
+            int or long or double or decimal or byte or sbyte or short or ushort or uint or ulong or float or BigInteger =>
+                LanguagePrimitives.ConvertTo<string>(inputData), // the object that PowerShell puts around it has what was typed
+            var other => throw new ArgumentTransformationMetadataException(
+                $"A password cannot be a {other.GetType().Name}; give a SecureString, a string or a PSCredential."),
+        };
 }

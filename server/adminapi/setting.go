@@ -38,6 +38,9 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	}
 	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+		if isInForce(s.gateway.Store.Current(), row.Key, req.GetValue()) {
+			return nil
+		}
 		return c.Settings.Set(row.Key, req.GetValue())
 	})
 	if err != nil {
@@ -52,6 +55,12 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 		resp.Warnings = s.gateway.warnings(after)
 	}
 	return resp, nil
+}
+
+// isInForce reports whether the command line fixes the setting at just this value, so that there is nothing to refuse.
+func isInForce(now *settings.Snapshot, key, value string) bool {
+	wanted := now.Settings
+	return now.Fixed[key] && wanted.Set(key, value) == nil && wanted.Get(key) == now.Settings.Get(key)
 }
 
 func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {

@@ -58,6 +58,16 @@ Describe 'Allowed client certificates' {
         Get-OMSGatewayAllowedClientCertificate | Should -Be 'workstation-17'
     }
 
+    It 'are removed by a pattern, but for one that is an entry' {
+        Add-OMSGatewayAllowedClientCertificate 'workstation-1*', workstation-17, workstation-18, printer -PassThru |
+            Should -Be 'workstation-1*', 'workstation-17', 'workstation-18', 'printer'
+        Remove-OMSGatewayAllowedClientCertificate 'workstation-1*' -PassThru -ErrorAction Stop | Should -Be 'workstation-1*'
+        Remove-OMSGatewayAllowedClientCertificate 'workstation-1*' -WhatIf
+        @(Get-OMSGatewayAllowedClientCertificate).Count | Should -Be 3
+        Remove-OMSGatewayAllowedClientCertificate 'WORKSTATION-1*' -Confirm:$false
+        Get-OMSGatewayAllowedClientCertificate | Should -Be 'printer'
+    }
+
     It 'are completed for Remove, in quotation marks where they need them' {
         Add-OMSGatewayAllowedClientCertificate workstation-17, "O'Neill and Sons"
         $line = 'Remove-OMSGatewayAllowedClientCertificate -Subject '

@@ -184,6 +184,66 @@ Describe 'Allowed hosts' {
         (Get-Completion $line).ListItemText | Should -Be '*.example.org'
     }
 
+    It 'are removed by a pattern: <pattern>' -ForEach @(
+        @{ pattern = 'b?.example.com'; left = '*.example.com', 'a.example.com', 'c.example.org:8443', '[2001:db8::1]:8443' }
+        @{ pattern = '[ac].*'; left = '*.example.com', 'b1.example.com', 'b2.example.com', '[2001:db8::1]:8443' }
+        @{ pattern = 'A*.example.*'; left = '*.example.com', 'b1.example.com', 'b2.example.com', 'c.example.org:8443', '[2001:db8::1]:8443' }
+        @{ pattern = '*.example.com'; left = 'a.example.com', 'b1.example.com', 'b2.example.com', 'c.example.org:8443', '[2001:db8::1]:8443' }
+        @{ pattern = '[2001:db8::1]:8443'; left = '*.example.com', 'a.example.com', 'b1.example.com', 'b2.example.com', 'c.example.org:8443' }
+        @{ pattern = 'none*'; left = '*.example.com', 'a.example.com', 'b1.example.com', 'b2.example.com', 'c.example.org:8443', '[2001:db8::1]:8443' }
+        @{ pattern = '*'; left = @() }
+    ) {
+        Add-OMSGatewayAllowedHost a.example.com, b1.example.com, b2.example.com, '*.example.com', c.example.org:8443, '[2001:db8::1]:8443'
+        Remove-OMSGatewayAllowedHost $pattern -Force -WarningAction Ignore -ErrorAction Stop
+        Get-OMSGatewayAllowedHost | Sort-Object | Should -Be ($left | Sort-Object)
+    }
+
+    It 'are not removed by a pattern without a question' {
+        Add-OMSGatewayAllowedHost a.example.com, b.example.com
+        (Invoke-Shell "Import-Module '$Manifest'; Remove-OMSGatewayAllowedHost '?.example.com'") -join "`n" |
+            Should -Match 'NonInteractive'
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'b.example.com'
+        $said = Invoke-Shell -Type "Y`nN`n" "Import-Module '$Manifest'; Remove-OMSGatewayAllowedHost '?.example.com'"
+        $said -join "`n" | Should -Match 'Remove allowed host: b\.example\.com'
+        Get-OMSGatewayAllowedHost | Should -Be 'b.example.com'
+        $ConfirmPreference = 'None'
+        Remove-OMSGatewayAllowedHost '?.example.com'
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It 'go on with -PassThru as the gateway spells them' {
+        Add-OMSGatewayAllowedHost A.example.com, b.example.com., a.example.com -PassThru |
+            Should -Be 'a.example.com', 'b.example.com', 'a.example.com'
+        Remove-OMSGatewayAllowedHost a.example.com, c.example.com -PassThru | Should -Be 'a.example.com'
+    }
+
+    It 'have a client certificate policy of their own' {
+        Add-OMSGatewayAllowedHost a.example.com, b.example.com
+        (Get-OMSGatewayAllowedHost -Detailed).ClientCertificatePolicy | Should -Be 'Default', 'Default'
+        Add-OMSGatewayAllowedHost b.example.com, c.example.com -ClientCertificatePolicy ifshown
+        (Get-OMSGatewayAllowedHost -Detailed).ClientCertificatePolicy | Should -BeExactly 'Default', 'IfShown', 'IfShown'
+        Add-OMSGatewayAllowedHost b.example.com
+        Add-OMSGatewayAllowedHost c.example.com -ClientCertificatePolicy Off -WhatIf
+        (Get-OMSGatewayAllowedHost -Detailed).ClientCertificatePolicy | Should -BeExactly 'Default', 'IfShown', 'IfShown'
+        Add-OMSGatewayAllowedHost b.example.com -ClientCertificatePolicy Default
+        (Get-OMSGatewayAllowedHost -Detailed).ClientCertificatePolicy | Should -BeExactly 'Default', 'Default', 'IfShown'
+        { Add-OMSGatewayAllowedHost a.example.com -ClientCertificatePolicy Sometimes } | Should -Throw '*Required*'
+    }
+
+    It 'are taken with -Denied only where clients were refused them' {
+        'd.example.com:443', 'e.example.com:8443', 'f.example.com:1', 'f.example.com:2' |
+            ForEach-Object { Invoke-Connect $gateway $_ | Should -Match ' 403 ' }
+        Add-OMSGatewayAllowedHost D.example.com, e.example.com, f.example.com, e.example.com:443, g.example.com, 'h i' -Denied `
+            -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed.FullyQualifiedErrorId -replace ',.*' |
+            Should -Be 'DeniedHostPorts', 'DeniedHostNotPresent', 'DeniedHostNotPresent', 'HostHasBlank'
+        $failed.TargetObject | Should -Be 'f.example.com', 'e.example.com:443', 'g.example.com', 'h i'
+        Get-OMSGatewayAllowedHost | Should -Be 'd.example.com', 'e.example.com:8443'
+        (Get-Completion 'Add-OMSGatewayAllowedHost -Denied -Host f').CompletionText | Should -Be 'f.example.com:1', 'f.example.com:2'
+        # PowerShell itself offers files where a cmdlet offers nothing.
+        (Get-Completion 'Add-OMSGatewayAllowedHost -Host f').CompletionText | Should -Not -Contain 'f.example.com:1'
+    }
+
     It 'are many' {
         1..2500 | ForEach-Object { "h$_.example.com" } | Add-OMSGatewayAllowedHost
         @(Get-OMSGatewayAllowedHost).Count | Should -Be 2500
@@ -195,17 +255,24 @@ Describe 'Allowed hosts' {
 Describe '-WhatIf and -Confirm' {
     BeforeEach { Clear-Gateway }
 
-    It '-WhatIf starts nothing and changes nothing, <how>' -ForEach @(
-        @{ how = 'given'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf } }
-        @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost a.example.com -WhatIf -Force } }
-        @{ how = 'by preference'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com } }
+    It '-WhatIf changes nothing, and asks what the gateway would refuse, <how>' -ForEach @(
+        @{ how = 'given'; add = { Add-OMSGatewayAllowedHost a.example.com, 'b c' -WhatIf @quiet } }
+        @{ how = 'with -Force'; add = { Add-OMSGatewayAllowedHost a.example.com, 'b c' -WhatIf -Force @quiet } }
+        @{ how = 'by preference'; add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com, 'b c' @quiet } }
         @{ how = 'by preference, with -Force'
-            add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com -Force } }
+            add = { $WhatIfPreference = $true; Add-OMSGatewayAllowedHost a.example.com, 'b c' -Force @quiet } }
     ) {
-        $log = Use-FakeControl -Mode relay
-        try { & $add; Get-Content -LiteralPath $log | Should -BeNullOrEmpty }
-        finally { Restore-Control $log }
+        $quiet = @{ ErrorAction = 'SilentlyContinue'; ErrorVariable = 'failed'; PassThru = $true }
+        . $add | Should -BeNullOrEmpty
+        $failed.FullyQualifiedErrorId | Should -Be 'HostHasBlank,OMSGateway.AddOMSGatewayAllowedHostCommand'
+        $failed.TargetObject | Should -Be 'b c'
         Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It '-WhatIf removes nothing' {
+        Add-OMSGatewayAllowedHost a.example.com, b.example.com
+        Remove-OMSGatewayAllowedHost a.example.com, 'b*' -WhatIf
+        Get-OMSGatewayAllowedHost | Should -Be 'a.example.com', 'b.example.com'
     }
 
     It '-Confirm asks for each host' {

@@ -9,16 +9,16 @@ AfterAll { Stop-Gateway $gateway -Remove }
 Describe 'Settings' {
     AfterEach { Set-OMSGatewayConfig LogLevel ''; Set-OMSGatewayConfig DrainSeconds '' }
 
-    It 'are objects with name, value, default and description' {
+    It 'are objects with name, value, default, unit, choices and description' {
         $all = Get-OMSGatewayConfig
         @($all).Count | Should -BeGreaterThan 5
-        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Description'
+        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Unit', 'Choices', 'Fixed', 'Description'
         $all.Name | Should -Contain 'ListenPort'
         $all | ForEach-Object { $_.Description | Should -Not -BeNullOrEmpty }
     }
 
     It 'are a table at the prompt' {
-        Get-OMSGatewayConfig | Out-String -Width 120 | Should -Match 'Name\s+Value\s+Default\s+Description'
+        Get-OMSGatewayConfig | Out-String -Width 120 | Should -Match 'Name\s+Value\s+Default\s+Unit\s+Fixed\s+Description'
     }
 
     It 'are found <how>' -ForEach @(
@@ -32,6 +32,64 @@ Describe 'Settings' {
         $setting.Name | Should -Be 'LogLevel'
         $setting.Value | Should -BeExactly 'Info'
         $setting.Default | Should -BeExactly 'Info'
+    }
+
+    It 'show what is possible, and what the command line fixes' {
+        (Get-OMSGatewayConfig DrainSeconds).Unit | Should -Be 'seconds'
+        (Get-OMSGatewayConfig DrainSeconds).Choices | Should -HaveCount 0
+        (Get-OMSGatewayConfig LogLevel).Choices | Should -Be 'Error', 'Warning', 'Info', 'Debug'
+        (Get-OMSGatewayConfig LogLevel).Fixed | Should -BeFalse
+        (Get-OMSGatewayConfig ListenPort).Fixed | Should -BeTrue
+        Get-OMSGatewayConfig ListenPort | Out-String -Width 120 | Should -Match 'Fixed'
+    }
+
+    It 'are found by several keys and patterns, each once' {
+        (Get-OMSGatewayConfig LogLevel, 'Drain*', loglevel, '*nSeconds').Name | Should -Be 'LogLevel', 'DrainSeconds'
+        (Get-OMSGatewayConfig -Name DrainSeconds, LogLevel).Name | Should -Be 'DrainSeconds', 'LogLevel'
+    }
+
+    It 'that are not there are errors that obey -ErrorAction' {
+        $found = Get-OMSGatewayConfig LogLvel, LogLevel, nope -ErrorAction SilentlyContinue -ErrorVariable failed
+        $found.Name | Should -Be 'LogLevel'
+        $failed.FullyQualifiedErrorId | Should -Be (@('SettingUnknown,OMSGateway.GetOMSGatewayConfigCommand') * 2)
+        $failed.TargetObject | Should -Be 'LogLvel', 'nope'
+        $Error.Clear()
+        Get-OMSGatewayConfig nope -ErrorAction Ignore | Should -BeNullOrEmpty
+        $Error | Should -HaveCount 0
+        { Get-OMSGatewayConfig nope -ErrorAction Stop } | Should -Throw '*nope*'
+    }
+
+    It 'may be set to the value that the command line fixes' {
+        $now = (Get-OMSGatewayConfig ListenAddress)
+        $now.Fixed | Should -BeTrue
+        Set-OMSGatewayConfig ListenAddress $now.Value -ErrorAction Stop
+        { Set-OMSGatewayConfig ListenAddress 192.0.2.1 -ErrorAction Stop } | Should -Throw '*command line*'
+    }
+
+    It 'take arrays where they are lists' {
+        try {
+            Set-OMSGatewayConfig RelayProxyBypass 10.0.0.1, '*.example.com', a.example.org
+            (Get-OMSGatewayConfig RelayProxyBypass).Value -split ', *' | Sort-Object |
+                Should -Be '*.example.com', '10.0.0.1', 'a.example.org'
+            $failed = { Set-OMSGatewayConfig DrainSeconds 1, 2 -ErrorAction Stop } | Should -Throw -PassThru
+            $failed.FullyQualifiedErrorId | Should -Be 'SettingNotANumber,OMSGateway.SetOMSGatewayConfigCommand'
+            { Set-OMSGatewayConfig RelayProxyBypass @() } | Should -Throw '*empty array*'
+            { Set-OMSGatewayConfig RelayProxyBypass a.example.org, $null } | Should -Throw '*$null*'
+        }
+        finally { Set-OMSGatewayConfig RelayProxyBypass '' }
+    }
+
+    It 'are validated with -WhatIf, and not changed' {
+        Set-OMSGatewayConfig DrainSeconds 9 -WhatIf -PassThru | Should -BeNullOrEmpty
+        $failed = { Set-OMSGatewayConfig DrainSeconds nine -WhatIf -ErrorAction Stop } | Should -Throw -PassThru
+        $failed.FullyQualifiedErrorId | Should -Be 'SettingNotANumber,OMSGateway.SetOMSGatewayConfigCommand'
+        (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 5
+    }
+
+    It 'go on with -PassThru' {
+        $now = Set-OMSGatewayConfig drainseconds 9 -PassThru
+        $now.Name | Should -BeExactly 'DrainSeconds'
+        $now.Value | Should -Be 9
     }
 
     It 'are found by a pattern that fits several or none' {

@@ -121,8 +121,13 @@ function Get-Request {
 }
 
 function Get-Completion {
-    # What the Tab key offers at the end of a line.
-    param([string] $Line)
+    # What the Tab key offers at the end of a line. The cmdlets give up after 300 ms, which may be too soon on a busy machine, so the
+    # key is pressed until it offers something, as people do; PowerShell's own offers, which are files, do not count.
+    param([string] $Line, [int] $Presses = 20)
 
-    (TabExpansion2 -inputScript $Line -cursorColumn $Line.Length).CompletionMatches
+    while ($Presses-- -gt 0) {
+        $offers = (TabExpansion2 -inputScript $Line -cursorColumn $Line.Length).CompletionMatches |
+            Where-Object ResultType -EQ ParameterValue
+        if ($offers) { return $offers }
+    }
 }

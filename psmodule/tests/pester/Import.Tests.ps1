@@ -105,11 +105,12 @@ Describe 'Get-Command -Syntax' {
 
     It 'shows -Host as Host' {
         (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() -replace ' +', ' ' |
-            Should -Be 'Add-OMSGatewayAllowedHost [-Host] <string[]> [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]'
+            Should -Be ('Add-OMSGatewayAllowedHost [-Host] <string[]> [-ClientCertificatePolicy <string>] [-Denied] [-PassThru] ' +
+                '[-Force] [-WhatIf] [-Confirm] [<CommonParameters>]')
     }
 
     It 'shows that a key is no must' {
         (Get-Command -Name Get-OMSGatewayConfig -Syntax).Trim() -replace ' +', ' ' |
-            Should -Be 'Get-OMSGatewayConfig [[-Key] <string>] [<CommonParameters>]'
+            Should -Be 'Get-OMSGatewayConfig [[-Key] <string[]>] [<CommonParameters>]'
     }
 }

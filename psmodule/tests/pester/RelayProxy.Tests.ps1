@@ -38,6 +38,10 @@ Describe 'Set-OMSGatewayRelayProxy' {
         @{ how = 'by position'; warns = 1; set = { Set-OMSGatewayRelayProxy proxy svc "p%:ss ""w$([char] 0xF6)rd" } }
         @{ how = 'as a SecureString'; warns = 0
             set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret } }
+        @{ how = 'as a credential for -Password'; warns = 0
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Password $credential } }
+        @{ how = 'as a credential of the same user for -Password'; warns = 0
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $credential } }
         @{ how = 'as a credential'; warns = 0; set = { Set-OMSGatewayRelayProxy -Address proxy -Credential $credential } }
     ) {
         & $set -WarningVariable given 3>&1 | ForEach-Object { $warnings = @() } { $warnings += $_ }
@@ -48,8 +52,15 @@ Describe 'Set-OMSGatewayRelayProxy' {
     }
 
     It 'sends a password of digits as it was typed' {
+        $number = 123
         Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password 0123 -WarningAction Ignore
-        (Get-Request $log).params.password | Should -BeExactly '0123'
+        Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password 123 -WarningAction Ignore
+        Set-OMSGatewayRelayProxy proxy svc 1.50 -WarningAction Ignore
+        Set-OMSGatewayRelayProxy proxy svc 0x1F -WarningAction Ignore
+        Set-OMSGatewayRelayProxy proxy svc 12345678901234567890123 -WarningAction Ignore
+        Set-OMSGatewayRelayProxy proxy svc $number -WarningAction Ignore
+        (Get-Request $log).params.password |
+            Should -BeExactly '0123', '123', '1.50', '0x1F', '12345678901234567890123', '123'
     }
 
     It 'clears by an empty address' {
@@ -63,14 +74,29 @@ Describe 'Set-OMSGatewayRelayProxy' {
             set = { Set-OMSGatewayRelayProxy -Address proxy -Password x } }
         @{ what = 'a user without an address'; id = 'AddressMissing'
             set = { Set-OMSGatewayRelayProxy -Address '' -Username svc } }
+        @{ what = 'a credential of another user'; id = 'UsernameConflict'
+            set = { Set-OMSGatewayRelayProxy -Address proxy -Username me -Password $credential } }
     ) {
+        $ErrorActionPreference = 'Stop'
         $failed = $set | Should -Throw -PassThru
         $failed.FullyQualifiedErrorId | Should -Be "$id,OMSGateway.SetOMSGatewayRelayProxyCommand"
         Get-Request $log | Should -BeNullOrEmpty
     }
 
-    It 'does nothing with -WhatIf' {
+    It 'only asks with -WhatIf' {
         Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $secret -WhatIf
+        Set-OMSGatewayRelayProxy -Address '' -WhatIf
+        (Get-Request $log).params.validateOnly | Should -Be $true, $true
+    }
+
+    It 'refuses as a password <what>' -ForEach @(
+        @{ what = 'a date'; given = [datetime] '2026-03-01' }
+        @{ what = 'a hashtable'; given = @{ a = 1 } }
+        @{ what = 'an array'; given = 'a', 'b' }
+        @{ what = 'a switch'; given = $true }
+        @{ what = 'any other object'; given = [pscustomobject] @{ Password = 'x' } }
+    ) {
+        { Set-OMSGatewayRelayProxy -Address proxy -Username svc -Password $given } | Should -Throw '*A password cannot be a*'
         Get-Content -LiteralPath $log | Should -BeNullOrEmpty
     }
 
@@ -105,7 +131,7 @@ Describe 'A program that is too old' {
     ) {
         $log = Use-FakeControl -Mode error -Result $result
         try {
-            $failed = { Get-OMSGatewayRelayProxy } | Should -Throw -PassThru
+            $failed = { Get-OMSGatewayRelayProxy -ErrorAction Stop } | Should -Throw -PassThru
             $failed.FullyQualifiedErrorId | Should -Be 'GatewayTooOld,OMSGateway.GetOMSGatewayRelayProxyCommand'
             $failed.CategoryInfo.Category | Should -Be 'NotImplemented'
             $failed.Exception.Message | Should -Match "^$older is too old for Get-OMSGatewayRelayProxy"
@@ -142,6 +168,18 @@ Describe 'The relay proxy of a gateway' {
         (& $Control relay-proxy get --json | Out-String | ConvertFrom-Json).relayProxy.username | Should -BeExactly 'svc'
         (& $Control relay-proxy get --json | Out-String | ConvertFrom-Json).relayProxy.passwordSet | Should -BeTrue
         Get-Content -LiteralPath $gateway.Log | Should -Not -Match 'p%:ss'
+    }
+
+    It 'goes on with -PassThru as the gateway spells it' {
+        Set-OMSGatewayRelayProxy Proxy.example.com:3128 -PassThru | Should -BeExactly 'http://proxy.example.com:3128'
+        Set-OMSGatewayRelayProxy '' -PassThru | Should -BeNullOrEmpty
+    }
+
+    It 'is validated with -WhatIf, and not changed' {
+        Set-OMSGatewayRelayProxy proxy.example.com -WhatIf -PassThru | Should -BeNullOrEmpty
+        Set-OMSGatewayRelayProxy socks5://proxy.example.com -WhatIf -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -Be 'RelayAddressInvalid,OMSGateway.SetOMSGatewayRelayProxyCommand'
+        Get-OMSGatewayRelayProxy | Should -BeNullOrEmpty
     }
 
     It 'loses user and password with an address alone' {

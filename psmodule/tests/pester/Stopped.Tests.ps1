@@ -19,15 +19,21 @@ Describe 'A gateway that is stopped' {
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
     }
 
-    It 'is one error that ends the cmdlet where nothing can stand in for it' {
+    It 'is an error for each value where nothing can stand in for it' {
         $folder = New-Item -ItemType Directory -Path (Join-Path $TestDrive 'alone')
         $env:OMSGATEWAY_CTL = (Copy-Item -LiteralPath $Control -Destination $folder -PassThru).FullName
         Stop-Gateway $gateway
         try {
-            $add = { 'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction Continue }
-            $failed = $add | Should -Throw -PassThru
-            $failed.FullyQualifiedErrorId | Should -Be 'GatewayUnreachable,OMSGateway.AddOMSGatewayAllowedHostCommand'
-            $failed.CategoryInfo.Category | Should -Be 'ConnectionError'
+            'a.example.com', 'b.example.com' | Add-OMSGatewayAllowedHost -ErrorAction SilentlyContinue -ErrorVariable failed `
+                -WarningVariable warnings -WarningAction SilentlyContinue
+            $failed.FullyQualifiedErrorId | Should -Be (@('GatewayUnreachable,OMSGateway.AddOMSGatewayAllowedHostCommand') * 2)
+            $failed.CategoryInfo.Category | Should -Be 'ConnectionError', 'ConnectionError'
+            $failed.TargetObject | Should -Be 'a.example.com', 'b.example.com'
+            $warnings | Should -Match '^0 values are applied\. The next 2 may not be'
+            { Add-OMSGatewayAllowedHost a.example.com -ErrorAction Stop -WarningAction Ignore } | Should -Throw 'no gateway answers*'
+            $Error.Clear()
+            Get-OMSGatewayAllowedHost -ErrorAction Ignore | Should -BeNullOrEmpty
+            $Error | Should -HaveCount 0
         }
         finally {
             $env:OMSGATEWAY_CTL = $Control
