@@ -182,7 +182,7 @@ ID  CLIENT          TARGET             ALLOWED BY     OPENED               SENT 
 		{"tunnel close 99 --json", result{Out: "{\n  \"closed\": 0,\n  \"notOpen\": [\n    \"99\"\n  ]\n}\n"}},
 		{"tunnel close --host a.example.com --client 192.0.2.7", result{Out: "2 tunnels closed\n"}},
 		{"event list --id 105,403 --limit 5 --level warning --text x --since 90m", result{
-			0, "TIME [0] ERROR GatewayLogic - [105 403] WARNING \"x\" 1h30m0s, 5\\x1b[2J\n",
+			0, "105  TIME [0] ERROR GatewayLogic - [105 403] WARNING \"x\" 1h30m0s, 5\\x1b[2J\n",
 			"omsgwctl: 3 older events left out; --limit shows more\n",
 		}},
 		{"event list --reason x --json", result{Out: `
@@ -225,7 +225,8 @@ func TestEventWatch(t *testing.T) {
 	g.watch = func(stream adminv1.EventService_WatchEventsServer) error {
 		for _, text := range []string{"one", "two\n"} {
 			stream.Send(&adminv1.WatchEventsResponse{Kind: &adminv1.WatchEventsResponse_Event{Event: &adminv1.Event{
-				Time: &timestamppb.Timestamp{Seconds: 1582895945}, Level: adminv1.Event_WARNING, Component: "GatewayServer", Text: text,
+				Time: &timestamppb.Timestamp{Seconds: 1582895945}, Id: 104, Level: adminv1.Event_WARNING, Component: "GatewayServer",
+				Text: text,
 			}}})
 		}
 		stream.Send(&adminv1.WatchEventsResponse{Kind: &adminv1.WatchEventsResponse_Missed{Missed: 7}})
@@ -233,7 +234,7 @@ func TestEventWatch(t *testing.T) {
 	}
 	got := g.run(t, "", "event", "watch", "--tail", "2")
 	got.Out = atTime(got.Out)
-	want := result{3, "TIME [0] WARN GatewayServer - one\nTIME [0] WARN GatewayServer - two\\n\n",
+	want := result{3, "104  TIME [0] WARN GatewayServer - one\n104  TIME [0] WARN GatewayServer - two\\n\n",
 		"omsgwctl: 7 events missed, because they came too fast\nomsgwctl: the gateway is stopping\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

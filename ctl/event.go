@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -105,8 +106,8 @@ func (a app) eventList() *cobra.Command {
 	cmd := a.WithJSON(&cobra.Command{
 		Use:   "list",
 		Short: "List events, oldest first",
-		Long: `List the events that the gateway keeps, oldest first: local time, the number of the client connection, level, component
-and text, as in the log file.`,
+		Long: `List the events that the gateway keeps, oldest first: the id, and then as in the log file local time, the number of the
+client connection, level, component and text.`,
 		Example: `omsgwctl event list
 omsgwctl event list --id 105 --since 1h
 omsgwctl event list --reason HOST_NOT_ALLOWED --json`,
@@ -153,8 +154,8 @@ func (a app) eventWatch() *cobra.Command {
 	cmd := a.WithJSON(&cobra.Command{
 		Use:   "watch",
 		Short: "Print events as they happen",
-		Long: `Print events as they happen, until Ctrl-C ends it. With --json each event is an object on a line of its own. When the
-gateway stops, the watch ends with exit code 3.`,
+		Long: `Print events as they happen, as "omsgwctl event list" does, until Ctrl-C ends it. With --json each event is an object on
+a line of its own. When the gateway stops, the watch ends with exit code 3.`,
 		Example: `omsgwctl event watch
 omsgwctl event watch --tail 20 --level error
 omsgwctl event watch --text a.example.com --json`,
@@ -218,9 +219,9 @@ func (a app) printWatched(r *adminv1.WatchEventsResponse) error {
 	return nil
 }
 
-// eventLine is an event in the layout of the log file.
+// eventLine is an event for people: its id, which has three digits, and then the layout of the log file.
 func eventLine(e *adminv1.Event) string {
-	return event.Format(event.Event{
+	return fmt.Sprintf("%d  ", e.GetId()) + event.Format(event.Event{
 		Time:       e.GetTime().AsTime(),
 		ID:         event.ID(e.GetId()),
 		Level:      event.Level(e.GetLevel()),
