@@ -26,6 +26,18 @@ public sealed class HelpTests
 
             ## Parameters
 
+            ### -ClientCertificatePolicy
+
+            Yes.
+
+            ### -Denied
+
+            Yes.
+
+            ### -PassThru
+
+            Yes.
+
             ### -Force
 
             Yes.
@@ -42,6 +54,7 @@ public sealed class HelpTests
                 "Add-OMSGatewayAllowedHost: it has no example",
                 "Add-OMSGatewayAllowedHost: the parameter -Host is not described",
                 "Add-OMSGatewayAllowedHost: there is no parameter -Port",
+                "Add-OMSGatewayAllowedHost: the output System.String is not described",
                 "there is no cmdlet Clear-OMSGatewayAllowedHost",
             ],
             HelpCheck.Problems([cmdlet], [page, gone]));
@@ -60,7 +73,7 @@ public sealed class HelpTests
 
         Assert.Equal(Cmdlets.Select(c => c.Name), commands.Select(NameOf));
         Assert.Equal(
-            ["Address Username Password Force WhatIf Confirm", "Address Credential Force WhatIf Confirm"],
+            ["Address Username Password PassThru Force WhatIf Confirm", "Address Credential PassThru Force WhatIf Confirm"],
             relay.Descendants(command + "syntaxItem").Select(item =>
                 string.Join(" ", item.Elements(command + "parameter").Select(p => p.Element(text + "name")!.Value))));
     }
