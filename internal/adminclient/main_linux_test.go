@@ -13,9 +13,11 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/filelock"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -145,8 +147,9 @@ func start(t *testing.T, dir string, a *admin) *gateway {
 func startLimited(t *testing.T, dir string, a *admin, perUser int, turnedAway func()) *gateway {
 	t.Helper()
 	authorize := func(ctx context.Context) error {
-		caller, _ := localsock.CallerFrom(ctx)
-		err := caller.May(localsock.Read)
+		p, _ := peer.FromContext(ctx)
+		info, _ := p.AuthInfo.(caller.AuthInfo)
+		err := info.Caller().May(caller.Read)
 		if err != nil && turnedAway != nil {
 			turnedAway()
 		}
@@ -171,7 +174,7 @@ func startLimited(t *testing.T, dir string, a *admin, perUser int, turnedAway fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { g.ended <- g.server.Serve(localsock.Limit(listener, 64, perUser)) }()
+	go func() { g.ended <- g.server.Serve(caller.Limit(listener, 64, perUser)) }()
 	t.Cleanup(func() { g.stop(t) })
 	return g
 }
