@@ -11,7 +11,6 @@ import (
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
-	"github.com/omsgateway/omsgateway/internal/splice"
 	"github.com/omsgateway/omsgateway/server/forward"
 )
 
@@ -43,9 +42,9 @@ func (r *rig) until(what string, is func() bool) {
 // TestRequestHeadsGiveWay has a client take all places of request heads, and another one come.
 func TestRequestHeadsGiveWay(t *testing.T) {
 	const places = 4
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) { in.Limits.MaxRequestHeads = places })
+		r := start(t, target, func(in *policy.Input) { in.Limits.MaxRequestHeads = places })
 		begin := func(from string, waiting int64) *net.TCPConn {
 			conn := r.dialFrom(from)
 			if _, err := io.WriteString(conn, request[:7]); err != nil {
@@ -113,9 +112,9 @@ func (r *rig) tunnelFrom(from string, target raw) pair {
 // tunnel whose handshake is over never does.
 func TestHandshakesGiveWay(t *testing.T) {
 	const places = 4
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) {
+		r := start(t, target, func(in *policy.Input) {
 			in.Limits.MaxHandshakes, in.Limits.HelloTimeout = places, 10*patience // of which a fifth is left
 		})
 		clientConfig, serverConfig := configs(t)
@@ -158,9 +157,9 @@ func TestHandshakesGiveWay(t *testing.T) {
 
 // TestHandshakeEndedInPieces ends a handshake for room that goroutines watch.
 func TestHandshakeEndedInPieces(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) { in.Limits.MaxHandshakes = 1 })
+		r := start(t, target, func(in *policy.Input) { in.Limits.MaxHandshakes = 1 })
 		p := r.tunnelFrom("127.0.0.2", target)
 		_ = p.server().CloseWrite() // an end is none that goes simply well
 		p.expectEnd(client, nil)
@@ -173,9 +172,9 @@ func TestHandshakeEndedInPieces(t *testing.T) {
 
 // TestClientThatSaysNothing has a tunnel end soon in which no hello begins, and one stay in which it has.
 func TestClientThatSaysNothing(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, target, func(in *policy.Input) { in.Limits.HelloTimeout = time.Second })
+		r := start(t, target, func(in *policy.Input) { in.Limits.HelloTimeout = time.Second })
 		clientConfig, serverConfig := configs(t)
 		turns := converse(t, clientConfig, serverConfig)
 		slow := r.tunnel(target)
@@ -194,9 +193,9 @@ func TestClientThatSaysNothing(t *testing.T) {
 // and nothing is left.
 func TestManyGiveWay(t *testing.T) {
 	const clients, tunnels = 8, 40
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startTarget(t, nil)
-		r := startWith(t, e, target, func(in *policy.Input) {
+		r := start(t, target, func(in *policy.Input) {
 			in.Limits.MaxConnections, in.Limits.MaxHandshakes, in.Limits.MaxRequestHeads = 1000, 3, 3
 		})
 		done := make(chan int, clients)

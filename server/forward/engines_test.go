@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/omsgateway/omsgateway/internal/policy"
-	"github.com/omsgateway/omsgateway/internal/splice"
 	"github.com/omsgateway/omsgateway/server/forward"
 )
 
@@ -54,12 +53,12 @@ func TestEnginesTellTheSame(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var told []string
-			overEngines(t, func(t *testing.T, e splice.Engine) {
+			overEngines(t, func(t *testing.T, start starter) {
 				target := startRaw(t)
 				if tt.dead {
 					target = raw{Dialer: dialTo(closedAddress(t))}
 				}
-				r := startWith(t, e, target, func(in *policy.Input) {
+				r := start(t, target, func(in *policy.Input) {
 					if tt.change != nil {
 						tt.change(&in.Limits)
 					}
@@ -133,13 +132,13 @@ func closedAddress(t *testing.T) string {
 func TestClientsThatResetAtOnce(t *testing.T) {
 	for name, dead := range map[string]bool{"target opens": false, "target refuses": true} {
 		t.Run(name, func(t *testing.T) {
-			overEngines(t, func(t *testing.T, e splice.Engine) {
+			overEngines(t, func(t *testing.T, start starter) {
 				target := startRaw(t)
 				if dead {
 					target.Dialer = dialTo(closedAddress(t))
 				}
 				const clients = 50
-				r := startWith(t, e, target, nil)
+				r := start(t, target, nil)
 				for range clients {
 					conn := r.dial()
 					if _, err := io.WriteString(conn, request); err != nil {
@@ -162,8 +161,8 @@ func TestClientsThatResetAtOnce(t *testing.T) {
 // TestOverLimitIsBounded has many clients over the limit that do not go away: no more than 256 of them are attended to.
 func TestOverLimitIsBounded(t *testing.T) {
 	const clients, most = 600, 256
-	overEngines(t, func(t *testing.T, e splice.Engine) {
-		r := startWith(t, e, never(t), func(in *policy.Input) { in.Limits.MaxConnections = 0 })
+	overEngines(t, func(t *testing.T, start starter) {
+		r := start(t, never(t), func(in *policy.Input) { in.Limits.MaxConnections = 0 })
 		before := runtime.NumGoroutine()
 		for range clients {
 			_, _ = io.WriteString(r.dial(), request)

@@ -21,7 +21,6 @@ import (
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
-	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
 const mebibyte = 1 << 20
@@ -124,9 +123,9 @@ func (p pair) expectData(at handshake.Direction, want []byte) {
 // with such bytes.
 func TestDataInHandWhenTheConnectionsAreGivenBack(t *testing.T) {
 	turns := resumed(t)
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, target, nil)
+		r := start(t, target, nil)
 		for round := range 4 {
 			p := r.tunnel(target)
 			_ = p.client().SetReadBuffer(smallBuffer)

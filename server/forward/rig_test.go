@@ -50,6 +50,7 @@ type rig struct {
 	policy   atomic.Pointer[policy.Policy] // compiled from input
 }
 
+// start starts a server with the engine that suits this system best.
 func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
 	t.Helper()
 	engine, err := splice.New()
@@ -57,6 +58,20 @@ func start(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
 		t.Fatal(err)
 	}
 	return startWith(t, engine, dialer, change)
+}
+
+// starter starts a server as start does, with an engine of one kind.
+type starter func(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig
+
+// overEngines runs a test over each kind of engine.
+func overEngines(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Run("goroutine", func(t *testing.T) {
+		test(t, func(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
+			t.Helper()
+			return startWith(t, splice.NewGoroutineEngine(), dialer, change)
+		})
+	})
+	t.Run("best", func(t *testing.T) { test(t, start) })
 }
 
 func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change func(*policy.Input)) *rig {

@@ -21,31 +21,18 @@ import (
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
-	"github.com/omsgateway/omsgateway/internal/splice"
 	"github.com/omsgateway/omsgateway/server/forward"
 )
 
 // soakEnv makes TestTorture go on for a time, such as 10m, instead of a number of tunnels.
 const soakEnv = "OMSGATEWAY_SOAK"
 
-// overEngines runs a test over each engine.
-func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine)) {
-	t.Run("goroutine", func(t *testing.T) { test(t, splice.NewGoroutineEngine()) })
-	t.Run("best", func(t *testing.T) {
-		e, err := splice.New()
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, e)
-	})
-}
-
 // TestTorture has many tunnels open, carry random bytes both ways in pieces of 1 byte to 1 MiB, stall, and end in every way that TCP
 // knows, in the handshake or behind it. All bytes are hashed; and when all tunnels are gone, the gateway holds what it held before.
 func TestTorture(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := startWith(t, e, &fickle{Dialer: target}, func(in *policy.Input) { in.Limits.MaxConnections = 1000 })
+		r := start(t, &fickle{Dialer: target}, func(in *policy.Input) { in.Limits.MaxConnections = 1000 })
 		clientConfig, serverConfig := configs(t)
 		full13 := converse(t, clientConfig, serverConfig)[:3]
 		clientConfig.MaxVersion = tls.VersionTLS12
@@ -328,11 +315,11 @@ func (h holding) expectLike(t *testing.T, before holding) {
 
 // TestReceiversThatNeverRead fills a hundred tunnels in both directions, and wants another one to move on.
 func TestReceiversThatNeverRead(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine) {
+	overEngines(t, func(t *testing.T, start starter) {
 		const tunnels, bound = 100, 64 << 20
 		target := startRaw(t)
 		// Little room on the way to the targets, too: the system has only so much for all connections.
-		r := startWith(t, e, dialer(func(ctx context.Context, to hostname.Target) (net.Conn, error) {
+		r := start(t, dialer(func(ctx context.Context, to hostname.Target) (net.Conn, error) {
 			conn, _, err := target.Dial(ctx, to, policy.Decision{})
 			if err == nil {
 				err = conn.(*net.TCPConn).SetWriteBuffer(smallBuffer)

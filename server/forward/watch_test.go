@@ -122,101 +122,109 @@ func offences(t *testing.T) map[string]offence {
 // TestRefusedBeginning also shows that nothing of it reaches the server, and that the client reads the alert and FIN even if it has
 // sent more than the gateway has read.
 func TestRefusedBeginning(t *testing.T) {
-	for name, tt := range offences(t) {
-		for more, data := range map[string][]byte{"": nil, " and much more": make([]byte, 50<<10)} {
-			t.Run(name+more, func(t *testing.T) {
-				target := startRaw(t)
-				r := start(t, target, tt.change)
-				p := r.tunnel(target)
-				p.send(client, append(bytes.Clone(tt.data), data...))
-				p.expectEnd(server, nil)
-				r.expectRefusal(tt.refusal)
-				p.expectEnd(client, tt.alert)
-			})
+	overEngines(t, func(t *testing.T, start starter) {
+		for name, tt := range offences(t) {
+			for more, data := range map[string][]byte{"": nil, " and much more": make([]byte, 50<<10)} {
+				t.Run(name+more, func(t *testing.T) {
+					target := startRaw(t)
+					r := start(t, target, tt.change)
+					p := r.tunnel(target)
+					p.send(client, append(bytes.Clone(tt.data), data...))
+					p.expectEnd(server, nil)
+					r.expectRefusal(tt.refusal)
+					p.expectEnd(client, tt.alert)
+				})
+			}
 		}
-	}
+	})
 }
 
 func TestRefusedBeginningThatCameWithTheRequest(t *testing.T) {
-	for name, tt := range offences(t) {
-		t.Run(name, func(t *testing.T) {
-			target := startRaw(t)
-			r := start(t, target, tt.change)
-			conn := r.dial()
-			if _, err := conn.Write(append([]byte(request), tt.data...)); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := io.ReadAll(conn); err != nil || string(got) != established+string(tt.alert) {
-				t.Errorf("the client reads %q, %v", got, err)
-			}
-			if got, err := io.ReadAll(<-target.peers); err != nil || len(got) > 0 {
-				t.Errorf("the server reads %q, %v", got, err)
-			}
-			r.expectRefusal(tt.refusal)
-		})
-	}
+	overEngines(t, func(t *testing.T, start starter) {
+		for name, tt := range offences(t) {
+			t.Run(name, func(t *testing.T) {
+				target := startRaw(t)
+				r := start(t, target, tt.change)
+				conn := r.dial()
+				if _, err := conn.Write(append([]byte(request), tt.data...)); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(conn); err != nil || string(got) != established+string(tt.alert) {
+					t.Errorf("the client reads %q, %v", got, err)
+				}
+				if got, err := io.ReadAll(<-target.peers); err != nil || len(got) > 0 {
+					t.Errorf("the server reads %q, %v", got, err)
+				}
+				r.expectRefusal(tt.refusal)
+			})
+		}
+	})
 }
 
 // TestLastFragmentOfAHelloIsHeldBack cuts an offending hello at every byte: what comes before the cut passes, what completes the
 // hello never does.
 func TestLastFragmentOfAHelloIsHeldBack(t *testing.T) {
-	for name, tt := range offendingHellos(t) {
-		t.Run(name, func(t *testing.T) {
-			target := startRaw(t)
-			r := start(t, target, tt.change)
-			for cut := 1; cut < len(tt.data); cut++ {
+	overEngines(t, func(t *testing.T, start starter) {
+		for name, tt := range offendingHellos(t) {
+			t.Run(name, func(t *testing.T) {
+				target := startRaw(t)
+				r := start(t, target, tt.change)
+				for cut := 1; cut < len(tt.data); cut++ {
+					p := r.tunnel(target)
+					p.pass(client, tt.data[:cut])
+					p.send(client, tt.data[cut:])
+					p.expectEnd(server, nil)
+					p.expectEnd(client, tt.alert)
+					_ = p.client().Close()
+				}
+			})
+			t.Run(name+" in records of one byte", func(t *testing.T) {
+				target := startRaw(t)
+				r := start(t, target, tt.change)
 				p := r.tunnel(target)
-				p.pass(client, tt.data[:cut])
-				p.send(client, tt.data[cut:])
+				records := inOnes(tt.data)
+				last := len(records) - 1
+				for _, record := range records[:last] {
+					p.pass(client, record)
+				}
+				p.send(client, records[last])
 				p.expectEnd(server, nil)
 				p.expectEnd(client, tt.alert)
-				_ = p.client().Close()
-			}
-		})
-		t.Run(name+" in records of one byte", func(t *testing.T) {
-			target := startRaw(t)
-			r := start(t, target, tt.change)
-			p := r.tunnel(target)
-			records := inOnes(tt.data)
-			last := len(records) - 1
-			for _, record := range records[:last] {
-				p.pass(client, record)
-			}
-			p.send(client, records[last])
-			p.expectEnd(server, nil)
-			p.expectEnd(client, tt.alert)
-			r.expectRefusal(tt.refusal)
-		})
-	}
+				r.expectRefusal(tt.refusal)
+			})
+		}
+	})
 }
 
 // TestHandshakeInPieces passes a whole handshake byte by byte, and in records of one byte, and checks that nothing is changed.
 func TestHandshakeInPieces(t *testing.T) {
-	clientConfig, serverConfig := configs(t)
-	clientConfig.MaxVersion = tls.VersionTLS12
-	turns := converse(t, clientConfig, serverConfig)
-	t.Run("bytes", func(t *testing.T) {
-		target := startRaw(t)
-		r := start(t, target, nil)
-		p := r.tunnel(target)
-		for _, turn := range turns {
-			for i := range turn.data {
-				p.pass(turn.from, turn.data[i:i+1])
+	overEngines(t, func(t *testing.T, start starter) {
+		clientConfig, serverConfig := configs(t)
+		clientConfig.MaxVersion = tls.VersionTLS12
+		turns := converse(t, clientConfig, serverConfig)
+		t.Run("bytes", func(t *testing.T) {
+			target := startRaw(t)
+			r := start(t, target, nil)
+			p := r.tunnel(target)
+			for _, turn := range turns {
+				for i := range turn.data {
+					p.pass(turn.from, turn.data[i:i+1])
+				}
 			}
-		}
-		r.expectCarriedOn(p)
-	})
-	t.Run("records of one byte", func(t *testing.T) {
-		target := startRaw(t)
-		r := start(t, target, nil)
-		p := r.tunnel(target)
-		for _, turn := range turns[:2] {
-			for _, record := range inOnes(turn.data) {
-				p.pass(turn.from, record)
+			r.expectCarriedOn(p)
+		})
+		t.Run("records of one byte", func(t *testing.T) {
+			target := startRaw(t)
+			r := start(t, target, nil)
+			p := r.tunnel(target)
+			for _, turn := range turns[:2] {
+				for _, record := range inOnes(turn.data) {
+					p.pass(turn.from, record)
+				}
 			}
-		}
-		p.play(turns[2:]...) // there is a ChangeCipherSpec in each
-		r.expectCarriedOn(p)
+			p.play(turns[2:]...) // there is a ChangeCipherSpec in each
+			r.expectCarriedOn(p)
+		})
 	})
 }
 
@@ -237,66 +245,70 @@ func (r *rig) expectCarriedOn(p pair) {
 
 // TestRefusedServer has the server offend: the client gets what came before, and an alert if that ends with a record.
 func TestRefusedServer(t *testing.T) {
-	clientConfig, serverConfig := configs(t)
-	clientConfig.MaxVersion = tls.VersionTLS12
-	turns := converse(t, clientConfig, serverConfig)
-	first := firstRecord(turns[1].data) // the record with the ServerHello
-	heartbeat := record(24, 1, 0, 0)
-	outOfPlace := refusal{event.NoTLS, reason.TLSMessageUnexpected, refusedBecause + "a heartbeat from the server is out of place in the TLS handshake"}
-	speaks := refusal{event.NoTLS, reason.TLSServerFirst, refusedBecause +
-		"the tunnel carries no TLS: the server speaks before the client's hello is complete"}
-	tests := map[string]struct {
-		before  []turn
-		pieces  [][]byte // of the server; the last is refused
-		alert   []byte
-		refusal refusal
-	}{
-		"speaks first":           {nil, [][]byte{[]byte("SSH-2.0-x\r\n")}, fatal(1, 50), speaks},
-		"speaks first, in TLS":   {nil, [][]byte{first}, fatal(1, 50), speaks},
-		"speaks too early":       {[]turn{{client, turns[0].data[:100]}}, [][]byte{first}, fatal(1, 50), speaks},
-		"no ServerHello":         {turns[:1], [][]byte{heartbeat}, fatal(1, 50), outOfPlace},
-		"after its ServerHello":  {turns[:1], [][]byte{first, heartbeat}, fatal(3, 50), outOfPlace},
-		"in one chunk with it":   {turns[:1], [][]byte{append(bytes.Clone(first), heartbeat...)}, fatal(3, 50), outOfPlace},
-		"within a record":        {turns[:1], [][]byte{append(bytes.Clone(first), 22, 3, 3), {0, 0}}, nil, refusal{event.NoTLS, reason.TLSRecordInvalid, "*"}},
-		"after the client's CCS": {turns[:3], [][]byte{heartbeat}, fatal(3, 50), outOfPlace},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			target := startRaw(t)
-			r := start(t, target, nil)
-			p := r.tunnel(target)
-			p.play(tt.before...)
-			last := len(tt.pieces) - 1
-			for _, piece := range tt.pieces[:last] {
-				p.pass(server, piece)
-			}
-			p.send(server, tt.pieces[last])
-			p.expectEnd(client, tt.alert)
-			p.expectOver(server)
-			r.expectRefusal(tt.refusal)
-		})
-	}
+	overEngines(t, func(t *testing.T, start starter) {
+		clientConfig, serverConfig := configs(t)
+		clientConfig.MaxVersion = tls.VersionTLS12
+		turns := converse(t, clientConfig, serverConfig)
+		first := firstRecord(turns[1].data) // the record with the ServerHello
+		heartbeat := record(24, 1, 0, 0)
+		outOfPlace := refusal{event.NoTLS, reason.TLSMessageUnexpected, refusedBecause + "a heartbeat from the server is out of place in the TLS handshake"}
+		speaks := refusal{event.NoTLS, reason.TLSServerFirst, refusedBecause +
+			"the tunnel carries no TLS: the server speaks before the client's hello is complete"}
+		tests := map[string]struct {
+			before  []turn
+			pieces  [][]byte // of the server; the last is refused
+			alert   []byte
+			refusal refusal
+		}{
+			"speaks first":           {nil, [][]byte{[]byte("SSH-2.0-x\r\n")}, fatal(1, 50), speaks},
+			"speaks first, in TLS":   {nil, [][]byte{first}, fatal(1, 50), speaks},
+			"speaks too early":       {[]turn{{client, turns[0].data[:100]}}, [][]byte{first}, fatal(1, 50), speaks},
+			"no ServerHello":         {turns[:1], [][]byte{heartbeat}, fatal(1, 50), outOfPlace},
+			"after its ServerHello":  {turns[:1], [][]byte{first, heartbeat}, fatal(3, 50), outOfPlace},
+			"in one chunk with it":   {turns[:1], [][]byte{append(bytes.Clone(first), heartbeat...)}, fatal(3, 50), outOfPlace},
+			"within a record":        {turns[:1], [][]byte{append(bytes.Clone(first), 22, 3, 3), {0, 0}}, nil, refusal{event.NoTLS, reason.TLSRecordInvalid, "*"}},
+			"after the client's CCS": {turns[:3], [][]byte{heartbeat}, fatal(3, 50), outOfPlace},
+		}
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				target := startRaw(t)
+				r := start(t, target, nil)
+				p := r.tunnel(target)
+				p.play(tt.before...)
+				last := len(tt.pieces) - 1
+				for _, piece := range tt.pieces[:last] {
+					p.pass(server, piece)
+				}
+				p.send(server, tt.pieces[last])
+				p.expectEnd(client, tt.alert)
+				p.expectOver(server)
+				r.expectRefusal(tt.refusal)
+			})
+		}
+	})
 }
 
 // TestAlertComesAfterWhatWasJudged has the client offend while the gateway cannot write what the server has sent.
 func TestAlertComesAfterWhatWasJudged(t *testing.T) {
-	clientConfig, serverConfig := configs(t)
-	clientConfig.MaxVersion = tls.VersionTLS12
-	turns := converse(t, clientConfig, serverConfig)
-	hello, first := turns[0], firstRecord(turns[1].data) // the record with the ServerHello
-	target := startRaw(t)
-	r := start(t, target, nil)
-	p := r.tunnel(target)
-	_ = p.client().SetReadBuffer(smallBuffer)
-	p.play(hello, turn{server, first})
+	overEngines(t, func(t *testing.T, start starter) {
+		clientConfig, serverConfig := configs(t)
+		clientConfig.MaxVersion = tls.VersionTLS12
+		turns := converse(t, clientConfig, serverConfig)
+		hello, first := turns[0], firstRecord(turns[1].data) // the record with the ServerHello
+		target := startRaw(t)
+		r := start(t, target, nil)
+		p := r.tunnel(target)
+		_ = p.client().SetReadBuffer(smallBuffer)
+		p.play(hello, turn{server, first})
 
-	want := p.fill(r, len(first))
-	p.send(client, []byte("GET / HTTP/1.1\r\n\r\n"))
-	p.expectEnd(client, append(want, fatal(3, 50)...))
-	line := r.sink.wait(t, "canonical", summary(" end=refused"))
-	if received := fmt.Sprintf(" received=%d ", len(first)+len(want)); !strings.Contains(line.Text, received) {
-		t.Errorf("not%s: %s", received, line.Text)
-	}
+		want := p.fill(r, len(first))
+		p.send(client, []byte("GET / HTTP/1.1\r\n\r\n"))
+		p.expectEnd(client, append(want, fatal(3, 50)...))
+		line := r.sink.wait(t, "canonical", summary(" end=refused"))
+		if received := fmt.Sprintf(" received=%d ", len(first)+len(want)); !strings.Contains(line.Text, received) {
+			t.Errorf("not%s: %s", received, line.Text)
+		}
+	})
 }
 
 // fill has the server send the beginning of a Certificate until the gateway cannot write it to the client, which has got so many
@@ -343,123 +355,133 @@ func largeCertificate() []byte {
 }
 
 func TestHandshakeTimeout(t *testing.T) {
-	clientConfig, serverConfig := configs(t)
-	clientConfig.MaxVersion = tls.VersionTLS12
-	turns := converse(t, clientConfig, serverConfig)
-	hello := turns[0].data
-	tests := map[string]struct {
-		before []turn
-		alert  []byte
-	}{
-		"silent client":            {nil, fatal(1, 49)},
-		"half a hello":             {[]turn{{client, hello[:50]}}, fatal(1, 49)},
-		"silent server":            {turns[:1], fatal(1, 49)},
-		"half an answer":           {[]turn{turns[0], {server, turns[1].data[:20]}}, nil},
-		"client without an answer": {turns[:2], fatal(3, 49)},
-		"server without an answer": {turns[:3], fatal(3, 49)},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			target := startRaw(t)
-			r := start(t, target, func(in *policy.Input) { in.Limits.HandshakeTimeout = 300 * time.Millisecond })
-			p := r.tunnel(target)
-			p.play(tt.before...)
-			p.expectEnd(client, tt.alert)
-			p.expectOver(server)
-			r.expectRefusal(refusal{event.TLSRefused, reason.TLSHandshakeTimeout, refusedBecause + "the TLS handshake was not complete after *"})
-		})
-	}
+	overEngines(t, func(t *testing.T, start starter) {
+		clientConfig, serverConfig := configs(t)
+		clientConfig.MaxVersion = tls.VersionTLS12
+		turns := converse(t, clientConfig, serverConfig)
+		hello := turns[0].data
+		tests := map[string]struct {
+			before []turn
+			alert  []byte
+		}{
+			"silent client":            {nil, fatal(1, 49)},
+			"half a hello":             {[]turn{{client, hello[:50]}}, fatal(1, 49)},
+			"silent server":            {turns[:1], fatal(1, 49)},
+			"half an answer":           {[]turn{turns[0], {server, turns[1].data[:20]}}, nil},
+			"client without an answer": {turns[:2], fatal(3, 49)},
+			"server without an answer": {turns[:3], fatal(3, 49)},
+		}
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				target := startRaw(t)
+				r := start(t, target, func(in *policy.Input) { in.Limits.HandshakeTimeout = 300 * time.Millisecond })
+				p := r.tunnel(target)
+				p.play(tt.before...)
+				p.expectEnd(client, tt.alert)
+				p.expectOver(server)
+				r.expectRefusal(refusal{event.TLSRefused, reason.TLSHandshakeTimeout, refusedBecause + "the TLS handshake was not complete after *"})
+			})
+		}
+	})
 }
 
 func TestTooManyHandshakes(t *testing.T) {
-	target := startRaw(t)
-	r := start(t, target, func(in *policy.Input) { in.Limits.MaxHandshakes = 2 })
-	first := r.tunnel(target)
-	r.tunnel(target)
-	resp := r.exchange(request)
-	if resp.StatusCode != 503 || resp.Header.Get("OMS-Gateway-Reason") != string(reason.TooManyClientHandshakes) {
-		t.Fatalf("got %d %v", resp.StatusCode, resp.Header)
-	}
-	if got, err := io.ReadAll(<-target.peers); err != nil || len(got) > 0 {
-		t.Errorf("the server without a tunnel reads %q, %v", got, err)
-	}
-	refused := r.sink.wait(t, "of the limit", func(e event.Event) bool { return e.Reason == reason.TooManyClientHandshakes })
-	if refused.ID != event.Fault {
-		t.Errorf("event %d %s", refused.ID, refused.Text)
-	}
-	if counts := r.counters.Snapshot(); counts.Rejections != 0 || counts.Errors != 0 {
-		t.Errorf("counted %+v", counts)
-	}
+	overEngines(t, func(t *testing.T, start starter) {
+		target := startRaw(t)
+		r := start(t, target, func(in *policy.Input) { in.Limits.MaxHandshakes = 2 })
+		first := r.tunnel(target)
+		r.tunnel(target)
+		resp := r.exchange(request)
+		if resp.StatusCode != 503 || resp.Header.Get("OMS-Gateway-Reason") != string(reason.TooManyClientHandshakes) {
+			t.Fatalf("got %d %v", resp.StatusCode, resp.Header)
+		}
+		if got, err := io.ReadAll(<-target.peers); err != nil || len(got) > 0 {
+			t.Errorf("the server without a tunnel reads %q, %v", got, err)
+		}
+		refused := r.sink.wait(t, "of the limit", func(e event.Event) bool { return e.Reason == reason.TooManyClientHandshakes })
+		if refused.ID != event.Fault {
+			t.Errorf("event %d %s", refused.ID, refused.Text)
+		}
+		if counts := r.counters.Snapshot(); counts.Rejections != 0 || counts.Errors != 0 {
+			t.Errorf("counted %+v", counts)
+		}
 
-	// A refused session gives its place back although its client keeps the connection open, and so does a verified one.
-	first.send(client, []byte("GET / HTTP/1.1\r\n\r\n"))
-	first.expectEnd(client, fatal(1, 50))
-	r.sink.wait(t, "canonical", summary(" end=refused"))
-	third := r.tunnel(target)
-	clientConfig, serverConfig := configs(t)
-	third.play(converse(t, clientConfig, serverConfig)...)
-	r.sink.wait(t, "107", id(event.TLSVerified))
-	for r.server.Left().Handshakes > 1 { // the place is given back after the last byte of the handshake was seen
-	}
-	r.tunnel(target)
+		// A refused session gives its place back although its client keeps the connection open, and so does a verified one.
+		first.send(client, []byte("GET / HTTP/1.1\r\n\r\n"))
+		first.expectEnd(client, fatal(1, 50))
+		r.sink.wait(t, "canonical", summary(" end=refused"))
+		third := r.tunnel(target)
+		clientConfig, serverConfig := configs(t)
+		third.play(converse(t, clientConfig, serverConfig)...)
+		r.sink.wait(t, "107", id(event.TLSVerified))
+		for r.server.Left().Handshakes > 1 { // the place is given back after the last byte of the handshake was seen
+		}
+		r.tunnel(target)
+	})
 }
 
 func TestCloseDuringTheHandshake(t *testing.T) {
-	clientConfig, serverConfig := configs(t)
-	clientConfig.MaxVersion = tls.VersionTLS12
-	turns := converse(t, clientConfig, serverConfig)
-	for said := range turns {
-		target := startRaw(t)
-		r := start(t, target, nil)
-		p := r.tunnel(target)
-		p.play(turns[:said]...)
-		for r.tunnels.CloseIdle(0) == 0 { // the client may have the answer before the tunnel is in the table
+	overEngines(t, func(t *testing.T, start starter) {
+		clientConfig, serverConfig := configs(t)
+		clientConfig.MaxVersion = tls.VersionTLS12
+		turns := converse(t, clientConfig, serverConfig)
+		for said := range turns {
+			target := startRaw(t)
+			r := start(t, target, nil)
+			p := r.tunnel(target)
+			p.play(turns[:said]...)
+			for r.tunnels.CloseIdle(0) == 0 { // the client may have the answer before the tunnel is in the table
+			}
+			p.expectOver(client)
+			p.expectOver(server)
+			r.sink.wait(t, "canonical", summary(" end=closed"))
+			r.expectNoRefusal()
 		}
-		p.expectOver(client)
-		p.expectOver(server)
-		r.sink.wait(t, "canonical", summary(" end=closed"))
-		r.expectNoRefusal()
-	}
+	})
 }
 
 // TestCloseBeforeTheHandshake closes a tunnel that is in the table and not watched yet.
 func TestCloseBeforeTheHandshake(t *testing.T) {
-	target := startRaw(t)
-	r := start(t, target, nil)
-	r.sink.enabled.Store(new(func(event.Level) { r.tunnels.CloseIdle(0) })) // it is asked before the watch begins, too
-	p := r.tunnel(target)
-	p.expectOver(client)
-	p.expectOver(server)
-	r.sink.wait(t, "canonical", summary(" end=closed"))
-	r.expectNoRefusal()
+	overEngines(t, func(t *testing.T, start starter) {
+		target := startRaw(t)
+		r := start(t, target, nil)
+		r.sink.enabled.Store(new(func(event.Level) { r.tunnels.CloseIdle(0) })) // it is asked before the watch begins, too
+		p := r.tunnel(target)
+		p.expectOver(client)
+		p.expectOver(server)
+		r.sink.wait(t, "canonical", summary(" end=closed"))
+		r.expectNoRefusal()
+	})
 }
 
 // TestMemoryOfHandshakes shows that what a handshake has collected is given back whatever becomes of it; start checks it at the end.
 func TestMemoryOfHandshakes(t *testing.T) {
-	target := startRaw(t)
-	r := start(t, target, nil)
-	clientConfig, _ := configs(t)
-	hello := hello(t, clientConfig)
-	var open []pair
-	for range 10 {
-		p := r.tunnel(target)
-		p.pass(client, hello[:len(hello)-1])
-		open = append(open, p)
-	}
-	if used := r.server.Left().Bytes; used == 0 {
-		t.Error("nothing is accounted for")
-	}
-	for i, p := range open {
-		switch i % 3 {
-		case 0:
-			_ = p.client().Close()
-			p.expectEnd(server, nil)
-			_ = p.server().Close()
-		case 1:
-			_ = p.server().SetLinger(0)
-			_ = p.server().Close()
+	overEngines(t, func(t *testing.T, start starter) {
+		target := startRaw(t)
+		r := start(t, target, nil)
+		clientConfig, _ := configs(t)
+		hello := hello(t, clientConfig)
+		var open []pair
+		for range 10 {
+			p := r.tunnel(target)
+			p.pass(client, hello[:len(hello)-1])
+			open = append(open, p)
 		}
-	}
-	r.sink.waitFor(t, "canonical", 7, summary("host=a.example.com"))
+		if used := r.server.Left().Bytes; used == 0 {
+			t.Error("nothing is accounted for")
+		}
+		for i, p := range open {
+			switch i % 3 {
+			case 0:
+				_ = p.client().Close()
+				p.expectEnd(server, nil)
+				_ = p.server().Close()
+			case 1:
+				_ = p.server().SetLinger(0)
+				_ = p.server().Close()
+			}
+		}
+		r.sink.waitFor(t, "canonical", 7, summary("host=a.example.com"))
+	})
 }
