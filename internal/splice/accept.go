@@ -3,6 +3,7 @@ package splice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -50,3 +51,5 @@ type Plan struct {
 
 // ErrNotConnected says that a target could not be connected, or not in time. What says so has the cause, too.
 var ErrNotConnected = errors.New("the target is not connected")
+
+func notConnected(cause error) error { return fmt.Errorf("%w: %w", ErrNotConnected, cause) }

@@ -25,7 +25,7 @@ type door struct {
 	t       *testing.T
 	address string
 	taken   chan taken
-	done    chan splice.Result
+	owner
 }
 
 // taken is what Plan.Take was called with.
@@ -39,7 +39,7 @@ type taken struct {
 func receive(t *testing.T, e splice.Engine, plan func(from netip.AddrPort, first string) splice.Plan) *door {
 	t.Helper()
 	listener := listen(t, "tcp", "127.0.0.1:0")
-	d := &door{t: t, address: listener.Addr().String(), taken: make(chan taken, 1000), done: make(chan splice.Result, 1000)}
+	d := &door{t: t, address: listener.Addr().String(), taken: make(chan taken, 1000), owner: newOwner()}
 	open, shut := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -52,7 +52,7 @@ func receive(t *testing.T, e splice.Engine, plan func(from netip.AddrPort, first
 			if p.Open == nil {
 				p.Open = func(client io.Writer, _ *splice.Pair) (splice.Options, error) {
 					_, err := io.WriteString(client, "welcome")
-					return splice.Options{ClientHead: head, Done: func(r splice.Result) { d.done <- r }}, err
+					return splice.Options{ClientHead: head, Owner: d}, err
 				}
 			}
 			return p
@@ -125,7 +125,7 @@ func TestAcceptConnects(t *testing.T) {
 			_ = conn.Close()
 			expectEOF(t, client)
 			want := splice.Result{Sent: int64(len("hello from the client")), Received: int64(len("from the target"))}
-			if r := <-d.done; r != want {
+			if r := <-d.ended; r != want {
 				t.Errorf("the pair ended with %+v; want %+v", r, want)
 			}
 			if local := client.LocalAddr().(*net.TCPAddr).AddrPort(); from != local {
@@ -137,20 +137,18 @@ func TestAcceptConnects(t *testing.T) {
 
 // TestAcceptPassesTheHead has what came behind the first bytes judged and passed on, before what the client sends later.
 func TestAcceptPassesTheHead(t *testing.T) {
-	tests := map[string]struct {
-		verdict splice.Verdict
-	}{"passed": {splice.PassAll}, "given back": {splice.Return}}
-	for name, tt := range tests {
+	for name, verdict := range map[string]splice.Verdict{
+		"passed":  {Action: splice.PassAll},
+		"leaving": {Action: splice.Pass, Within: time.Hour},
+		"refused": {Action: splice.Refuse, Alert: []byte("no")},
+	} {
 		t.Run(name, func(t *testing.T) {
 			e, target := kernelEngine(t), listen(t, "tcp", "127.0.0.1:0")
-			back := make(chan splice.Returned, 1)
+			owner := newOwner()
 			d := receive(t, e, func(_ netip.AddrPort, first string) splice.Plan {
 				return splice.Plan{Target: addrOf(target), Open: func(client io.Writer, _ *splice.Pair) (splice.Options, error) {
 					_, err := io.WriteString(client, "welcome")
-					return splice.Options{ClientHead: []byte(first), Inspection: &splice.Inspection{
-						Inspect:  func(splice.Side, []byte) splice.Verdict { return tt.verdict },
-						GiveBack: func(r splice.Returned) { back <- r },
-					}}, err
+					return splice.Options{ClientHead: []byte(first), Owner: owner, Inspection: always(verdict)}, err
 				}}
 			})
 			client := d.enter("head ")
@@ -160,22 +158,28 @@ func TestAcceptPassesTheHead(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if tt.verdict == splice.PassAll {
+			if verdict.Action != splice.Refuse {
 				send(t, client, "and more")
 				expect(t, conn, "head and more")
 				return
 			}
-			r := <-back
-			defer r.Client.Close()
-			defer r.Target.Close()
-			if string(r.Chunk) != "head " || r.From != splice.Client || r.End != splice.EndFinished {
-				t.Errorf("given back: %+v", r)
+			expectEOF(t, conn)
+			expect(t, client, "no")
+			r := <-owner.ended
+			if r.End != splice.EndRefused || r.Sent != 0 {
+				t.Errorf("ended with %+v", r)
 			}
-			send(t, r.Target, "by hand")
-			expect(t, conn, "by hand")
+			_ = r.Left.Client.Close()
 		})
 	}
 }
+
+// always is an inspection that says the same of everything.
+type always splice.Verdict
+
+func (v always) Chunk(splice.Side, []byte) splice.Verdict { return splice.Verdict(v) }
+func (v always) End(splice.Side) splice.Verdict           { return splice.Verdict(v) }
+func (v always) Late() splice.Verdict                     { return splice.Verdict(v) }
 
 func TestAcceptHandsOn(t *testing.T) {
 	refused, quiet := errors.New("refused by the test"), testnet.Silent(t)
@@ -237,7 +241,7 @@ func TestAcceptHandsOn(t *testing.T) {
 			}
 			send(t, got.conn, "usable")
 			expect(t, client, "usable")
-			if len(d.done) > 0 || len(d.taken) > 0 {
+			if len(d.ended) > 0 || len(d.taken) > 0 {
 				t.Error("there was more than one end")
 			}
 		})

@@ -12,56 +12,70 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
-// inspected is a tunnel whose inspection is answered by the test.
+// marks is an inspection whose verdict on a chunk is in the chunk: "!" passes all, "~" drops, "?" refuses, and "." says that the pair is
+// about to end by itself. It refuses what is late, unless it is about to end.
+type marks struct {
+	mu      sync.Mutex
+	seen    [2]string // by side; the end of one is "$"
+	leaving bool
+	within  time.Duration // for "."
+}
+
+const alert = "not this\n"
+
+func (m *marks) Chunk(from splice.Side, chunk []byte) splice.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen[from] += string(chunk)
+	switch {
+	case bytes.ContainsRune(chunk, '!'):
+		return splice.Verdict{Action: splice.PassAll}
+	case bytes.ContainsRune(chunk, '~'):
+		return splice.Verdict{Action: splice.Drop}
+	case bytes.ContainsRune(chunk, '?'):
+		return splice.Verdict{Action: splice.Refuse, Alert: []byte(alert)}
+	case bytes.ContainsRune(chunk, '.'):
+		m.leaving = true
+		return splice.Verdict{Within: m.within}
+	}
+	return splice.Verdict{}
+}
+
+func (m *marks) End(from splice.Side) splice.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen[from] += "$"
+	return splice.Verdict{}
+}
+
+func (m *marks) Late() splice.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.leaving {
+		return splice.Verdict{}
+	}
+	return splice.Verdict{Action: splice.Refuse, Alert: []byte(alert)}
+}
+
+// inspected is a tunnel with an inspection.
 type inspected struct {
 	tunnel
-	mu   sync.Mutex
-	seen [2]string // by side
-	back chan splice.Returned
+	*marks
 }
 
-// inspect joins a pair whose inspection ends with PassAll at the first chunk that has "!" in it, and with Return at one with "?".
-func inspect(t *testing.T, e splice.Engine, o splice.Options, join func(testing.TB, splice.Engine, splice.Options) tunnel) *inspected {
-	in := &inspected{back: make(chan splice.Returned, 2)} // room for a second call, which would be wrong and be found
-	limit := time.Duration(0)
-	if o.Inspection != nil {
-		limit = o.Inspection.Limit
-	}
-	o.Inspection = &splice.Inspection{
-		Limit: limit,
-		Inspect: func(from splice.Side, chunk []byte) splice.Verdict {
-			in.mu.Lock()
-			defer in.mu.Unlock()
-			in.seen[from] += string(chunk)
-			switch {
-			case bytes.ContainsRune(chunk, '!'):
-				return splice.PassAll
-			case bytes.ContainsRune(chunk, '?'):
-				return splice.Return
-			}
-			return splice.Pass
-		},
-		GiveBack: func(r splice.Returned) { in.back <- r },
-	}
-	in.tunnel = join(t, e, o)
-	return in
+func inspect(t *testing.T, e splice.Engine, o splice.Options, join func(testing.TB, splice.Engine, splice.Options) tunnel) inspected {
+	m := &marks{within: time.Hour}
+	o.Inspection = m
+	return inspected{join(t, e, o), m}
 }
 
-// takeBack waits for the connections, which are closed with the test.
-func (in *inspected) takeBack(t *testing.T) splice.Returned {
-	t.Helper()
-	r := <-in.back
-	t.Cleanup(func() {
-		_, _ = r.Client.Close(), r.Target.Close()
-	})
-	return r
-}
-
-func (in *inspected) expectSeen(t *testing.T, client, target string) {
+// expectSeen wants to have been asked about this, once the pair has ended or the bytes have come through.
+func (in inspected) expectSeen(t *testing.T, client, target string) {
 	t.Helper()
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -70,11 +84,22 @@ func (in *inspected) expectSeen(t *testing.T, client, target string) {
 	}
 }
 
-// kernelEngine is the engine that inspects.
+// expectRefused wants the pair to be refused: the client's connection is left, and closed here.
+func (in inspected) expectRefused(t *testing.T) splice.Result {
+	t.Helper()
+	r := in.result(t)
+	if r.End != splice.EndRefused || r.Err != nil || r.Left == nil || r.Left.Target != nil {
+		t.Fatalf("ended with %+v", r)
+	}
+	_ = r.Left.Client.Close()
+	return r
+}
+
+// kernelEngine is the engine that accepts.
 func kernelEngine(t *testing.T) splice.Engine {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("no engine of this system inspects")
+		t.Skip("no engine of this system accepts")
 	}
 	before := openFiles(t)
 	e, err := splice.New()
@@ -91,181 +116,283 @@ func kernelEngine(t *testing.T) splice.Engine {
 }
 
 func TestInspectionPasses(t *testing.T) {
-	in := inspect(t, kernelEngine(t), splice.Options{ClientHead: []byte("head ")}, join)
-	expect(t, in.target, "head ")
-	send(t, in.target, "hello ")
-	expect(t, in.client, "hello ")
-	send(t, in.client, "more ")
-	expect(t, in.target, "more ")
-	send(t, in.target, "all!")
-	expect(t, in.client, "all!")
-	send(t, in.client, "not seen?")
-	expect(t, in.target, "not seen?")
-	send(t, in.target, "nor this?")
-	expect(t, in.client, "nor this?")
-	in.expectSeen(t, "head more ", "hello all!")
-	_, _ = in.client.CloseWrite(), in.target.CloseWrite()
-	want := splice.Result{Sent: int64(len("head more not seen?")), Received: int64(len("hello all!nor this?"))}
-	if diff := cmp.Diff(want, in.result(t)); diff != "" {
-		t.Error(diff)
-	}
-	if len(in.back) > 0 {
-		t.Error("the connections were given back, too")
-	}
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		in := inspect(t, e, splice.Options{ClientHead: []byte("head ")}, join)
+		expect(t, in.target, "head ")
+		send(t, in.target, "hello ")
+		expect(t, in.client, "hello ")
+		send(t, in.client, "more ")
+		expect(t, in.target, "more ")
+		send(t, in.target, "all!")
+		expect(t, in.client, "all!")
+		send(t, in.client, "not seen?")
+		expect(t, in.target, "not seen?")
+		send(t, in.target, "nor this?")
+		expect(t, in.client, "nor this?")
+		in.expectSeen(t, "head more ", "hello all!")
+		_, _ = in.client.CloseWrite(), in.target.CloseWrite()
+		want := splice.Result{Sent: int64(len("head more not seen?")), Received: int64(len("hello all!nor this?"))}
+		if diff := cmp.Diff(want, in.result(t)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
-// TestInspectionReturns has a chunk held back, while the other direction still has bytes that its receiver does not take.
-func TestInspectionReturns(t *testing.T) {
-	in := inspect(t, kernelEngine(t), splice.Options{Idle: time.Hour}, joinSmall)
-	flood := []byte(strings.Repeat("f", 8<<20))
-	sent := make(chan int, 1)
-	go func() {
+// TestInspectionRefuses has a chunk of each side refused: the client gets the alert, after all that may pass.
+func TestInspectionRefuses(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		for from, name := range []string{"client", "target"} {
+			t.Run(name, func(t *testing.T) {
+				in := inspect(t, e, splice.Options{Idle: time.Hour}, join)
+				send(t, in.target, "before ")
+				expect(t, in.client, "before ")
+				send(t, []io.Writer{in.client, in.target}[from], "this?")
+				expect(t, in.client, alert)
+				if _, err := io.Copy(io.Discard, in.target); err != nil && !isReset(err) { // what it has sent may not have been read
+					t.Errorf("the target reads %v", err)
+				}
+				if r := in.expectRefused(t); r.Sent != 0 || r.Received != int64(len("before ")) {
+					t.Errorf("counted %d and %d bytes", r.Sent, r.Received)
+				}
+				expectEOF(t, in.client)
+			})
+		}
+	})
+}
+
+// TestRefusedClientThatDoesNotRead gets no alert but behind all that may pass.
+func TestRefusedClientThatDoesNotRead(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		in := inspect(t, e, splice.Options{}, joinSmall)
+		flood := []byte(strings.Repeat("f", 8<<20))
 		_ = in.target.SetWriteDeadline(time.Now().Add(time.Second / 2)) // nobody reads
 		n, _ := in.target.Write(flood)
-		sent <- n
-	}()
-	flooded := <-sent
-	send(t, in.client, "held back?")
-	r := in.takeBack(t)
-	if r.End != splice.EndFinished || r.Err != nil || r.From != splice.Client || string(r.Chunk) != "held back?" || r.Sent != 0 {
-		t.Errorf("given back: %v, %v, %q from the %v, %d bytes sent", r.End, r.Err, r.Chunk, r.From, r.Sent)
-	}
-	if len(r.Rest[splice.Target]) == 0 || len(r.Rest[splice.Client]) != 0 {
-		t.Errorf("the rest is %d bytes from the client and %d from the target", len(r.Rest[splice.Client]), len(r.Rest[splice.Target]))
-	}
-	// Nothing is lost or doubled: what was written, the rest, and what the socket still has.
-	_ = in.target.CloseWrite()
-	go func() {
-		_, _ = r.Client.Write(r.Rest[splice.Target])
-		_, _ = io.Copy(struct{ io.Writer }{r.Client}, struct{ io.Reader }{r.Target}) // without a pipe, which the runtime would keep
-		_ = r.Client.(*net.TCPConn).CloseWrite()
-	}()
-	got, err := io.ReadAll(in.client)
-	if err != nil || !bytes.Equal(got, flood[:flooded]) {
-		t.Errorf("read %d bytes, %v, of %d", len(got), err, flooded)
-	}
-	send(t, r.Target, "usable")
-	expect(t, in.target, "usable")
-	if len(in.done) > 0 {
-		t.Error("Done was called, too")
-	}
+		send(t, in.client, "this?")
+		r := in.expectRefused(t)
+		got, err := io.ReadAll(in.client)
+		if err != nil || !bytes.Equal(bytes.TrimSuffix(got, []byte(alert)), flood[:r.Received]) || n == len(flood) {
+			t.Errorf("read %d bytes, %v; %d were written, of %d", len(got), err, r.Received, n)
+		}
+	})
 }
 
-func TestInspectionEnds(t *testing.T) {
+// TestInspectionDrops has the receiver get the end of the stream instead of a chunk, and the other direction go on.
+func TestInspectionDrops(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		for from, name := range []string{"client", "target"} {
+			t.Run(name, func(t *testing.T) {
+				in := inspect(t, e, splice.Options{}, join)
+				sender, receiver := in.client, in.target
+				if from == 1 {
+					sender, receiver = receiver, sender
+				}
+				send(t, sender, "these")
+				expect(t, receiver, "these")
+				send(t, sender, "not these~")
+				expectEOF(t, receiver)
+				send(t, sender, strings.Repeat("nor these~", 10000))
+				send(t, receiver, "but those")
+				expect(t, sender, "but those")
+				_ = receiver.CloseWrite()
+				expectEOF(t, sender)
+				_ = sender.CloseWrite()
+				if r := in.result(t); r.End != splice.EndFinished || r.Sent+r.Received != int64(len("thesebut those")) {
+					t.Errorf("ended with %+v", r)
+				}
+			})
+		}
+	})
+}
+
+func TestInspectedPairEnds(t *testing.T) {
 	cause := errors.New("the test")
 	tests := map[string]struct {
-		do   func(t *testing.T, e splice.Engine, in *inspected)
-		end  splice.End
-		from splice.Side
-		err  func(error) bool
+		limit time.Duration
+		do    func(e splice.Engine, in inspected)
+		want  splice.Result
+		seen  [2]string
 	}{
-		"client finishes": {
-			do: func(_ *testing.T, _ splice.Engine, in *inspected) { _ = in.client.CloseWrite() }},
-		"target finishes": {
-			do: func(_ *testing.T, _ splice.Engine, in *inspected) { _ = in.target.CloseWrite() }},
-		"closed": {
-			do:  func(_ *testing.T, _ splice.Engine, in *inspected) { in.pair.Close(cause) },
-			end: splice.EndClosed, err: func(err error) bool { return errors.Is(err, cause) }},
-		"engine closes": {
-			do: func(t *testing.T, e splice.Engine, in *inspected) {
-				_ = e.Close()
-				if len(in.back) != 1 {
-					t.Error("Close has not waited for the connections to be given back")
-				}
+		"both finish": {
+			do: func(_ splice.Engine, in inspected) {
+				_ = in.client.CloseWrite()
+				expectEOF(t, in.target)
+				send(t, in.target, "late")
+				expect(t, in.client, "late")
+				_ = in.target.CloseWrite()
 			},
-			end: splice.EndClosed, err: func(err error) bool { return errors.Is(err, net.ErrClosed) }},
-		"time is over": {
-			do:  func(*testing.T, splice.Engine, *inspected) {},
-			end: splice.EndIdle},
+			want: splice.Result{Received: 4, End: splice.EndFinished}, seen: [2]string{"$", "late$"}},
+		"closed": {
+			do:   func(_ splice.Engine, in inspected) { in.pair.Close(cause) },
+			want: splice.Result{End: splice.EndClosed, Err: cause}},
+		"engine closes": {
+			do:   func(e splice.Engine, _ inspected) { _ = e.Close() },
+			want: splice.Result{End: splice.EndClosed, Err: net.ErrClosed}},
+		"leaves too late": {
+			do: func(_ splice.Engine, in inspected) {
+				in.mu.Lock()
+				in.within = time.Millisecond
+				in.mu.Unlock()
+				send(t, in.client, "bye.")
+				expect(t, in.target, "bye.")
+			},
+			want: splice.Result{Sent: 4, End: splice.EndIdle}, seen: [2]string{"bye."}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			e := kernelEngine(t)
-			o := splice.Options{Inspection: &splice.Inspection{Limit: time.Hour}}
-			if tt.end == splice.EndIdle {
-				o.Inspection.Limit = time.Millisecond
-			}
-			in := inspect(t, e, o, join)
-			if tt.end != splice.EndIdle {
-				send(t, in.client, "hello")
-				expect(t, in.target, "hello")
-			}
-			tt.do(t, e, in)
-			r := in.takeBack(t)
-			expected := r.Err == nil
-			if tt.err != nil {
-				expected = tt.err(r.Err)
-			}
-			if r.End != tt.end || r.From != tt.from || !expected || len(r.Chunk) > 0 {
-				t.Errorf("given back: %v, %v, from the %v, %q", r.End, r.Err, r.From, r.Chunk)
-			}
-			send(t, r.Client, "usable")
-			expect(t, in.client, "usable")
+			overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+				in := inspect(t, e, splice.Options{InspectionLimit: time.Hour}, join)
+				tt.do(e, in)
+				if diff := cmp.Diff(tt.want, in.result(t), cmpopts.EquateErrors()); diff != "" {
+					t.Error(diff)
+				}
+				in.expectSeen(t, tt.seen[0], tt.seen[1])
+				for _, c := range []*net.TCPConn{in.client, in.target} {
+					expectEOF(t, c)
+				}
+			})
 		})
 	}
 }
 
-// TestResetDuringInspection wants the reset to be told with the connections, or to be left for whoever reads them.
+// TestInspectionIsLate refuses what takes too long.
+func TestInspectionIsLate(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		in := inspect(t, e, splice.Options{InspectionLimit: time.Millisecond}, join)
+		expect(t, in.client, alert)
+		expectEOF(t, in.target)
+		in.expectRefused(t)
+	})
+}
+
 func TestResetDuringInspection(t *testing.T) {
-	for side, name := range []string{"client", "target"} {
-		t.Run(name, func(t *testing.T) {
-			in := inspect(t, kernelEngine(t), splice.Options{}, join)
-			send(t, in.client, "hello")
-			expect(t, in.target, "hello")
-			reset(t, [2]*net.TCPConn{in.client, in.target}[side])
-			r := in.takeBack(t)
-			if r.End == splice.EndFinished {
-				_, r.Err = [2]net.Conn{r.Client, r.Target}[side].Read(make([]byte, 1))
-			} else if want := splice.EndClientReset + splice.End(side); r.End != want || r.From != splice.Side(side) {
-				t.Errorf("given back: %v from the %v, want %v", r.End, r.From, want)
-			}
-			if !isReset(r.Err) {
-				t.Errorf("given back: %v, want a reset", r.Err)
-			}
-		})
-	}
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		for side, name := range []string{"client", "target"} {
+			t.Run(name, func(t *testing.T) {
+				in := inspect(t, e, splice.Options{}, join)
+				send(t, in.client, "hello")
+				expect(t, in.target, "hello")
+				ends := [2]*net.TCPConn{in.client, in.target}
+				reset(t, ends[side])
+				expectReset(t, ends[1-side])
+				if r := in.result(t); r.End != splice.EndClientReset+splice.End(side) || !isReset(r.Err) {
+					t.Errorf("ended with %+v", r)
+				}
+			})
+			t.Run(name+" that is leaving", func(t *testing.T) {
+				in := inspect(t, e, splice.Options{}, join)
+				ends := [2]*net.TCPConn{in.client, in.target}
+				send(t, ends[side], "bye.")
+				expect(t, ends[1-side], "bye.")
+				reset(t, ends[side])
+				expectEOF(t, ends[1-side])
+				_ = ends[1-side].CloseWrite()
+				if r := in.result(t); r.End != splice.EndFinished {
+					t.Errorf("ended with %+v", r)
+				}
+			})
+		}
+	})
 }
 
 // TestIdleLimitAfterInspection begins with the limit of the inspection and ends by that of the pair, which is shorter.
 func TestIdleLimitAfterInspection(t *testing.T) {
-	o := splice.Options{Idle: time.Millisecond, Inspection: &splice.Inspection{Limit: time.Hour}}
-	in := inspect(t, kernelEngine(t), o, join)
-	send(t, in.client, "all!")
-	expect(t, in.target, "all!")
-	if r := in.result(t); r.End != splice.EndIdle || r.Sent != 4 {
-		t.Errorf("the result is %+v", r)
-	}
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		in := inspect(t, e, splice.Options{Idle: time.Millisecond, InspectionLimit: time.Hour}, join)
+		send(t, in.client, "all!")
+		expect(t, in.target, "all!")
+		if r := in.result(t); r.End != splice.EndIdle || r.Sent != 4 {
+			t.Errorf("the result is %+v", r)
+		}
+	})
 }
 
-// TestInspectedHeads is about what is judged before an engine does anything with the connections, whichever it is.
+// TestInspectedHeads has the heads judged before anything else, that of the client first.
 func TestInspectedHeads(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, engine string) {
-		t.Run("returned", func(t *testing.T) {
-			in := inspect(t, e, splice.Options{ClientHead: []byte("no?")}, join)
-			r := in.takeBack(t)
-			if string(r.Chunk) != "no?" || r.From != splice.Client || len(r.Rest[splice.Client]) > 0 {
-				t.Errorf("given back: %q from the %v, the rest %q", r.Chunk, r.From, r.Rest)
-			}
-		})
-		t.Run("passed for good", func(t *testing.T) {
-			in := inspect(t, e, splice.Options{ClientHead: []byte("yes!")}, join)
-			expect(t, in.target, "yes!")
-			send(t, in.target, "not seen")
-			expect(t, in.client, "not seen")
-			in.expectSeen(t, "yes!", "")
-			in.pair.Close(nil)
-			in.result(t)
-		})
-		t.Run("passed", func(t *testing.T) {
-			if engine != "goroutine" {
-				t.Skip("TestInspectionPasses goes on from here")
-			}
-			in := inspect(t, e, splice.Options{ClientHead: []byte("head")}, join)
-			r := in.takeBack(t)
-			if len(r.Chunk) > 0 || string(r.Rest[splice.Client]) != "head" {
-				t.Errorf("given back: %q, the rest %q", r.Chunk, r.Rest)
-			}
-			in.expectSeen(t, "head", "")
-		})
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		for name, tt := range map[string]struct {
+			client, target string
+			passed         [2]string
+			refused        bool
+			seen           [2]string
+		}{
+			"passed":               {client: "yes", passed: [2]string{"yes"}, seen: [2]string{"yes"}},
+			"passed for good":      {client: "yes!", target: "no?", passed: [2]string{"yes!", "no?"}, seen: [2]string{"yes!"}},
+			"refused":              {client: "no?", refused: true, seen: [2]string{"no?"}},
+			"of the target":        {client: "yes", target: "no?", refused: true, seen: [2]string{"yes", "no?"}},
+			"dropped, and passed":  {client: "no~", target: "yes", passed: [2]string{"", "yes"}, seen: [2]string{"no~", "yes"}},
+			"of the target passed": {target: "yes", passed: [2]string{"", "yes"}, seen: [2]string{"", "yes"}},
+			"leaving":              {client: "bye.", passed: [2]string{"bye."}, seen: [2]string{"bye."}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				in := inspect(t, e, splice.Options{ClientHead: []byte(tt.client), TargetHead: []byte(tt.target)}, join)
+				if tt.refused {
+					expect(t, in.client, alert)
+					in.expectRefused(t)
+				} else {
+					expect(t, in.target, tt.passed[0])
+					expect(t, in.client, tt.passed[1])
+					in.pair.Close(nil)
+					in.result(t)
+				}
+				in.expectSeen(t, tt.seen[0], tt.seen[1])
+			})
+		}
+	})
+}
+
+// TestRelease takes pairs out of their engine, whatever they are about, and goes on with them by hand: nothing is lost or doubled.
+func TestRelease(t *testing.T) {
+	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+		for name, tt := range map[string]struct {
+			prepare  func(in inspected)
+			finished [2]bool
+		}{
+			"inspected": {prepare: func(inspected) {}},
+			"carried": {prepare: func(in inspected) {
+				send(t, in.client, "all!")
+				expect(t, in.target, "all!")
+			}},
+			"leaving": {prepare: func(in inspected) {
+				send(t, in.client, "bye.")
+				expect(t, in.target, "bye.")
+			}},
+			"half-closed": {finished: [2]bool{splice.Client: true}, prepare: func(in inspected) {
+				send(t, in.client, "all!")
+				expect(t, in.target, "all!")
+				_ = in.client.CloseWrite()
+				expectEOF(t, in.target)
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				in := inspect(t, e, splice.Options{Idle: time.Hour}, joinSmall)
+				tt.prepare(in)
+				flood := []byte(strings.Repeat("0123456789abcdef", 1<<19))
+				_ = in.target.SetWriteDeadline(time.Now().Add(time.Second / 2)) // nobody reads
+				written, _ := in.target.Write(flood)
+				in.pair.Release()
+				r := in.result(t)
+				if r.End != splice.EndReleased || r.Err != nil || r.Left == nil {
+					t.Fatalf("ended with %+v", r)
+				}
+				if r.Left.Finished != tt.finished {
+					t.Errorf("finished %v", r.Left.Finished)
+				}
+				if len(r.Left.Held[splice.Client]) > 0 {
+					t.Errorf("held %q", r.Left.Held[splice.Client])
+				}
+				_ = in.target.CloseWrite()
+				go func() {
+					defer r.Left.Client.Close()
+					defer r.Left.Target.Close()
+					_, _ = r.Left.Client.Write(r.Left.Held[splice.Target])
+					// Without a pipe, which the runtime would keep.
+					_, _ = io.Copy(struct{ io.Writer }{r.Left.Client}, struct{ io.Reader }{r.Left.Target})
+				}()
+				got, err := io.ReadAll(in.client)
+				if err != nil || !bytes.Equal(got, flood[:written]) {
+					t.Errorf("read %d bytes, %v, of %d", len(got), err, written)
+				}
+			})
+		}
 	})
 }

@@ -2,8 +2,11 @@ package splice
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -125,7 +128,7 @@ func newLoop(r *register) (*loop, error) {
 // add attaches a pair, or ends it.
 func (l *loop) add(p *spliced) {
 	if !l.attach(p) {
-		p.leave(Returned{})
+		p.leave(unsettled{})
 	}
 }
 
@@ -166,7 +169,7 @@ func (l *loop) attach(p *spliced) bool {
 func (l *loop) detach(p *spliced) {
 	p.attached = false
 	l.pairs.Add(-1)
-	if p.inspection != nil || p.plan != nil { // its sockets may stay open
+	if p.staysOpen() { // else the close makes epoll forget them
 		for _, fd := range p.fds {
 			_ = watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
@@ -227,7 +230,7 @@ func (l *loop) serve() (quit bool) {
 		}
 		for _, p := range stopped {
 			if !p.over {
-				l.end(p, Returned{})
+				l.end(p, unsettled{})
 			}
 		}
 		for i := range edges {
@@ -293,7 +296,7 @@ func (l *loop) handle(e *edge) {
 		return
 	}
 	if p.inspection != nil { // there may be bytes to judge before the error, but nobody to take them now
-		l.end(p, Returned{})
+		l.end(p, unsettled{})
 	} else if err := socketError(p.fds[s]); err != nil {
 		l.fail(p, s, "watching", err)
 	}
@@ -352,8 +355,11 @@ func (l *loop) fill(p *spliced, from Side) int {
 		f.readable = false
 	}
 	l.found(p, from, n)
-	if p.inspection != nil && !l.inspect(p, from, l.scratch[:n]) {
-		return n
+	if p.inspection != nil {
+		if rest, ok := p.inspect(from, l.scratch[:n]); !ok {
+			l.end(p, rest)
+			return n
+		}
 	}
 	f.memory = l.scratch[:n]
 	l.flush(p, from)
@@ -430,7 +436,7 @@ func (l *loop) flush(p *spliced, from Side) {
 	case errors.Is(err, unix.EAGAIN):
 		l.block(p, from)
 	case p.inspection != nil:
-		l.end(p, Returned{})
+		l.end(p, unsettled{})
 	default:
 		l.fail(p, to, "writing to", err)
 	}
@@ -458,7 +464,7 @@ func (l *loop) block(p *spliced, from Side) {
 // finish passes the end of a stream on, unless that is for others to judge.
 func (l *loop) finish(p *spliced, from Side) {
 	if p.inspection != nil {
-		l.end(p, Returned{})
+		l.end(p, unsettled{})
 		return
 	}
 	to := from.other()
@@ -473,42 +479,80 @@ func (l *loop) finish(p *spliced, from Side) {
 func (l *loop) fail(p *spliced, s Side, doing string, err error) {
 	end, err := s.failure(doing, err)
 	p.ending.CompareAndSwap(nil, &ending{end, err})
-	l.end(p, Returned{From: s})
+	l.end(p, unsettled{})
 }
 
-// endFor ends a pair that is not inspected for this cause, unless there was one before.
+// endFor ends a pair for this cause, unless there was one before.
 func (l *loop) endFor(p *spliced, end End, err error) {
 	p.ending.CompareAndSwap(nil, &ending{end, err})
-	l.end(p, Returned{})
+	l.end(p, unsettled{})
 }
 
-// end closes a pair whose ending is known, or gives it back if it is still inspected.
-func (l *loop) end(p *spliced, back Returned) {
+// end has done with a pair: it is closed if its ending is known, or handed on.
+func (l *loop) end(p *spliced, rest unsettled) {
 	p.over = true
 	l.mu.Lock()
 	l.detach(p)
 	l.mu.Unlock()
-	p.leave(back)
-}
-
-// inspect has a chunk judged, and answers whether the pair goes on.
-func (l *loop) inspect(p *spliced, from Side, chunk []byte) bool {
-	switch p.inspection.Inspect(from, chunk) {
-	case PassAll:
-		p.inspection = nil
-		l.register.inspected(&p.Pair)
-	case Return:
-		l.end(p, Returned{From: from, Chunk: bytes.Clone(chunk)})
-		return false
-	case Pass:
-	}
-	return true
+	p.leave(rest)
 }
 
 // fallBack gives up splice for a pair.
 func (l *loop) fallBack(p *spliced, cause error) {
 	p.copying = true
-	if p.fallback != nil {
-		p.fallback(cause)
+	if p.owner != nil {
+		p.owner.Fallback(cause)
+	}
+}
+
+// opened follows an event of a pair whose target is not connected yet, and answers whether it is now.
+func (l *loop) opened(p *spliced, e *edge) bool {
+	const failed = unix.EPOLLHUP | unix.EPOLLERR
+	switch {
+	case e.events&failed != 0 && e.side == Target:
+		l.endFor(p, EndError, notConnected(cmp.Or(socketError(p.fds[Target]), io.EOF)))
+		return false
+	case e.events&failed != 0:
+		l.fail(p, Client, "watching", cmp.Or(socketError(p.fds[Client]), io.EOF))
+		return false
+	case e.side == Client || e.events&unix.EPOLLOUT == 0:
+		return false
+	}
+	if connectedToItself(p.fds[Target], p.plan.Target) {
+		l.endFor(p, EndError, notConnected(errItself))
+		return false
+	}
+	l.register.connected(&p.Pair)
+	if p.ending.Load() != nil {
+		return false // it was stopped before, and is about to be ended
+	}
+	o, err := p.plan.Open(p, &p.Pair)
+	if err != nil {
+		l.endFor(p, EndError, err)
+		return false
+	}
+	p.plan = nil
+	l.register.opened(&p.Pair, &o)
+	rest, ok := p.join(&o)
+	if !ok {
+		l.end(p, rest)
+	}
+	return ok
+}
+
+// errItself is why a target is not connected whose socket leads back to itself.
+var errItself = errors.New("nobody listens there but the connection itself")
+
+// shutDoors ends every Accept of this loop, now and in future.
+func (l *loop) shutDoors() {
+	l.mu.Lock()
+	l.shut = true
+	all := l.acceptors
+	l.acceptors = nil
+	l.mu.Unlock()
+	for _, a := range all {
+		a.mu.Lock()
+		a.fail(net.ErrClosed)
+		a.mu.Unlock()
 	}
 }

@@ -103,10 +103,22 @@ func join(t testing.TB, e splice.Engine, o splice.Options) tunnel {
 }
 
 func joinConns(e splice.Engine, client, target net.Conn, o splice.Options) (*splice.Pair, <-chan splice.Result) {
-	done := make(chan splice.Result, 2) // room for a second call, which would be wrong and be found
-	o.Done = func(r splice.Result) { done <- r }
-	return e.Join(client, target, o), done
+	owner := newOwner()
+	o.Owner = owner
+	return e.Join(client, target, o), owner.ended
 }
+
+// owner hands on what it is told; there is room for more calls, which would be wrong and be found.
+type owner struct {
+	ended    chan splice.Result
+	fellBack chan error
+}
+
+func newOwner() owner { return owner{make(chan splice.Result, 1000), make(chan error, 10)} }
+
+func (o owner) Ended(r splice.Result) { o.ended <- r }
+
+func (o owner) Fallback(cause error) { o.fellBack <- cause }
 
 // result waits for the end of the tunnel.
 func (tn tunnel) result(t testing.TB) splice.Result {

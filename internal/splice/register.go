@@ -17,7 +17,7 @@ type register struct {
 	changed sync.Cond // open fell to 0
 	closed  bool
 	cause   error // for which connections are abandoned whose target is not connected; nil until then
-	open    int   // pairs entered and not left
+	open    int   // pairs entered and not left, and goroutines of run
 
 	slots   [wheelSlots + 1]*Pair // the last one holds pairs that wait for nothing
 	limited int                   // pairs in the other slots
@@ -40,29 +40,38 @@ func newRegister() *register {
 // now is the time on the register's clock.
 func (r *register) now() int64 { return int64(time.Since(r.start)) }
 
-// enter notes a pair that is about to run. An error is why the pair has to be stopped at once; it counts all the same, and must
-// leave. The limit is that of what comes before the pair is opaque, 0 for none.
-func (r *register) enter(p *Pair, limit time.Duration) error {
+// enter notes a pair that is about to run, and stops it if it comes too late; it counts all the same, and must leave. The limit is that
+// of what comes before the pair is opaque, 0 for none.
+func (r *register) enter(p *Pair, by carrier, limit time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open++
-	p.register = r
+	p.register, p.carrier = r, by
 	p.active.Store(r.now())
-	if r.closed {
+	switch {
+	case r.closed:
 		r.put(p, unlimited)
-		return net.ErrClosed
+		p.stop(EndClosed, net.ErrClosed)
+		return
+	case p.opening && r.cause != nil:
+		p.stop(EndClosed, r.cause)
 	}
 	r.begin(p, limit)
-	if p.opening {
-		return r.cause
+}
+
+// restart is begin for a pair that is kept already; the lock is held.
+func (r *register) restart(p *Pair, limit time.Duration) {
+	r.take(p)
+	if r.closed {
+		r.put(p, unlimited)
+		return
 	}
-	return nil
+	r.begin(p, limit)
 }
 
 // begin sets the clock of a pair going; the lock is held.
 func (r *register) begin(p *Pair, limit time.Duration) {
 	now := r.now()
-	p.active.Store(now)
 	p.until.Store(0)
 	if limit > 0 {
 		p.until.Store(now + int64(limit))
@@ -78,29 +87,95 @@ func (r *register) begin(p *Pair, limit time.Duration) {
 	r.schedule(p)
 }
 
-// run has a goroutine do something that close waits for, and answers a pair that stands for it.
-func (r *register) run(do func()) *Pair {
-	p := &nothing{}
-	p.stopper = p
-	_ = r.enter(&p.Pair, 0)
+// run has a goroutine do something that close waits for.
+func (r *register) run(do func()) {
+	r.mu.Lock()
+	r.open++
+	r.mu.Unlock()
 	go func() {
 		do()
-		r.leave(&p.Pair)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.less()
 	}()
-	return &p.Pair
 }
 
-// nothing stands for a pair whose connections are others'.
-type nothing struct{ Pair }
+// stop has a pair end, unless it is ending already.
+func (r *register) stop(p *Pair, end End, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.stop(end, err)
+}
 
-// stop has nothing to stop: whoever has the connections has to.
-func (n *nothing) stop(End, error) {}
+// handOver notes that a pair is moved by another carrier from here on, which has to look whether it is ending.
+func (r *register) handOver(p *Pair, to carrier) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.carrier = to
+}
 
-// leave forgets a pair whose Done has returned.
+// connected notes that the target of a pair is connected: from here on it is not abandoned, nor late.
+func (r *register) connected(p *Pair) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.opening = false
+	p.until.Store(0)
+}
+
+// opened notes with what the two connections of a pair are joined.
+func (r *register) opened(p *Pair, o *Options) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.idle = o.Idle
+	p.active.Store(r.now())
+	r.restart(p, o.InspectionLimit)
+}
+
+// limit gives a pair so long from now.
+func (r *register) limit(p *Pair, limit time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restart(p, limit)
+}
+
+// inspected notes that the inspection of a pair is over.
+func (r *register) inspected(p *Pair) {
+	limit := p.until.Swap(0)
+	if p.idle <= 0 || p.due() >= limit {
+		return // the hand will see it
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.slot != unlimited {
+		r.take(p)
+		r.schedule(p)
+	}
+}
+
+// abandon stops every pair whose target is not connected yet, now and in future.
+func (r *register) abandon(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cause = cause
+	for _, p := range r.slots {
+		for ; p != nil; p = p.next {
+			if p.opening {
+				p.stop(EndClosed, cause)
+			}
+		}
+	}
+}
+
+// leave forgets a pair whose owner has been told.
 func (r *register) leave(p *Pair) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.take(p)
+	r.less()
+}
+
+// less counts one less of what close waits for; the lock is held.
+func (r *register) less() {
 	r.open--
 	if r.open == 0 {
 		r.changed.Broadcast()
@@ -118,7 +193,7 @@ func (r *register) close() {
 	}
 	for _, p := range r.slots {
 		for ; p != nil; p = p.next {
-			p.stopper.stop(EndClosed, net.ErrClosed)
+			p.stop(EndClosed, net.ErrClosed)
 		}
 	}
 	for r.open > 0 {
@@ -146,7 +221,7 @@ func (r *register) tick() {
 				r.schedule(p)
 			case due > 0:
 				r.put(p, unlimited)
-				p.stopper.stop(EndIdle, nil)
+				p.stop(EndIdle, nil)
 			default:
 				r.put(p, unlimited) // its inspection is over, and it may be idle
 			}
@@ -158,15 +233,6 @@ func (r *register) tick() {
 		return
 	}
 	r.timer.Reset(wheelTick)
-}
-
-// due is when the pair is to be stopped, by what is known now; 0 is never.
-func (p *Pair) due() int64 {
-	until := p.until.Load()
-	if until == 0 && p.idle > 0 {
-		return p.active.Load() + int64(p.idle)
-	}
-	return until
 }
 
 // schedule puts a pair where the hand will come by when its limit has passed, or as far ahead as the wheel goes.

@@ -1,10 +1,3 @@
-// Package splice carries the bytes of a tunnel between its two connections: at first each chunk may be put to somebody who judges it
-// ([Inspection]), then nothing is looked at any more.
-//
-// A pair of connections is handed to an [Engine], and the goroutine that hands it over is free at once. What TCP can say
-// passes through: the end of one direction (FIN) while the other goes on, and a reset (RST). Nothing else ends a pair but its
-// idle limit, [Pair.Close] and the engine's Close. A receiver that stops reading stops its sender, and no more than one
-// buffer of each direction waits in between.
 package splice
 
 import (
@@ -23,7 +16,7 @@ type Engine interface {
 	// After Close a pair ends at once with [EndClosed].
 	Join(client, target net.Conn, o Options) *Pair
 
-	// Close ends every pair with [EndClosed], waits until the last Done or GiveBack has returned, and frees what the engine holds.
+	// Close ends every pair with [EndClosed], waits until the last [Owner.Ended] has returned, and frees what the engine holds.
 	// It is not to be called from one of these. The error is always nil.
 	Close() error
 }
@@ -38,18 +31,24 @@ type Options struct {
 	// other way. The engine keeps both until they are written, so the caller may not change them.
 	ClientHead, TargetHead []byte
 
-	// Inspection, unless nil, judges what passes at first. Only an engine that has both connections in the kernel inspects; any
-	// other gives them back at once, when it has had the heads judged.
-	Inspection *Inspection
+	// Inspection, unless nil, judges what passes at first; InspectionLimit is how long that may take, or up to half a second more.
+	// 0 is no limit.
+	Inspection      Inspection
+	InspectionLimit time.Duration
 
-	// Done, unless nil, is called once, when both connections are closed. It must not wait for anything: other pairs wait until it
-	// returns.
-	Done func(Result)
+	// Owner, unless nil, is told what becomes of the pair.
+	Owner Owner
+}
 
-	// Fallback, unless nil, is called at most once, before Done, with the cause why this pair cannot be moved within the
-	// kernel although its connections and the system should allow it, and is copied through the process instead. Other pairs
-	// wait until it returns.
-	Fallback func(cause error)
+// Owner is told what becomes of a pair. Its methods must not wait for anything, since other pairs wait until they return; the
+// exception is [Owner.Ended].
+type Owner interface {
+	// Ended is called once, when the engine has nothing to do with the connections any more. It may wait if connections are left.
+	Ended(Result)
+
+	// Fallback is called at most once, before Ended, with the cause why this pair cannot be moved within the kernel although its
+	// connections and the system should allow it, and is copied through the process instead.
+	Fallback(cause error)
 }
 
 // Result is what became of a pair.
@@ -57,7 +56,17 @@ type Result struct {
 	Sent     int64 // bytes from the client that were written to the target, ClientHead included
 	Received int64 // bytes from the target that were written to the client, TargetHead included
 	End      End   // why the pair ended
-	Err      error // nil for EndFinished and EndIdle; for EndClosed the cause given to Pair.Close, or net.ErrClosed
+	Err      error // nil for EndFinished, EndIdle and EndRefused; for EndClosed the cause given to Pair.Close, or net.ErrClosed
+	Left     *Left // what was not closed; nil if nothing was
+}
+
+// Left is what an engine leaves to the owner of a pair: connections that are open, and what it has in hand of them. They need not be
+// the values that were joined.
+type Left struct {
+	Client   net.Conn
+	Target   net.Conn  // nil with EndRefused
+	Held     [2][]byte // by side: what was read from it and may pass, and is not written yet
+	Finished [2]bool   // by side: its end was read, and has been passed on
 }
 
 // End is why a pair ended. Its String is a stable word for logs.
@@ -67,8 +76,10 @@ const (
 	EndFinished    End = iota // both sides finished sending
 	EndClientReset            // the client reset its connection, or is gone and no longer takes what the target sends
 	EndTargetReset            // the same of the target
-	EndIdle                   // no byte moved for Options.Idle
+	EndIdle                   // no byte moved for Options.Idle, or the inspection took too long and did not refuse
 	EndClosed                 // by Pair.Close, or by Engine.Close
+	EndRefused                // by the inspection; the client has its alert, and its connection is left
+	EndReleased               // by Pair.Release; both connections are left
 	EndError                  // anything else, such as a peer that stopped answering; Result.Err has it
 )
 
@@ -84,6 +95,10 @@ func (e End) String() string {
 		return "idle"
 	case EndClosed:
 		return "closed"
+	case EndRefused:
+		return "refused"
+	case EndReleased:
+		return "released"
 	case EndError:
 		return "error"
 	}
@@ -101,28 +116,38 @@ type Pair struct {
 	active atomic.Int64    // when a byte last moved, on the register's clock
 	until  atomic.Int64    // when connecting, or the inspection, has to be over, on the same clock; 0 if there is none, or no limit
 
-	done     func(Result)
+	ending atomic.Pointer[ending] // set once, by the first cause
+
+	owner    Owner
 	register *register
-	stopper  stopper
 
 	// Guarded by the register's lock, with where it keeps the pair.
+	carrier    carrier
 	idle       time.Duration
 	opening    bool // its target is not connected yet
 	slot       int
 	next, prev *Pair
 }
 
-// stopper ends a pair for a cause that lies outside its connections. It does not wait for the end, may be called more than
-// once, and only the first cause counts.
-type stopper interface {
-	stop(end End, err error)
+// ending is why a pair ends.
+type ending struct {
+	end End
+	err error
+}
+
+// carrier moves the bytes of a pair.
+type carrier interface {
+	// wake has the pair's ending seen to. It does not wait for that, and does nothing if the pair has been closed.
+	wake()
 }
 
 // Close ends the pair with EndClosed; cause becomes Result.Err and may be nil. Both connections are closed as by their
 // owner, without a reset. Close does not wait for that, and does nothing if the pair is ending already.
-func (p *Pair) Close(cause error) {
-	p.stopper.stop(EndClosed, cause)
-}
+func (p *Pair) Close(cause error) { p.register.stop(p, EndClosed, cause) }
+
+// Release ends the pair with EndReleased: whoever goes on with it finds all that is needed in [Result.Left]. A connection that is not
+// TCP's own may be of no more use. Release does not wait, and does nothing if the pair is ending already.
+func (p *Pair) Release() { p.register.stop(p, EndReleased, nil) }
 
 // Counts are the bytes written so far: to the target, and to the client. They are exact once Done was called.
 func (p *Pair) Counts() (sent, received int64) {
@@ -134,9 +159,29 @@ func (p *Pair) LastActive() time.Time {
 	return p.register.start.Add(time.Duration(p.active.Load()))
 }
 
-// result is the pair's outcome; the caller has stopped moving bytes.
-func (p *Pair) result(end End, err error) Result {
-	return Result{Sent: p.moved[Client].Load(), Received: p.moved[Target].Load(), End: end, Err: err}
+// stop has the pair end for a cause that lies outside its connections, unless it is ending already; the register's lock is held.
+func (p *Pair) stop(end End, err error) {
+	if p.ending.CompareAndSwap(nil, &ending{end, err}) {
+		p.carrier.wake()
+	}
+}
+
+// ended tells the owner, and forgets the pair: nobody moves its bytes any more.
+func (p *Pair) ended(how ending, left *Left) {
+	if p.owner != nil {
+		sent, received := p.Counts()
+		p.owner.Ended(Result{Sent: sent, Received: received, End: how.end, Err: how.err, Left: left})
+	}
+	p.register.leave(p)
+}
+
+// due is when the pair is to be stopped, on the register's clock and by what is known now; 0 is never.
+func (p *Pair) due() int64 {
+	until := p.until.Load()
+	if until == 0 && p.idle > 0 {
+		return p.active.Load() + int64(p.idle)
+	}
+	return until
 }
 
 // Side names one connection of a pair, and the direction that reads from it.

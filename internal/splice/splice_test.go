@@ -326,8 +326,11 @@ func TestDeadlinesOfTheCallerAreLifted(t *testing.T) {
 func TestFallback(t *testing.T) {
 	overEngines(t, func(t *testing.T, e splice.Engine, engine string) {
 		const size = 8 << 20
-		causes := make(chan error, 10)
-		tn := join(t, e, splice.Options{Fallback: func(cause error) { causes <- cause }})
+		owner := newOwner()
+		causes := owner.fellBack
+		heldClient, client := connect(t)
+		heldTarget, target := connect(t)
+		tn := tunnel{e.Join(heldClient, heldTarget, splice.Options{Owner: owner}), client, target, owner.ended}
 		for range 2 {
 			sent := make([]byte, size)
 			_, _ = rand.NewChaCha8([32]byte{1}).Read(sent)

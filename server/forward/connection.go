@@ -51,6 +51,7 @@ type beginning struct {
 	policy  *policy.Policy // the one snapshot that decides
 	choice  policy.Decision
 	session *resumption.Tunnel // what is known of the session if it is resumed
+	watch   *watch             // of the handshake
 }
 
 // serve does what is to be done for a connection, up to the tunnel, which then lives on without this goroutine.
@@ -324,92 +325,52 @@ func (c *connection) opened() {
 	}
 }
 
-// carry hands both connections to the engine, which has the TLS handshake watched. An engine that cannot, or that meets anything
-// but a handshake which goes well, gives the connections back: then the handshake goes on here, in goroutines.
+// carry hands both connections to the engine.
 func (c *connection) carry(early []byte) {
-	w, options := c.watched(early)
+	options := c.watched(early)
 	client, target := c.conn, c.outward
 	c.conn, c.outward, c.ahead = nil, nil, nil
-	w.joining.Lock()
-	defer w.joining.Unlock()
 	c.entry.Attach(c.server.Engine.Join(client, target, options))
 }
 
-// watched is how a tunnel begins whose handshake is watched; early is what the client has sent before.
-func (c *connection) watched(early []byte) (*watch, splice.Options) {
+// watched is how a tunnel begins, whose handshake is watched; early is what the client has sent before.
+func (c *connection) watched(early []byte) splice.Options {
 	c.session = c.server.Sessions.For(c.target.String())
-	w := newWatch(c)
-	options := c.options(0, 0)
-	options.ClientHead, options.TargetHead = early, c.ahead
-	options.Inspection = &splice.Inspection{
-		Inspect: w.inspect,
-		Limit:   c.choice.Limits.HandshakeTimeout,
-		GiveBack: func(back splice.Returned) {
-			defer c.caught()
-			w.joining.Lock() // until the pair is attached, whose place the watch takes
-			c.conn, c.outward = back.Client, back.Target
-			w.joining.Unlock()
-			heads, err := c.resume(w, back)
-			sent, received := w.Counts()
-			if err != nil {
-				c.refuseSession(err, splice.Result{Sent: sent, Received: received})
-				return
-			}
-			c.join(heads, sent, received)
-		},
+	c.watch = newWatch(c)
+	return splice.Options{
+		Idle:            c.choice.Limits.IdleTimeout,
+		ClientHead:      early,
+		TargetHead:      c.ahead,
+		Inspection:      c.watch,
+		InspectionLimit: c.choice.Limits.HandshakeTimeout,
+		Owner:           c,
 	}
-	return w, options
 }
 
-// resume has the watch go on in goroutines; then the handshake gives its place back.
-func (c *connection) resume(w *watch, back splice.Returned) (heads [2][]byte, err error) {
-	heads, err = w.resume(back)
-	return heads, cmp.Or(err, c.place.Leave())
+// Ended and Fallback make the connection a [splice.Owner]: what an open tunnel needs is in its fields.
+
+func (c *connection) Ended(r splice.Result) {
+	defer c.caught()
+	if c.beginning != nil {
+		c.endHandshake(r)
+		return
+	}
+	c.ended("allowed", "", r.End.String(), r)
+	c.leave()
 }
 
-// seenThrough ends the watch of a handshake that has gone well without being given back. It fails if its place was ended before.
+func (c *connection) Fallback(cause error) {
+	c.server.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
+}
+
+// seenThrough ends the watch of a handshake that has gone well, and gives its place back. It fails if that was ended before.
 func (c *connection) seenThrough() error {
 	if err := c.place.Leave(); err != nil {
 		return err
 	}
+	c.watch.watcher.Close()
 	c.beginning = nil
 	return nil
-}
-
-// joined is the moving part of a tunnel whose handshake was given back before the engine took over.
-type joined struct {
-	*splice.Pair
-	sent, received int64 // during the handshake
-}
-
-func (j joined) Counts() (sent, received int64) {
-	sent, received = j.Pair.Counts()
-	return sent + j.sent, received + j.received
-}
-
-// join hands connections to the engine whose handshake was watched here, and moved so many bytes.
-func (c *connection) join(heads [2][]byte, sent, received int64) {
-	options := c.options(sent, received)
-	options.ClientHead, options.TargetHead = heads[handshake.FromClient], heads[handshake.FromServer]
-	client, target := c.conn, c.outward
-	c.conn, c.beginning = nil, nil
-	c.entry.Attach(joined{c.server.Engine.Join(client, target, options), sent, received})
-}
-
-// options are what every tunnel is joined with; it has moved so many bytes before.
-func (c *connection) options(sent, received int64) splice.Options {
-	return splice.Options{
-		Idle: c.choice.Limits.IdleTimeout,
-		Done: func(r splice.Result) {
-			defer c.caught()
-			r.Sent, r.Received = r.Sent+sent, r.Received+received
-			c.ended("allowed", "", r.End.String(), r)
-			c.leave()
-		},
-		Fallback: func(cause error) {
-			c.server.Events.Emit(event.Step(event.TCPConnection, "Tunnel is copied through the process: "+cause.Error()))
-		},
-	}
 }
 
 // verified is called once, as soon as the session counts as verified.
@@ -430,66 +391,41 @@ func (c *connection) verified(w *handshake.Watcher) {
 	c.debug(event.HandshakeVerified)
 }
 
-// refuseSession ends a tunnel whose handshake was refused, or ended by one of its sides.
-func (c *connection) refuseSession(err error, moved splice.Result) {
-	s := c.server
-	decision, why, end := "allowed", reason.Of(err), "handshake_ended"
-	_, refused := errors.AsType[*handshake.Refusal](err)
-	broken, isBroken := errors.AsType[*brokenError](err)
+// endHandshake is the end of a tunnel whose handshake was refused, or ended by one of its sides.
+func (c *connection) endHandshake(r splice.Result) {
+	s, cause := c.server, c.watch.cause
+	c.watch.watcher.Close()
+	cause = cmp.Or(cause, c.place.Leave())
+	decision, why, end := "allowed", reason.Of(cause), r.End.String()
+	_, refused := errors.AsType[*handshake.Refusal](cause)
 	switch {
-	case refused:
-		decision, end = "refused", "refused"
+	case refused, why == reason.TLSHelloTimeout: // that without an alert: the client has not said that it speaks TLS
+		decision, end = "refused", splice.EndRefused.String()
 		s.Counters.Rejected()
 		s.Counters.Refused(why)
-		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), err))
-	case isBroken:
-		end = broken.end().String()
-		reset(c.conn)
-		reset(c.outward)
-	case errors.Is(err, tunnel.ErrClosed):
-		end = splice.EndClosed.String()
-	case why == reason.TLSHelloTimeout: // no alert: the client has not said that it speaks TLS
-		decision, end = "refused", "refused"
-		s.Counters.Rejected()
-		s.Counters.Refused(why)
-		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), err))
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), cause))
 	case why == reason.EndedForRoom:
 		end = splice.EndClosed.String()
 		s.Counters.Refused(why)
-		s.Events.Emit(event.Refused(c.client, err))
-	case why != "":
+		s.Events.Emit(event.Refused(c.client, cause))
+	case why != "": // a fault, which has been told
 		end = splice.EndError.String()
 		s.Counters.Failed()
 		s.Counters.Refused(why)
+	case r.End == splice.EndFinished, r.End == splice.EndIdle:
+		end = "handshake_ended"
 	}
-	_ = c.outward.Close()
-	c.ended(decision, why, end, moved)
-	if refused {
-		s.lifecycle.wait(c, c.conn)
-		lingerAndClose(c.conn, lingerTime)
-		s.lifecycle.end(c)
-	} else {
-		_ = c.conn.Close()
+	c.ended(decision, why, end, r)
+	if left := r.Left; left != nil {
+		if refused {
+			s.lifecycle.wait(c, left.Client)
+			lingerAndClose(left.Client, lingerTime)
+			s.lifecycle.end(c)
+		} else {
+			_ = left.Client.Close()
+		}
 	}
 	c.leave()
-}
-
-// end is how the engine would call it.
-func (e *brokenError) end() splice.End {
-	if e.side == handshake.FromClient {
-		return splice.EndClientReset
-	}
-	return splice.EndTargetReset
-}
-
-// reset makes the close of conn a reset, as that of the other side was.
-func reset(conn net.Conn) {
-	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS to a relay proxy
-		conn = secured.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
 }
 
 // ended is the end of a tunnel; the client's connection may still be open.

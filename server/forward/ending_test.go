@@ -291,7 +291,8 @@ func TestShutdownAnswers(t *testing.T) {
 				<-dialling
 			}
 			defer func() {
-				if resp := r.answer(conn); resp.StatusCode != 503 || resp.Header.Get(forward.ReasonHeader) != string(reason.GatewayStopping) {
+				resp := r.answer(conn)
+				if resp.StatusCode != 503 || resp.Header.Get(forward.ReasonHeader) != string(reason.GatewayStopping) {
 					t.Errorf("%q is answered with %d %v", beginning, resp.StatusCode, resp.Header)
 				}
 			}()

@@ -118,10 +118,9 @@ func (p pair) expectData(at handshake.Direction, want []byte) {
 	}
 }
 
-// TestDataInHandWhenTheConnectionsAreGivenBack has the client finish a session that only the server has ended the handshake of, while
-// the gateway is stuck in a write to the client: the connections leave the loops with bytes that are not written, and come back to them
-// with such bytes.
-func TestDataInHandWhenTheConnectionsAreGivenBack(t *testing.T) {
+// TestDataInHandWhenAClientFinishes has the client finish a session that only the server has ended the handshake of, while the gateway
+// is stuck in a write to the client: a loop gives the pair up with bytes that are not written.
+func TestDataInHandWhenAClientFinishes(t *testing.T) {
 	turns := resumed(t)
 	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)

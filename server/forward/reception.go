@@ -92,7 +92,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 	if err := c.open(client, address); err != nil {
 		return splice.Options{}, err
 	}
-	_, o = c.watched(rest)
+	o = c.watched(rest)
 	c.entry.Attach(p)
 	c.opened()
 	s.lifecycle.running.Done()

@@ -46,7 +46,8 @@ func TestVersions(t *testing.T) {
 		for name, version := range versions {
 			t.Run(name, func(t *testing.T) {
 				r := start(t, startTarget(t, func(c *tls.Config) { c.MinVersion = tls.VersionTLS10 }), nil)
-				config := &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+				cache := tls.NewLRUClientSessionCache(1)
+				config := &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version, ClientSessionCache: cache}
 				for _, resumed := range []bool{false, true, true} {
 					state, err := r.talk(config)
 					if err != nil || state.Version != version || state.DidResume != resumed {
