@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/socket"
 )
 
 // The calls that a loop makes for each connection, and for each portion of bytes. None of them waits, so the scheduler is not told
@@ -59,41 +61,38 @@ func swapped(port uint16) uint16 {
 	return binary.BigEndian.Uint16(b[:])
 }
 
-// startConnect begins to connect a socket, with the options that Go gives to one: no delay, and probes after 15 s, 15 s apart, 9 times.
-func startConnect(to netip.AddrPort) (socket int, err error) {
+// startConnect begins to connect a socket, with the options that package net gives to one.
+func startConnect(to netip.AddrPort) (fd int, err error) {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	opened, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if errno != 0 {
 		return -1, os.NewSyscallError("socket", errno)
 	}
-	for _, option := range [...]struct {
-		level, name uintptr
-		value       int32
-	}{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-	} {
-		_, _, _ = unix.RawSyscall6(unix.SYS_SETSOCKOPT, fd, option.level, option.name, uintptr(unsafe.Pointer(&option.value)),
-			unsafe.Sizeof(option.value), 0)
+	setOption(opened, socket.Option{Level: unix.IPPROTO_TCP, Name: unix.TCP_NODELAY, Value: 1})
+	for _, option := range socket.KeepAliveOptions() {
+		setOption(opened, option)
 	}
 	if to.Addr().Is6() {
 		a := unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: swapped(to.Port()), Addr: to.Addr().As16()}
-		_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&a)), unsafe.Sizeof(a))
+		_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, opened, uintptr(unsafe.Pointer(&a)), unsafe.Sizeof(a))
 	} else {
 		a := unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swapped(to.Port()), Addr: to.Addr().As4()}
-		_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&a)), unsafe.Sizeof(a))
+		_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, opened, uintptr(unsafe.Pointer(&a)), unsafe.Sizeof(a))
 	}
 	if errno != 0 && errno != unix.EINPROGRESS {
-		closeSocket(int(fd))
+		closeSocket(int(opened))
 		return -1, os.NewSyscallError("connect", errno)
 	}
-	return int(fd), nil
+	return int(opened), nil
+}
+
+// setOption sets an option that a socket can do without.
+func setOption(fd uintptr, o socket.Option) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_SETSOCKOPT, fd, uintptr(o.Level), uintptr(o.Name), uintptr(unsafe.Pointer(&o.Value)),
+		unsafe.Sizeof(o.Value), 0)
 }
 
 // connectedToItself tells whether a socket was given the very port that it was to connect to, on this computer: TCP then opens a

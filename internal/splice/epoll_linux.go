@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/socket"
 )
 
 // epollEngine moves the bytes of TCP pairs on a few loops, one for each processor that Go uses. A pair belongs to one loop
@@ -26,7 +28,7 @@ type epollEngine struct {
 	register *register
 	others   *goroutineEngine
 	loops    []*loop
-	reserve  reserve
+	spare    socket.Spare // with which a connection can be handed on when no other descriptor is left
 	joined   atomic.Uint32
 	shut     sync.Once
 }
@@ -42,7 +44,7 @@ const maxLoops = 16
 func newEpollEngine() (*epollEngine, error) {
 	r := newRegister()
 	e := &epollEngine{register: r, others: newGoroutineEngine(r)}
-	e.reserve.file, _ = os.Open(os.DevNull) // without it a connection may be lost that could be refused
+	e.spare.Keep() // without it a connection may be lost that could be refused
 	for range min(runtime.GOMAXPROCS(0), maxLoops) {
 		l, err := newLoop(r)
 		if err != nil {
@@ -110,7 +112,7 @@ func (e *epollEngine) Close() error {
 		for _, l := range e.loops {
 			l.close()
 		}
-		e.reserve.close()
+		e.spare.Close()
 	})
 	return nil
 }
@@ -130,7 +132,7 @@ func (e *epollEngine) connection(fd int) net.Conn {
 	file := os.NewFile(uintptr(fd), "tcp")
 	conn, err := net.FileConn(file) // which duplicates the descriptor
 	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
-		e.reserve.lend(func() {
+		e.spare.Lend(func() {
 			conn, err = net.FileConn(file)
 			_ = file.Close()
 		})
@@ -176,32 +178,4 @@ func duplicate(c *net.TCPConn) (int, error) {
 		return -1, err
 	}
 	return fd, nil
-}
-
-// reserve is a descriptor that is kept back, so that a connection can be handed on when there is no other.
-type reserve struct {
-	mu   sync.Mutex
-	file *os.File // nil if there was none to be had
-}
-
-// lend gives the descriptor up for use, which leaves one more than it takes.
-func (r *reserve) lend(use func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.release()
-	use()
-	r.file, _ = os.Open(os.DevNull)
-}
-
-func (r *reserve) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.release()
-}
-
-func (r *reserve) release() {
-	if r.file != nil {
-		_ = r.file.Close()
-		r.file = nil
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
+	"github.com/omsgateway/omsgateway/internal/socket"
 )
 
 // Dialer opens connections, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
@@ -73,7 +74,7 @@ func (d Dialer) connect(
 			passed.Store(true)
 			return nil
 		},
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
+		KeepAliveConfig: socket.KeepAlive(),
 	}
 	conn, err := dialer.DialContext(limited, "tcp", to.String())
 	if err == nil {

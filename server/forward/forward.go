@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,6 +23,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/resumption"
+	"github.com/omsgateway/omsgateway/internal/socket"
 	"github.com/omsgateway/omsgateway/internal/splice"
 	"github.com/omsgateway/omsgateway/internal/tunnel"
 )
@@ -88,12 +88,12 @@ func New(o Options) *Server {
 // Serve accepts connections from l until l is closed, which is no error; ctx is to be done then. Several listeners may be served at
 // once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	var spare spareDescriptor
-	defer spare.close()
+	var spare socket.Spare // so that a client can be told when no other descriptor is left; without it clients wait in the queue
+	defer spare.Close()
 	accept := s.acceptFrom(ctx, l)
 	pause := time.Duration(0)
 	for {
-		spare.open()
+		spare.Keep()
 		before := s.connections.Load()
 		err := accept()
 		if s.connections.Load() > before {
@@ -136,34 +136,19 @@ func (s *Server) acceptFrom(ctx context.Context, l net.Listener) func() error {
 	}
 }
 
-// spareDescriptor is kept back so that a client can be told when no other is left.
-type spareDescriptor struct{ file *os.File }
-
-func (d *spareDescriptor) open() {
-	if d.file == nil {
-		d.file, _ = os.Open(os.DevNull) // without it clients wait in the queue
-	}
-}
-
-func (d *spareDescriptor) close() {
-	if d.file != nil {
-		_ = d.file.Close()
-		d.file = nil
-	}
-}
-
 // turnAwayTime bounds how long a client is attended to that is turned away for lack of descriptors: nobody else is accepted
 // meanwhile.
 const turnAwayTime = 100 * time.Millisecond
 
 // turnAway gives up the spare descriptor to tell one client that none is left. It answers whether there was one to tell.
-func (s *Server) turnAway(l net.Listener, spare *spareDescriptor) bool {
+func (s *Server) turnAway(l net.Listener, spare *socket.Spare) bool {
 	limited, ok := l.(interface{ SetDeadline(time.Time) error })
 	if !ok || limited.SetDeadline(time.Now().Add(turnAwayTime)) != nil {
 		return false
 	}
-	spare.close()
-	conn, err := l.Accept()
+	var conn net.Conn
+	var err error
+	spare.Lend(func() { conn, err = l.Accept() })
 	_ = limited.SetDeadline(time.Time{})
 	if err != nil {
 		return false

@@ -5,6 +5,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/socket"
 )
 
 // listenConfig sets on the listener what every connection inherits from it (tcp(7)), which saves the calls for each. A system that
@@ -15,15 +17,10 @@ import (
 func listenConfig() net.ListenConfig {
 	return net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, listener syscall.RawConn) error {
 		return listener.Control(func(fd uintptr) {
-			for _, option := range []struct{ level, name, value int }{
-				{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-				{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15}, // seconds, as the next
-				{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-				{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
-				{unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1},
-			} {
-				_ = unix.SetsockoptInt(int(fd), option.level, option.name, option.value)
+			for _, option := range socket.KeepAliveOptions() {
+				_ = unix.SetsockoptInt(int(fd), option.Level, option.Name, int(option.Value))
 			}
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1)
 		})
 	}}
 }

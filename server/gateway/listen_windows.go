@@ -1,7 +1,11 @@
 package gateway
 
-import "net"
+import (
+	"net"
+
+	"github.com/omsgateway/omsgateway/internal/socket"
+)
 
 func listenConfig() net.ListenConfig {
-	return net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
+	return net.ListenConfig{KeepAliveConfig: socket.KeepAlive()}
 }
