@@ -3,7 +3,6 @@ package splice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -51,5 +50,3 @@ type Plan struct {
 
 // ErrNotConnected says that a target could not be connected, or not in time. What says so has the cause, too.
 var ErrNotConnected = errors.New("the target is not connected")
-
-func notConnected(cause error) error { return fmt.Errorf("%w: %w", ErrNotConnected, cause) }

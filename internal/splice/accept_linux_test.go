@@ -20,6 +20,23 @@ import (
 	"github.com/omsgateway/omsgateway/internal/testnet"
 )
 
+// kernelEngine is the engine that accepts.
+func kernelEngine(t *testing.T) splice.Engine {
+	t.Helper()
+	before := openFiles(t)
+	e, err := splice.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = e.Close()
+		if after := openFiles(t); after != before {
+			t.Errorf("%d descriptors are open, %d were before", after, before)
+		}
+	})
+	return e
+}
+
 // door is a listener that an engine accepts from; plan answers what becomes of each connection.
 type door struct {
 	t       *testing.T

@@ -38,10 +38,11 @@
 //   - Both sides have finished: loop.finish, or relay.run with relay.over.
 //   - A reset, or any other failure: loop.fail, or what relay.copy returns. A reset that comes when there is nothing more to read is seen
 //     by loop.handle, or by watch.
-//   - Time is over, [Pair.Close], [Pair.Release], the engine is closed: Pair.stop, called by the register (register.go), which keeps the
-//     clock. It wakes the carrier: spliced.wake has the loop end the pair in its next round, relay.wake sets deadlines that have passed.
+//   - Time is over, [Pair.Close], [Pair.Release], the engine is closed: Pair.stop, called by the register (register.go and
+//     register_linux.go), which keeps the clock. It wakes the carrier: spliced.wake has the loop end the
+//     pair in its next round, relay.wake sets deadlines that have passed.
 //   - The inspection refuses: relay.follow.
 //
 // spliced.leave and relay.finish then close the sockets, with a reset if bytes may be missing, or leave them to the owner; Pair.ended
-// tells him. Engine.Close waits for that (register.close).
+// tells it. Engine.Close waits for that (register.close).
 package splice

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -93,26 +92,6 @@ func (in inspected) expectRefused(t *testing.T) splice.Result {
 	}
 	_ = r.Left.Client.Close()
 	return r
-}
-
-// kernelEngine is the engine that accepts.
-func kernelEngine(t *testing.T) splice.Engine {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("no engine of this system accepts")
-	}
-	before := openFiles(t)
-	e, err := splice.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = e.Close()
-		if after := openFiles(t); after != before {
-			t.Errorf("%d descriptors are open, %d were before", after, before)
-		}
-	})
-	return e
 }
 
 func TestInspectionPasses(t *testing.T) {

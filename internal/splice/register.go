@@ -87,48 +87,11 @@ func (r *register) begin(p *Pair, limit time.Duration) {
 	r.schedule(p)
 }
 
-// run has a goroutine do something that close waits for.
-func (r *register) run(do func()) {
-	r.mu.Lock()
-	r.open++
-	r.mu.Unlock()
-	go func() {
-		do()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.less()
-	}()
-}
-
 // stop has a pair end, unless it is ending already.
 func (r *register) stop(p *Pair, end End, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.stop(end, err)
-}
-
-// handOver notes that a pair is moved by another carrier from here on, which has to look whether it is ending.
-func (r *register) handOver(p *Pair, to carrier) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p.carrier = to
-}
-
-// connected notes that the target of a pair is connected: from here on it is not abandoned, nor late.
-func (r *register) connected(p *Pair) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p.opening = false
-	p.until.Store(0)
-}
-
-// opened notes with what the two connections of a pair are joined.
-func (r *register) opened(p *Pair, o *Options) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p.idle = o.Idle
-	p.active.Store(r.now())
-	r.restart(p, o.InspectionLimit)
 }
 
 // limit gives a pair so long from now.
@@ -149,20 +112,6 @@ func (r *register) inspected(p *Pair) {
 	if p.slot != unlimited {
 		r.take(p)
 		r.schedule(p)
-	}
-}
-
-// abandon stops every pair whose target is not connected yet, now and in future.
-func (r *register) abandon(cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cause = cause
-	for _, p := range r.slots {
-		for ; p != nil; p = p.next {
-			if p.opening {
-				p.stop(EndClosed, cause)
-			}
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package splice
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -137,6 +138,8 @@ func (p *spliced) take(how *ending) {
 		p.register.leave(&p.Pair)
 	}()
 }
+
+func notConnected(cause error) error { return fmt.Errorf("%w: %w", ErrNotConnected, cause) }
 
 // close closes the sockets.
 func (p *spliced) close(how *ending) {
