@@ -78,8 +78,8 @@ func (h *Hub) AddOutput(out Output) {
 	go q.run()
 }
 
-// RemoveOutput stops writing events to out, which AddOutput or the options have added, writes what is queued for it, and closes it. It waits
-// for no longer than ctx lasts; the error names an output that is stuck.
+// RemoveOutput stops writing events to out, which AddOutput or the options have added, writes what is queued for it, and closes it. It
+// waits for no longer than ctx lasts; the error names an output that is stuck.
 func (h *Hub) RemoveOutput(ctx context.Context, out Output) error {
 	h.mu.Lock()
 	i := slices.IndexFunc(h.queues, func(q *queue) bool { return q.out == out })

@@ -486,7 +486,8 @@ func TestOutputsComeAndGo(t *testing.T) {
 	}
 	h.Emit(note(3))
 	end(t, h)
-	if diff := cmp.Diff([][]string{{"note 1", "note 2"}, {"note 2", "note 3"}}, [][]string{first.recorded(), second.recorded()}); diff != "" {
+	want, got := [][]string{{"note 1", "note 2"}, {"note 2", "note 3"}}, [][]string{first.recorded(), second.recorded()}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	late := &recorder{}
