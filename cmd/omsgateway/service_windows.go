@@ -29,7 +29,8 @@ func serviceCommands() []*cobra.Command {
 the port of the setting ListenPort only, and this program as the service ` + osdefaults.ServiceName + ` only. From where one may connect,
 and in which networks, stays as an administrator has set it.
 
-Run it as an administrator after ListenPort was changed: the service itself may not change the firewall.`,
+Run it as an administrator after ListenPort was changed: the service itself may not change the firewall. The service has to be
+installed, with this program.`,
 		Example: "  omsgateway service firewall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +47,7 @@ Run it as an administrator after ListenPort was changed: the service itself may 
 "omsgateway service firewall" opens it.
 
 The program has to stay where it is, in a folder that only administrators can write to.`,
-			Example: "  omsgateway service install\n  Start-Service " + osdefaults.ServiceName,
+			Example: "  omsgateway service install\n  omsgateway service firewall\n  Start-Service " + osdefaults.ServiceName,
 			Args:    cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return failed(winservice.Install(cmd.OutOrStdout()))
@@ -54,7 +55,7 @@ The program has to stay where it is, in a folder that only administrators can wr
 		},
 		&cobra.Command{
 			Use:   "uninstall",
-			Short: "Stop the service and remove it; configuration and logs stay",
+			Short: "Stop the service and remove it with its rule of the firewall; configuration and logs stay",
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return failed(winservice.Uninstall(cmd.Context(), cmd.OutOrStdout()))

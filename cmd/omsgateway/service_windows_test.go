@@ -36,12 +36,18 @@ func TestServiceLife(t *testing.T) {
 		t.Fatal("the service is installed on this computer")
 	}
 
+	if ok, out := execute(t, "", gateway, "service", "firewall"); ok || !strings.Contains(out, "is not installed: install it first") {
+		t.Errorf("a rule of the firewall without the service: %s", out)
+	}
 	must(t, "", gateway, "service", "install")
 	t.Cleanup(func() { execute(t, "", gateway, "service", "uninstall") })
 	must(t, "", gateway, "service", "install") // brings it up to date
 	elsewhere := filepath.Join(binaries, "omsgateway.exe")
-	if ok, out := execute(t, "", elsewhere, "service", "install"); ok || !strings.Contains(out, "is there already, with another program") {
-		t.Errorf("an installation of another program: %s", out)
+	for _, what := range []string{"install", "firewall"} {
+		ok, out := execute(t, "", elsewhere, "service", what)
+		if ok || !strings.Contains(out, "is there already, with another program") || !strings.Contains(out, gateway) {
+			t.Errorf("%s of another program: %s", what, out)
+		}
 	}
 	port := freePort(t)
 	must(t, "PORTNUMBER="+port+"\n", gateway, "setup")
@@ -97,6 +103,8 @@ func TestServiceLife(t *testing.T) {
 		}
 	}
 
+	firewallTells(t, gateway, control)
+
 	s.Close() // else it goes only when this program ends
 	must(t, "", gateway, "service", "uninstall")
 	if out := must(t, "", gateway, "service", "uninstall"); !strings.Contains(out, "is not installed") {
@@ -123,6 +131,36 @@ func TestServiceLife(t *testing.T) {
 	}
 	if len(found) != 5 {
 		t.Errorf("of the log's texts only %q are there once:\n%s", found, log)
+	}
+}
+
+// firewallTells checks that the service warns of a rule that opens too much, and of nothing else. The rule is written where Windows keeps
+// them, and not put in force.
+func firewallTells(t *testing.T, gateway, control string) {
+	t.Helper()
+	const rules = `SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules`
+	if out := must(t, "", control, "status"); strings.Contains(out, "firewall") {
+		t.Errorf("the status without a rule is\n%s", out)
+	}
+	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, rules, registry.SET_VALUE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	if err := key.SetStringValue("omsgateway-test", "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Name=OMS Gateway|"); err != nil {
+		t.Fatal(err)
+	}
+	defer key.DeleteValue("omsgateway-test")
+	told := `lets clients in at more than TCP port`
+	remedy := `& "` + gateway + `" service firewall`
+	if out := must(t, "", control, "status"); !strings.Contains(out, told) || !strings.Contains(out, remedy) {
+		t.Errorf("the status with a rule for every port is\n%s", out)
+	}
+	if out := must(t, "", control, "setting", "set", "ListenAddress", "127.0.0.1"); strings.Contains(out, "firewall") {
+		t.Errorf("a gateway that nobody reaches from elsewhere warns:\n%s", out)
+	}
+	if out := must(t, "", control, "setting", "set", "ListenAddress", ""); !strings.Contains(out, told) {
+		t.Errorf("without loopback there is no warning:\n%s", out)
 	}
 }
 

@@ -11,20 +11,34 @@ import (
 // Clients is the name of the rule for the port at which clients connect.
 const Clients = "OMS Gateway"
 
-// Check returns FIREWALL_RULE_DIFFERS if there are rules with this name that count, and none of them lets clients in at the TCP port. It
-// returns nil where there is no such rule: somebody else's may do as well, or the firewall is off. Everybody may ask.
-func Check(name string, port uint16) error {
-	found, lets := false, false
-	for _, r := range rules() {
+// Check says what is wrong with the rules of this name that count: FIREWALL_RULE_DIFFERS if none lets clients in at the TCP port,
+// FIREWALL_RULE_WIDE if one that was made on this computer lets them in at others as well. Both name the remedy, a command. Where there
+// is no such rule nothing is wrong: somebody else's may do as well, or the firewall is off. Everybody may ask.
+func Check(name string, port uint16, remedy string) error {
+	why := judge(rules(), name, port)
+	if why == "" {
+		return nil
+	}
+	return reason.New(why, "rule", name, "port", strconv.Itoa(int(port)), "command", remedy)
+}
+
+// judge is "" if nothing is wrong.
+func judge(all []rule, name string, port uint16) reason.Reason {
+	found, lets, wide := false, false, false
+	for _, r := range all {
 		if r.name == name && r.active && r.inbound {
 			found = true
 			lets = lets || r.allows(port)
+			wide = wide || r.local && r.allowsMore(port)
 		}
 	}
-	if !found || lets {
-		return nil
+	switch {
+	case found && !lets:
+		return reason.FirewallRuleDiffers
+	case wide:
+		return reason.FirewallRuleWide
 	}
-	return reason.New(reason.FirewallRuleDiffers, "rule", name, "port", strconv.Itoa(int(port)))
+	return ""
 }
 
 // Each operating system has its own

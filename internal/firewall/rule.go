@@ -1,12 +1,14 @@
 package firewall
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // rule is what is read of a rule of Windows' firewall.
 type rule struct {
+	local    bool // made on this computer, not by a policy of its domain
 	name     string
 	active   bool
 	inbound  bool
@@ -66,14 +68,16 @@ func parseSpan(text string) span {
 	return span{uint16(first), uint16(last)}
 }
 
+// allows reports whether the rule lets somebody in at the TCP port.
 func (r rule) allows(port uint16) bool {
-	if !r.allow || r.protocol != "" && r.protocol != "6" {
-		return false
-	}
-	for _, s := range r.ports {
-		if s.first <= port && port <= s.last {
-			return true
-		}
-	}
-	return len(r.ports) == 0
+	return r.allowsTCP() && (len(r.ports) == 0 ||
+		slices.ContainsFunc(r.ports, func(s span) bool { return s.first <= port && port <= s.last }))
 }
+
+// allowsMore reports whether it does at another one.
+func (r rule) allowsMore(port uint16) bool {
+	return r.allowsTCP() && (len(r.ports) == 0 ||
+		slices.ContainsFunc(r.ports, func(s span) bool { return s != span{port, port} }))
+}
+
+func (r rule) allowsTCP() bool { return r.allow && (r.protocol == "" || r.protocol == "6") }

@@ -14,6 +14,7 @@ const (
 	DeniedHostAllowed        Reason = "DENIED_HOST_ALLOWED"
 	CertificatePolicyUnknown Reason = "CLIENT_CERTIFICATE_POLICY_UNKNOWN"
 	FirewallRuleDiffers      Reason = "FIREWALL_RULE_DIFFERS"          // a warning, of Windows
+	FirewallRuleWide         Reason = "FIREWALL_RULE_WIDE"             // a warning, of Windows
 	CertificatesJudged       Reason = "CLIENT_CERTIFICATES_JUDGED"     // a warning: the change is made
 	CertificatesNotJudged    Reason = "CLIENT_CERTIFICATES_NOT_JUDGED" // a warning: the change is made
 	NotPermittedToRead       Reason = "NOT_PERMITTED_TO_READ"
@@ -42,7 +43,8 @@ var adminTexts = map[Reason]string{
 	DeniedHostPorts:          `clients were refused {host} at several ports; say which: {hosts}`,
 	DeniedHostAllowed:        `{host} is allowed already, but its name leads to an address that is refused; omsgwctl check {host} tells more`,
 	CertificatePolicyUnknown: `the client certificate policy of a host cannot be "{value}": it is one of {choices}`,
-	FirewallRuleDiffers:      `the rule {rule} of the Windows firewall does not let clients in at TCP port {port}; run as an administrator: omsgateway service firewall`,
+	FirewallRuleDiffers:      `the rule {rule} of the Windows firewall does not let clients in at TCP port {port}; move it, in a PowerShell that runs as administrator: {command}`,
+	FirewallRuleWide:         `the rule {rule} of the Windows firewall lets clients in at more than TCP port {port}; narrow it, in a PowerShell that runs as administrator: {command}`,
 	CertificatesJudged:       `the list was empty: from now on every client certificate that can be seen and is not in the list is refused (setting ClientCertificatePolicy is Automatic)`,
 	CertificatesNotJudged:    `the list is empty now: client certificates are no longer judged, except for hosts with a policy of their own (setting ClientCertificatePolicy is Automatic)`,
 	ChangeRefused:            `nothing was changed, because {count} of the items are invalid; the first: {first}`,

@@ -162,6 +162,7 @@ var refusals = map[Reason]refusal{
 	DeniedHostAllowed:        {class: ClassNotice},
 	CertificatePolicyUnknown: {class: ClassInvalid},
 	FirewallRuleDiffers:      {class: ClassNotice},
+	FirewallRuleWide:         {class: ClassNotice},
 	CertificatesJudged:       {class: ClassNotice},
 	CertificatesNotJudged:    {class: ClassNotice},
 	NotPermittedToRead:       {class: ClassPermission, event: 400},

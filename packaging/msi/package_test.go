@@ -229,8 +229,8 @@ func TestActions(t *testing.T) {
 		{"WriteRegistryValues", "StartServices"},
 		// An original is refused before anything is changed.
 		{"InstallInitialize", "RefuseOriginal", "StopServices"},
-		// The firewall is opened at the port that was set.
-		{"WriteSettings", "UndoFirewallRule", "AddFirewallRule", "MoveFirewallRule"},
+		// The firewall is opened at the port that was set, for a service that is there, and before anybody can connect.
+		{"WriteSettings", "FinishService", "UndoFirewallRule", "AddFirewallRule", "MoveFirewallRule", "StartServices"},
 		// Nobody can put a file into the folder before it is locked.
 		{"CreateFolders", "InstallFiles"},
 		{"CollectSettings", "UndoSettings", "WriteSettings"},

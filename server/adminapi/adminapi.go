@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -44,8 +45,8 @@ type Gateway struct {
 	Usage    *usage.Memory
 	Status   Status
 
-	Discovery func() *discovery.Reading // the last one, never nil
-	Firewall  func(port uint16) error   // what is wrong with the computer's firewall if clients connect at this port, or nil
+	Discovery func() *discovery.Reading   // the last one, never nil
+	Firewall  func(config.Settings) error // what is wrong with the computer's firewall under these settings, or nil
 }
 
 // Status is what GetStatus cannot ask anybody else.

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/handshake"
@@ -78,11 +79,11 @@ func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
 		},
 	}}
 	a.Discovery = func() *discovery.Reading { return &a.agents }
-	a.Firewall = func(port uint16) error {
-		if a.opened == 0 || a.opened == port {
+	a.Firewall = func(s config.Settings) error {
+		if a.opened == 0 || a.opened == s.ListenPort {
 			return nil
 		}
-		return reason.New(reason.FirewallRuleDiffers, "rule", "OMS Gateway", "port", strconv.Itoa(int(port)))
+		return reason.New(reason.FirewallRuleDiffers, "rule", "OMS Gateway", "port", strconv.Itoa(int(s.ListenPort)), "command", "COMMAND")
 	}
 	a.Status = adminapi.Status{
 		Version:   "1.2.3",

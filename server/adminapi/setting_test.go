@@ -24,6 +24,7 @@ func TestFirewallThatDoesNotFollow(t *testing.T) {
 		{key: "ListenPort", value: "8081", validateOnly: true, warn: "8081"},
 		{key: "ListenPort", value: "8082", warn: "8082", status: "8082"},
 		{key: "DrainSeconds", value: "7", status: "8082"},
+		{key: "ListenAddress", value: "192.0.2.1", warn: "8082", status: "8082"},
 		{key: "ListenPort", value: "8080"},
 	} {
 		change := &adminv1.SetSettingRequest{Key: step.key, Value: step.value, ValidateOnly: step.validateOnly}

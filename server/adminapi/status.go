@@ -49,7 +49,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 
 // warnings are what an administrator should see to when now is in force.
 func (g Gateway) warnings(now *settings.Snapshot) []*adminv1.Problem {
-	if err := g.Firewall(now.Settings.ListenPort); err != nil {
+	if err := g.Firewall(now.Settings); err != nil {
 		return []*adminv1.Problem{problem(err)}
 	}
 	return nil

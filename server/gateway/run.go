@@ -16,7 +16,6 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
-	"github.com/omsgateway/omsgateway/internal/firewall"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 	"github.com/omsgateway/omsgateway/internal/policy"
@@ -154,6 +153,7 @@ func Run(orders Orders, o Options) (err error) {
 	}
 	var state atomic.Int32
 	state.Store(int32(adminapi.Running))
+	checkFirewall := firewallFor(o.StateDir)
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:     store,
 		Events:    events,
@@ -183,7 +183,7 @@ func Run(orders Orders, o Options) (err error) {
 		return err
 	}
 	events.Emit(event.Started(o.Version, clients.addresses()))
-	if err := checkFirewall(store.Current().Settings.ListenPort); err != nil {
+	if err := checkFirewall(store.Current().Settings); err != nil {
 		events.Emit(event.Advice(event.GatewayServer, err))
 	}
 	orders.Running()
@@ -221,9 +221,6 @@ func (o Options) overrides() ([]settings.Value, error) {
 	}
 	return list, nil
 }
-
-// checkFirewall says what is wrong with the rule for clients when they connect at port.
-func checkFirewall(port uint16) error { return firewall.Check(firewall.Clients, port) }
 
 // memory is what the gateway remembers over a restart.
 type memory interface {

@@ -52,7 +52,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		Counters:  &tunnel.Counters{},
 		Usage:     used,
 		Discovery: func() *discovery.Reading { return reading },
-		Firewall:  checkFirewall,
+		Firewall:  firewallFor(stateDir),
 		Status: adminapi.Status{
 			Version:    version,
 			Started:    time.Now(),

@@ -98,10 +98,7 @@ func makeService(manager *mgr.Mgr, program string) (s *mgr.Service, made bool, e
 	if s, err = manager.OpenService(osdefaults.ServiceName); err != nil {
 		return nil, false, elevated("opening the service", err)
 	}
-	line, err := commandLine(s)
-	if err == nil && !strings.Contains(strings.ToLower(line), strings.ToLower(program)) {
-		err = fmt.Errorf("the service %s is there already, with another program: uninstall it first", osdefaults.ServiceName)
-	}
+	err = checkProgram(s, program)
 	if err == nil {
 		err = setProgram(s, program)
 	}
@@ -110,6 +107,16 @@ func makeService(manager *mgr.Mgr, program string) (s *mgr.Service, made bool, e
 		return nil, false, err
 	}
 	return s, false, nil
+}
+
+// checkProgram refuses a service of another program.
+func checkProgram(s *mgr.Service, program string) error {
+	line, err := commandLine(s)
+	if err == nil && !strings.Contains(strings.ToLower(line), strings.ToLower(program)) {
+		err = fmt.Errorf("the service %s is there already, with another program (%s): use that, or uninstall it first",
+			osdefaults.ServiceName, line)
+	}
+	return err
 }
 
 // commandLine is what the service manager starts the service with. (Service.Config asks for more, which Wine does not know.)
@@ -171,8 +178,8 @@ func configure(s *mgr.Service) (left []string, err error) {
 	return left, nil
 }
 
-// Uninstall stops the service and removes it with its event log; configuration and logs stay. It waits for the
-// stop for as long as the service says that it takes.
+// Uninstall stops the service and removes it with its event log and its rule of the firewall; configuration and logs stay. It waits
+// for the stop for as long as the service says that it takes.
 func Uninstall(ctx context.Context, out io.Writer) error {
 	manager, err := mgr.Connect()
 	if err != nil {
@@ -183,7 +190,7 @@ func Uninstall(ctx context.Context, out io.Writer) error {
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
 		fmt.Fprintf(out, "The service %s is not installed.\n", osdefaults.ServiceName)
-		return unregisterEvents()
+		return errors.Join(unregisterEvents(), closeFirewall(ctx, out))
 	case err != nil:
 		return elevated("opening the service", err)
 	}
@@ -194,7 +201,7 @@ func Uninstall(ctx context.Context, out io.Writer) error {
 	if err := s.Delete(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
 		return fmt.Errorf("removing the service: %w", err)
 	}
-	if err := unregisterEvents(); err != nil {
+	if err := errors.Join(unregisterEvents(), closeFirewall(ctx, out)); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "The service %s is uninstalled. Its configuration and its logs stay in %s.\n",
