@@ -1,0 +1,122 @@
+package house_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestContributingPageHasTheTiers holds docs/contributing.md to the table of tiers.
+func TestContributingPageHasTheTiers(t *testing.T) {
+	if diff := cmp.Diff(tiers, tiersIn(block(t, page(t, "contributing.md"), "### Tiers"))); diff != "" {
+		t.Errorf("docs/contributing.md, Tiers (-table +page):\n%s", diff)
+	}
+}
+
+// TestContributingPageHasEveryRoom holds the house of docs/contributing.md to the tree: each package is in a room, and each room is there.
+func TestContributingPageHasEveryRoom(t *testing.T) {
+	rooms := roomsIn(block(t, page(t, "contributing.md"), "## The house"))
+	for _, room := range rooms {
+		if found, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(room))); err != nil || len(found) == 0 {
+			t.Errorf("docs/contributing.md has the room %s, which is not there (%v)", room, err)
+		}
+	}
+	for _, missing := range homeless(slices.Concat(tiers...), rooms) {
+		t.Errorf("docs/contributing.md, The house: no room for package %s", missing)
+	}
+}
+
+func TestRoomsAndTiersAreRead(t *testing.T) {
+	text := "    a/b/   one thing,\n           and more\n    c/     another\n"
+	if diff := cmp.Diff([]string{"a/b/", "c/"}, roomsIn(text)); diff != "" {
+		t.Errorf("rooms (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "cc"}, homeless([]string{"a", "a/b", "a/b/x", "c", "cc"}, []string{"a/b/", "c/"})); diff != "" {
+		t.Errorf("without a room (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([][]string{{"a", "b"}, {"c", "d", "e"}}, tiersIn("    a, b\n    c,\n    d, e\n")); diff != "" {
+		t.Errorf("tiers (-want +got):\n%s", diff)
+	}
+}
+
+// TestDecisionsPageHasAnIndex holds the index at the head of docs/decisions.md to its table: each subject is there once, and no other.
+func TestDecisionsPageHasAnIndex(t *testing.T) {
+	head, table, found := strings.Cut(page(t, "decisions.md"), "| subject | decision | why |\n|---|---|---|\n")
+	if !found {
+		t.Fatal("docs/decisions.md has no table")
+	}
+	want := map[string]int{}
+	for line := range strings.Lines(table) {
+		subject, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		want[subject]++
+	}
+	got := map[string]int{}
+	for _, group := range strings.Split(strings.ReplaceAll(strings.TrimSpace(head), "\n  ", " "), "\n- **")[1:] {
+		_, subjects, _ := strings.Cut(group, "**: ")
+		for _, subject := range strings.Split(subjects, "; ") {
+			got[subject]++
+		}
+	}
+	if len(want) < 100 {
+		t.Fatalf("docs/decisions.md has %d decisions: the test reads it wrongly", len(want))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/decisions.md, index at its head (-table +index):\n%s", diff)
+	}
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// block returns the first block of indented lines below a heading.
+func block(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, below, _ := strings.Cut(page, "\n"+heading+"\n")
+	found := regexp.MustCompile(`(?m)(?:^ {4}.*\n)+`).FindString(below)
+	if found == "" {
+		t.Fatalf("the page has no block below %q", heading)
+	}
+	return found
+}
+
+// roomsIn returns the first word of each line, save those of lines that go on.
+func roomsIn(block string) []string {
+	var rooms []string
+	for line := range strings.Lines(block) {
+		if line = strings.TrimPrefix(line, "    "); !strings.HasPrefix(line, " ") {
+			rooms = append(rooms, strings.Fields(line)[0])
+		}
+	}
+	return rooms
+}
+
+// tiersIn returns a tier for each line; one that ends with a comma goes on in the next.
+func tiersIn(block string) [][]string {
+	var found [][]string
+	for _, line := range strings.Split(strings.ReplaceAll(strings.TrimSpace(block), ",\n", ", "), "\n") {
+		tier := strings.Split(line, ",")
+		for i := range tier {
+			tier[i] = strings.TrimSpace(tier[i])
+		}
+		found = append(found, tier)
+	}
+	return found
+}
+
+// homeless returns the packages that are neither a room nor below one.
+func homeless(packages, rooms []string) []string {
+	return slices.DeleteFunc(slices.Clone(packages), func(pkg string) bool {
+		return slices.ContainsFunc(rooms, func(room string) bool { return strings.HasPrefix(pkg+"/", strings.TrimSuffix(room, "/")+"/") })
+	})
+}
