@@ -57,6 +57,7 @@ var refusals = map[Reason]refusal{
 	RelayFailed:                    {class: ClassRelay, event: 403},
 	RelayRefused:                   {class: ClassRelay, event: 403},
 	RelayAnswerInvalid:             {class: ClassRelay, event: 403},
+	RelayAnswerIncomplete:          {class: ClassRelay, event: 403},
 	RelayClosed:                    {class: ClassRelay, event: 403},
 	RelaySilent:                    {class: ClassTimeout, event: 403},
 

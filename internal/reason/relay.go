@@ -20,7 +20,8 @@ const (
 	RelayTLSFailed    Reason = "RELAY_TLS_FAILED"
 	RelayNotTrusted   Reason = "RELAY_NOT_TRUSTED"
 
-	// It does not open the tunnel. {answer} is the status of its answer, and what its other fields say about the cause.
+	// It does not open the tunnel. {answer} is the status of its answer, and what its other fields say about the cause; {beginning} is
+	// the first bytes of what is no answer, escaped.
 	RelayForbidden                 Reason = "RELAY_FORBIDDEN"
 	RelayAuthenticationMissing     Reason = "RELAY_AUTHENTICATION_MISSING"
 	RelayAuthenticationRefused     Reason = "RELAY_AUTHENTICATION_REFUSED"
@@ -28,6 +29,7 @@ const (
 	RelayFailed                    Reason = "RELAY_FAILED"
 	RelayRefused                   Reason = "RELAY_REFUSED"
 	RelayAnswerInvalid             Reason = "RELAY_ANSWER_INVALID"
+	RelayAnswerIncomplete          Reason = "RELAY_ANSWER_INCOMPLETE"
 	RelayClosed                    Reason = "RELAY_CLOSED"
 	RelaySilent                    Reason = "RELAY_SILENT"
 
@@ -73,7 +75,10 @@ var relayTexts = map[Reason]string{
 	RelayFailed: `the relay proxy {relay} could not connect to {target} ({answer}); what keeps it from that is to be found there`,
 	RelayRefused: `the relay proxy {relay} answers {answer} to CONNECT {target}; ` +
 		`check that there is a proxy at this address that accepts CONNECT`,
-	RelayAnswerInvalid: `what the relay proxy {relay} answers is not HTTP: {problem}; check that there is a proxy at this address`,
+	RelayAnswerInvalid: `what the relay proxy {relay} answers is not HTTP: {problem}; it begins with "{beginning}"; ` +
+		`check that there is a proxy at this address`,
+	RelayAnswerIncomplete: `the relay proxy {relay} began an answer to CONNECT {target} and did not complete it: {problem}; ` +
+		`it begins with "{beginning}"; check that the relay proxy works, and what stands between it and the gateway`,
 	RelayClosed: `the relay proxy {relay} closed the connection before it had answered CONNECT {target}; its log may tell why; ` +
 		`if it expects TLS at this port, set its address with https://`,
 	TargetTLSFailed: `the tunnel to {target} opens, but TLS in it fails; check that the target speaks TLS at this port, and that the ` +

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,7 +19,7 @@ const maxAnswer = 16 << 10
 type answer struct {
 	status int
 	phrase string // as it came; may be empty
-	fields []byte // the lines of the header fields
+	fields []byte // the lines of the header fields, up to the empty one
 	rest   []byte // what came behind the head
 }
 
@@ -29,8 +28,8 @@ type invalidAnswer string
 
 func (e invalidAnswer) Error() string { return string(e) }
 
-// converse sends a request and reads the answer to it.
-func converse(conn net.Conn, request string) (answer, error) {
+// converse sends a request and reads the answer to it. An error comes with the beginning of what was sent, "" if that is nothing.
+func converse(conn net.Conn, request string) (a answer, beginning string, err error) {
 	_, failed := io.WriteString(conn, request)
 	buf := make([]byte, 0, 1<<10)
 	for {
@@ -39,21 +38,28 @@ func converse(conn net.Conn, request string) (answer, error) {
 		a, complete, wrong := parseAnswers(buf)
 		switch {
 		case wrong != nil:
-			return answer{}, wrong
+			return answer{}, beginningOf(buf), wrong
 		case complete:
-			return a, nil
+			return a, "", nil
 		case err != nil && failed != nil:
-			return answer{}, failed // a relay proxy may refuse, and say so, without reading all
-		case errors.Is(err, io.EOF) && len(buf) > 0:
-			return answer{}, io.ErrUnexpectedEOF
+			return answer{}, beginningOf(buf), failed // a relay proxy may refuse, and say so, without reading all
 		case err != nil:
-			return answer{}, err
+			return answer{}, beginningOf(buf), err
 		case len(buf) == maxAnswer:
-			return answer{}, invalidAnswer(fmt.Sprintf("its head is larger than %d bytes", maxAnswer))
+			return answer{}, beginningOf(buf), invalidAnswer(fmt.Sprintf("its head is larger than %d bytes", maxAnswer))
 		case len(buf) == cap(buf):
 			buf = append(make([]byte, 0, min(2*cap(buf), maxAnswer)), buf...)
 		}
 	}
+}
+
+// beginningOf is the first bytes of b as a text may show them.
+func beginningOf(b []byte) string {
+	const most = 64
+	if len(b) <= most {
+		return printable.Escaped(string(b))
+	}
+	return printable.Escaped(string(b[:most])) + "..."
 }
 
 // parseAnswers reads the final answer in b, which interim ones may precede (RFC 9110, section 15.2).
@@ -81,25 +87,40 @@ func parseAnswer(b []byte) (a answer, size int, err error) {
 		}
 		return answer{}, 0, invalidAnswer("it does not begin with HTTP/1.0 or HTTP/1.1")
 	}
-	line, _, found := bytes.Cut(b, []byte("\n"))
+	line, fields, found := bytes.Cut(b, []byte("\n"))
 	if !found {
 		return answer{}, 0, nil
 	}
-	line, found = bytes.CutSuffix(line, []byte("\r"))
-	if !found {
-		return answer{}, 0, invalidAnswer("its first line ends without CR")
-	}
-	minor, rest, _ := bytes.Cut(line[len(version):], []byte(" "))
+	minor, rest, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\r"))[len(version):], []byte(" "))
 	code, phrase, spaced := bytes.Cut(rest, []byte(" "))
 	status, ok := statusOf(code)
 	if !ok || string(minor) != "0" && string(minor) != "1" || !spaced && len(phrase) > 0 {
 		return answer{}, 0, invalidAnswer("its first line is no status line")
 	}
-	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
+	size = headSize(b)
+	head := b[:size]
+	if size == 0 {
+		head = bytes.TrimSuffix(b, []byte("\r")) // of which LF may come
+	}
+	if bytes.Count(head, []byte("\r")) != bytes.Count(head, []byte("\r\n")) {
+		return answer{}, 0, invalidAnswer("it has a CR inside a line")
+	}
+	if size == 0 {
 		return answer{}, 0, nil
 	}
-	return answer{status: status, phrase: string(phrase), fields: b[len(line)+2 : end+2]}, end + 4, nil
+	return answer{status: status, phrase: string(phrase), fields: fields[:size-len(line)-1]}, size, nil
+}
+
+// headSize is the size of the head at the beginning of b with the empty line that ends it, or 0 if that has not come. A line ends with
+// CRLF or with LF alone, also in turns (RFC 9112, section 2.2): where the head ends is the same for everybody who reads on.
+func headSize(b []byte) int {
+	size := 0
+	for _, end := range []string{"\n\n", "\n\r\n"} {
+		if i := bytes.Index(b, []byte(end)); i >= 0 && (size == 0 || i+len(end) < size) {
+			size = i + len(end)
+		}
+	}
+	return size
 }
 
 // statusOf reads three digits (RFC 9112, section 4), the first of which is 1 to 5 (RFC 9110, section 15).
@@ -154,10 +175,19 @@ func visible(s string) string { return printable.Typed(s, 100) }
 
 func notPrintable(r rune) bool { return r < ' ' || r > '~' }
 
-// values are those of the fields with this name, which ignores case.
+// values are those of the fields with this name, which ignores case. A line that begins with white space goes on with the field
+// before it (RFC 9112, section 5.2).
 func (a answer) values(name string) (values []string) {
-	for line := range strings.SplitSeq(string(a.fields), "\r\n") {
-		if n, value, found := strings.Cut(line, ":"); found && strings.EqualFold(n, name) {
+	named := false // whether the field is one of them
+	for line := range strings.Lines(string(a.fields)) {
+		if line[0] == ' ' || line[0] == '\t' {
+			if named {
+				values[len(values)-1] += " " + strings.TrimSpace(line)
+			}
+			continue
+		}
+		n, value, found := strings.Cut(line, ":")
+		if named = found && strings.EqualFold(n, name); named {
 			values = append(values, strings.TrimSpace(value))
 		}
 	}

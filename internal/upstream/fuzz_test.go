@@ -3,9 +3,9 @@ package upstream_test
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"testing"
 
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/upstream"
 )
@@ -17,6 +17,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 403\r\nX-Squid-Error: ERR 0\r\n\r\n"), false)
 	f.Add([]byte("HTTP/1.1 407 no\r\nProxy-Authenticate: Digest realm=\"a, \\\" b\", x=1, Basic\r\n\r\n"), true)
 	f.Add([]byte("HTTP/1.1 502 Bad Gateway\r\nOMS-Gateway-Reason: TARGET_NOT_FOUND\r\n\r\n"), false)
+	f.Add([]byte("HTTP/1.1 407 no\r\nProxy-Authenticate: NTLM,\n\tBasic\n\r\n\n"), false)
 	f.Add([]byte("\x15\x03\x01\x00\x02\x02\x46"), false)
 	f.Fuzz(func(t *testing.T, data []byte, sent bool) {
 		if len(data) > 4<<10 {
@@ -36,7 +37,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%s is no reason", why)
 		}
 		for _, part := range parts {
-			if len(part) > 1000 || strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r > '~' }) {
+			if len(part) > 4000 || printable.Escaped(part) != part {
 				t.Fatalf("the part %q", part)
 			}
 		}

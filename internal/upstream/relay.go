@@ -204,7 +204,7 @@ func (d Dialer) ask(ctx context.Context, conn net.Conn, target hostname.Target, 
 	relay, timeout := how.Relay, how.Limits.RelayTimeout
 	_ = conn.SetDeadline(time.Now().Add(timeout)) // fails on a dead connection, as the first write will
 	givenUp := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	a, err := converse(conn, d.connectHead(target, how))
+	a, beginning, err := converse(conn, d.connectHead(target, how))
 	if !givenUp() {
 		return nil, ctx.Err()
 	}
@@ -213,7 +213,14 @@ func (d Dialer) ask(ctx context.Context, conn net.Conn, target hostname.Target, 
 	var invalid invalidAnswer
 	switch {
 	case errors.As(err, &invalid):
-		return nil, reason.New(reason.RelayAnswerInvalid, "relay", address, "problem", string(invalid))
+		return nil, reason.New(reason.RelayAnswerInvalid, "relay", address, "problem", string(invalid), "beginning", beginning)
+	case beginning != "":
+		problem := "the connection ended"
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			problem = "nothing more came within " + seconds(timeout) + " seconds"
+		}
+		return nil, reason.Wrap(err, reason.RelayAnswerIncomplete, "relay", address, "target", target.String(),
+			"beginning", beginning, "problem", problem)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, reason.New(reason.RelaySilent, "relay", address, "target", target.String(), "seconds", seconds(timeout))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -110,6 +110,10 @@ func TestTunnelThroughARelayProxy(t *testing.T) {
 		"fields that are none":        {answer: "HTTP/1.1 200 OK\r\nnonsense\r\n: x\r\n folded\r\n\r\n"},
 		"interim answers before":      {answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"},
 		"bytes of the target with it": {answer: "HTTP/1.1 200 OK\r\n\r\n", ahead: "\x16\x03\x01 and more"},
+		"LF after CRLF":               {answer: "HTTP/1.1 200 OK\r\nA: b\r\n\n"},
+		"CRLF after LF":               {answer: "HTTP/1.1 200 OK\nA: b\n\r\n", ahead: "and more"},
+		"LF alone":                    {answer: "HTTP/1.1 200 OK\n\n", ahead: "\r\n\r\n"},
+		"LF, byte by byte":            {answer: "HTTP/1.1 100 Continue\n\r\nHTTP/1.1 200 OK\r\nA: b\n\n", split: true},
 		"byte by byte":                {answer: "HTTP/1.1 200 OK\r\nA: b\r\n\r\n", split: true},
 		"large head":                  {answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 16<<10-30) + "\r\n\r\n"},
 		"much of the target with it":  {answer: "HTTP/1.1 200 OK\r\n\r\n", ahead: strings.Repeat("y", 40<<10)},
@@ -184,6 +188,10 @@ func TestRefusalsOfARelayProxy(t *testing.T) {
 			user: "svc", want: reason.RelayAuthenticationUnsupported, answers: "407 no"},
 		"407, Basic among others": {answer: "HTTP/1.1 407 no\r\nProxy-Authenticate: Negotiate, Digest realm=\"x, Basic\", nonce=1, basic realm=y\r\n\r\n",
 			user: "svc", want: reason.RelayAuthenticationRefused, answers: "407 no"},
+		"407, a folded challenge": {answer: "HTTP/1.1 407 no\r\nProxy-Authenticate:\r\n Digest realm=x,\r\n\tbasic realm=y\r\n\r\n",
+			want: reason.RelayAuthenticationMissing, answers: "407 no"},
+		"407, a folded challenge, other schemes": {answer: "HTTP/1.1 407 no\r\nproxy-authenticate: NTLM,\n Negotiate\r\nA: Basic\r\n Basic\r\n\r\n",
+			want: reason.RelayAuthenticationUnsupported, answers: "407 no"},
 		"407, Basic in a quoted string": {answer: "HTTP/1.1 407 no\r\nProxy-Authenticate: Digest realm=\"x\\\", Basic\", nonce=1\r\n\r\n",
 			want: reason.RelayAuthenticationUnsupported, answers: "407 no"},
 		"500":                             {answer: "HTTP/1.1 500 Oops\r\n\r\n", want: reason.RelayFailed, answers: "500 Oops"},
@@ -198,8 +206,8 @@ func TestRefusalsOfARelayProxy(t *testing.T) {
 		"phrase in Latin-1":               {answer: "HTTP/1.1 403 F\xfcr Sie\r\n\r\n", want: reason.RelayForbidden, answers: "403 F?r Sie"},
 
 		"nothing":               {want: reason.RelayClosed},
-		"a part":                {answer: "HTTP/1.1 200 OK\r\nA: b\r\n", want: reason.RelayClosed},
-		"interim answers only":  {answer: "HTTP/1.1 100 Continue\r\n\r\n", want: reason.RelayClosed},
+		"a part":                {answer: "HTTP/1.1 200 OK\r\nA: b\r\n", want: reason.RelayAnswerIncomplete, problem: "connection ended"},
+		"interim answers only":  {answer: "HTTP/1.1 100 Continue\r\n\r\n", want: reason.RelayAnswerIncomplete, problem: "connection ended"},
 		"SSH":                   {answer: "SSH-2.0-OpenSSH_10.0\r\n", want: reason.RelayAnswerInvalid, problem: "does not begin with HTTP"},
 		"one wrong byte":        {answer: "h", want: reason.RelayAnswerInvalid, problem: "does not begin with HTTP"},
 		"TLS":                   {answer: "\x15\x03\x01\x00\x02\x02\x46", want: reason.RelayAnswerInvalid, problem: "https://"},
@@ -214,7 +222,8 @@ func TestRefusalsOfARelayProxy(t *testing.T) {
 		"status 099":            {answer: "HTTP/1.1 099 OK\r\n\r\n", want: reason.RelayAnswerInvalid, problem: "status line"},
 		"two blanks":            {answer: "HTTP/1.1  200 OK\r\n\r\n", want: reason.RelayAnswerInvalid, problem: "status line"},
 		"tabulator":             {answer: "HTTP/1.1\t200\tOK\r\n\r\n", want: reason.RelayAnswerInvalid, problem: "status line"},
-		"LF alone":              {answer: "HTTP/1.1 200 OK\n\n", want: reason.RelayAnswerInvalid, problem: "without CR"},
+		"CR inside a line":      {answer: "HTTP/1.1 200 OK\r\nA: \rb\r\n\r\n", want: reason.RelayAnswerInvalid, problem: "CR inside"},
+		"CR twice":              {answer: "HTTP/1.1 200 OK\r\r\n", want: reason.RelayAnswerInvalid, problem: "CR inside"},
 		"garbage behind an interim answer": {answer: "HTTP/1.1 100 Continue\r\n\r\nnonsense", want: reason.RelayAnswerInvalid,
 			problem: "does not begin with HTTP"},
 		"endless head":            {answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 64<<10), want: reason.RelayAnswerInvalid, problem: "16384"},
@@ -239,17 +248,30 @@ func TestRefusalsOfARelayProxy(t *testing.T) {
 }
 
 func TestARelayProxyThatIsSilent(t *testing.T) {
-	for name, part := range map[string]string{"at all": "", "in the middle": "HTTP/1.1 200 OK\r\nA: b"} {
+	for name, c := range map[string]struct {
+		part      string
+		want      reason.Reason
+		beginning string
+	}{
+		"at all":        {want: reason.RelaySilent},
+		"in the middle": {"HTTP/1.1 200 OK\r\nA: \x1b[2J\xff", reason.RelayAnswerIncomplete, `HTTP/1.1 200 OK\r\nA: \x1b[2J\xff`},
+		"after much": {"HTTP/1.1 200 " + strings.Repeat("x", 100), reason.RelayAnswerIncomplete,
+			"HTTP/1.1 200 " + strings.Repeat("x", 64-len("HTTP/1.1 200 ")) + "..."},
+	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := startRelay(t, func(conn net.Conn) {
-				_, _ = io.WriteString(conn, part)
+				_, _ = io.WriteString(conn, c.part)
 				_, _ = io.Copy(io.Discard, conn)
 			})
 			how := r.way()
-			how.Limits.RelayTimeout = 50 * time.Millisecond
+			how.Limits.RelayTimeout = 5 * time.Second // a part that comes later would not be seen
 			_, _, err := upstream.Dialer{}.Dial(t.Context(), target(t, "a.example.com:443"), how)
-			if reason.Of(err) != reason.RelaySilent {
+			if reason.Of(err) != c.want {
 				t.Fatalf("got %v", err)
+			}
+			if got := reason.From(err).Parts["beginning"]; got != c.beginning {
+				t.Errorf("beginning %q, want %q", got, c.beginning)
 			}
 			wantWhole(t, err)
 		})

@@ -231,7 +231,7 @@ func TestRelayFailures(t *testing.T) {
 		reason.RelayTimeout,
 		reason.RelayTLSFailed, reason.RelayNotTrusted, reason.RelayForbidden, reason.RelayAuthenticationMissing,
 		reason.RelayAuthenticationRefused, reason.RelayAuthenticationUnsupported, reason.RelayFailed, reason.RelayRefused,
-		reason.RelayAnswerInvalid, reason.RelayClosed, reason.RelaySilent,
+		reason.RelayAnswerInvalid, reason.RelayAnswerIncomplete, reason.RelayClosed, reason.RelaySilent,
 	} {
 		t.Run(string(why), func(t *testing.T) {
 			want := http.StatusBadGateway
