@@ -67,7 +67,8 @@ func (a app) relayProxySet() *cobra.Command {
 		Use:   "set ADDRESS",
 		Short: "Set the relay proxy",
 		Long: `Set the relay proxy. ADDRESS is http://HOST:PORT, HOST:PORT, or https://HOST:PORT for TLS to the relay proxy, whose
-certificate the gateway's computer must then trust. Without a port it is 80, with https 443.
+certificate the gateway's computer must then trust. Without a port it is 80, with https 443. IPv6 stands in
+brackets, as in http://[2001:db8::7]:3128.
 
 User name and password (Basic authentication) are set with the address; without them, those that were stored are cleared.
 The password is the one line on standard input, so that it stands in no command line.`,

@@ -77,7 +77,7 @@ func (r *reader) setting(s *Settings, key string) error {
 
 func (r *reader) relayProxy(p *RelayProxy) error {
 	err := r.members(
-		r.textMember("address", func(value string) (err error) { p.Address, err = hostname.ParseRelayAddress(value); return err }),
+		r.textMember("address", func(value string) (err error) { p.Address, err = hostname.ParseStoredRelayAddress(value); return err }),
 		r.textMember("username", func(value string) error { p.Username = value; return checkUsername(value) }),
 		r.textMember("password", func(value string) (err error) { p.Password, err = secret.Parse(value); return err }),
 	)

@@ -54,6 +54,7 @@ func TestNewRelayProxy(t *testing.T) {
 		text                        string
 	}{
 		"no address":             {"", "", "", reason.RelayAddressEmpty, "clear"},
+		"IPv6 without brackets":  {"http://fd00::10:8080", "", "", reason.RelayAddressAmbiguous, "http://[fd00::10]:8080"},
 		"user in the address":    {"http://svc:hunter2@proxy", "", "", reason.RelayAddressHasUser, "--password-stdin"},
 		"password without user":  {"proxy", "", "hunter2", reason.RelayUsernameMissing, ""},
 		"colon in the user":      {"proxy", "svc:hunter2", "", reason.RelayUsernameInvalid, "colon"},

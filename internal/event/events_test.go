@@ -85,7 +85,7 @@ func TestEvents(t *testing.T) {
 		{event.ClientDisconnected(client), 200, "", "[47] DEBUG TcpConnection - Client socket disconnected"},
 		{event.Step(event.TLSParser, "x"), 200, "", "[0] DEBUG TlsParser - x"},
 		{event.RequestUnreadable(client, reason.New(reason.RequestBody)), 400, reason.RequestBody,
-			"[47] ERROR GatewayLogic - Request from 10.1.2.3:51234 is refused: a CONNECT request has no body"},
+			"[47] ERROR GatewayLogic - Request from 10.1.2.3:51234 is refused: the CONNECT request announces a body (Content-Length or Transfer-Encoding), and CONNECT has none"},
 		{event.Refused(client, reason.New(reason.GatewayStopping)), 400, reason.GatewayStopping,
 			"[47] ERROR TcpConnection - Connection from 10.1.2.3:51234 is refused: the gateway is stopping"},
 		{event.Failure(event.GatewayServer, "to accept a connection", errors.New("too many open files")), 400, "",

@@ -19,10 +19,9 @@ func TestParseRelayAddress(t *testing.T) {
 		"https://proxy:80/":               "https://proxy:80",
 		"192.0.2.7":                       "http://192.0.2.7:80",
 		"127.0.0.1:3128":                  "http://127.0.0.1:3128",
-		"::1":                             "http://[::1]:80",
 		"[::1]":                           "http://[::1]:80",
 		"https://[2001:DB8::7]:3129":      "https://[2001:db8::7]:3129",
-		"::ffff:192.0.2.7":                "http://192.0.2.7:80",
+		"[::ffff:192.0.2.7]":              "http://192.0.2.7:80",
 		"bücher.example":                  "http://xn--bcher-kva.example:80",
 	} {
 		address, err := hostname.ParseRelayAddress(given)
@@ -55,6 +54,13 @@ func TestParseRelayAddress(t *testing.T) {
 		"socks5://proxy:1080":              reason.RelayAddressInvalid,
 		"hunter2://proxy:1080":             reason.RelayAddressInvalid,
 		"[::1":                             reason.RelayAddressInvalid,
+		"http://fd00::10:8080":             reason.RelayAddressAmbiguous,
+		"fd00::10:8080/":                   reason.RelayAddressAmbiguous,
+		"::1":                              reason.RelayAddressInvalid,
+		"::ffff:192.0.2.7":                 reason.RelayAddressInvalid,
+		"1:2:3:4:5:6:7:8":                  reason.RelayAddressInvalid,
+		"1:2:3:4:5:6:7:8:3128":             reason.RelayAddressInvalid,
+		"a:hunter2:3128":                   reason.RelayAddressInvalid,
 		"fe80::1%eth0":                     reason.RelayAddressInvalid,
 		"*.example.com":                    reason.RelayAddressInvalid,
 		"hunter2 proxy":                    reason.RelayAddressInvalid,
@@ -73,6 +79,26 @@ func TestParseRelayAddress(t *testing.T) {
 	}
 	if got := (hostname.RelayAddress{}).String(); got != "" {
 		t.Errorf("none is %q", got)
+	}
+}
+
+func TestARelayAddressWithoutBrackets(t *testing.T) {
+	for given, want := range map[string][]string{
+		"http://fd00::10:8080":  {"http://[fd00::10]:8080 if 8080 is the port", "http://[fd00::10:8080]:80 if it is"},
+		"https://fd00::10:8080": {"https://[fd00::10]:8080 if 8080 is the port", "https://[fd00::10:8080]:443 if it is"},
+		"fd00::10:abcd":         {"here http://[fd00::10:abcd]:80;"},
+		"fd00:::3128":           {"here http://[fd00::]:3128;"},
+	} {
+		_, err := hostname.ParseRelayAddress(given)
+		for _, part := range want {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%q: %v, want %q in it", given, err, part)
+			}
+		}
+	}
+	stored, err := hostname.ParseStoredRelayAddress("http://fd00::10:8080")
+	if err != nil || stored.String() != "http://[fd00::10:8080]:80" {
+		t.Errorf("stored: %v, %v", stored, err)
 	}
 }
 

@@ -2,13 +2,14 @@ package reason
 
 // Why a relay proxy cannot be set, and why a tunnel cannot be opened through it.
 const (
-	RelayAddressEmpty    Reason = "RELAY_ADDRESS_EMPTY"
-	RelayAddressInvalid  Reason = "RELAY_ADDRESS_INVALID"
-	RelayAddressHasUser  Reason = "RELAY_ADDRESS_HAS_USER"
-	RelayUsernameMissing Reason = "RELAY_USERNAME_MISSING"
-	RelayUsernameInvalid Reason = "RELAY_USERNAME_INVALID"
-	RelayPasswordInvalid Reason = "RELAY_PASSWORD_INVALID"
-	RelayNotSet          Reason = "RELAY_NOT_SET"
+	RelayAddressEmpty     Reason = "RELAY_ADDRESS_EMPTY"
+	RelayAddressInvalid   Reason = "RELAY_ADDRESS_INVALID"
+	RelayAddressAmbiguous Reason = "RELAY_ADDRESS_AMBIGUOUS"
+	RelayAddressHasUser   Reason = "RELAY_ADDRESS_HAS_USER"
+	RelayUsernameMissing  Reason = "RELAY_USERNAME_MISSING"
+	RelayUsernameInvalid  Reason = "RELAY_USERNAME_INVALID"
+	RelayPasswordInvalid  Reason = "RELAY_PASSWORD_INVALID"
+	RelayNotSet           Reason = "RELAY_NOT_SET"
 
 	// It is not reached.
 	RelayIsGateway    Reason = "RELAY_IS_GATEWAY"
@@ -38,11 +39,13 @@ const (
 	TargetNotTrusted Reason = "TARGET_NOT_TRUSTED"
 )
 
-// No text about the setting repeats what was given: it may be a password in the wrong place.
+// No text about the setting repeats what was given, which may be a password in the wrong place, but for valid IPv6 addresses.
 var relayTexts = map[Reason]string{
 	RelayAddressEmpty: `the address of the relay proxy is empty; omsgwctl relay-proxy clear lets the gateway connect directly`,
 	RelayAddressInvalid: `the address of the relay proxy cannot be used: {problem}; write http://HOST:PORT, HOST:PORT, ` +
 		`or https://HOST:PORT for TLS to the relay proxy`,
+	RelayAddressAmbiguous: `the address of the relay proxy is IPv6 without brackets and can mean two; ` +
+		`write {with} if {port} is the port, or {without} if it is a part of the address`,
 	RelayAddressHasUser: `the address of the relay proxy has a user name or a password before @; ` +
 		`leave them out there and give them by themselves (--username and --password-stdin, or -Credential)`,
 	RelayUsernameMissing: `a password for the relay proxy was given without a user name`,

@@ -32,7 +32,7 @@ var requestTexts = map[Reason]string{
 	RequestInvalid:   `the request cannot be read: {problem}`,
 	RequestTooLarge:  `the request head is larger than {limit} bytes`,
 	RequestTimeout:   `the request head did not arrive in time`,
-	RequestBody:      `a CONNECT request has no body`,
+	RequestBody:      `the CONNECT request announces a body (Content-Length or Transfer-Encoding), and CONNECT has none`,
 	AuthorityInvalid: `the target "{authority}" is not host:port`,
 	HostNotAllowed:   `target host {host} is not in the allowed list; an administrator can add it with: omsgwctl allowed-host add {target}`,
 	PortNotAllowed:   `target host {host} is allowed, but not on port {port}; an administrator can add it with: omsgwctl allowed-host add {target}`,

@@ -50,6 +50,9 @@ func TestRefusedRequests(t *testing.T) {
 		"IPv6 zone":               {"CONNECT [fe80::1%25eth0]:443 HTTP/1.1\r\n\r\n", 400, reason.AuthorityInvalid, event.Fault},
 		"body by length":          {ok + "Content-Length: 5\r\n\r\nhello", 400, reason.RequestBody, event.Fault},
 		"body by chunks":          {ok + "Transfer-Encoding: chunked\r\n\r\n", 400, reason.RequestBody, event.Fault},
+		"body that does not come": {ok + "Content-Length: 5\r\n\r\n", 400, reason.RequestBody, event.Fault},
+		"length without a number": {ok + "Content-Length:\r\n\r\n", 400, reason.RequestBody, event.Fault},
+		"length below 0":          {ok + "Content-Length: -0\r\n\r\n", 400, reason.RequestBody, event.Fault},
 		"two lengths":             {ok + "Content-Length: 0\r\nContent-Length: 1\r\n\r\n", 400, reason.RequestBody, event.Fault},
 		"two Host headers":        {ok + "Host: a\r\nHost: a\r\n\r\n", 400, reason.RequestInvalid, event.Fault},
 		"bare LF":                 {"CONNECT a.example.com:443 HTTP/1.1\n\n", 400, reason.RequestInvalid, event.Fault},
@@ -140,6 +143,15 @@ func TestTunnel(t *testing.T) {
 	}
 	if sent, received := r.tunnels.Bytes(); !strings.Contains(line.Text, fmt.Sprintf("sent=%d received=%d ", sent, received)) {
 		t.Errorf("counted %d and %d: %s", sent, received, line.Text)
+	}
+}
+
+func TestTunnelWithoutABody(t *testing.T) {
+	r := start(t, startTarget(t, nil), nil)
+	for _, length := range []string{"0", "00", "0000000000000000000000000"} {
+		conn := r.dial()
+		echo(t, r.open(conn, "CONNECT a.example.com:443 HTTP/1.1\r\nContent-Length: "+length+"\r\n\r\n"), "hello")
+		_ = conn.Close()
 	}
 }
 

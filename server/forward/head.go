@@ -22,7 +22,7 @@ type head struct {
 	target  string // as it was sent: an authority for CONNECT (RFC 9110 section 9.3.6)
 	proto   string
 	headers []event.Header
-	hasBody bool
+	hasBody bool // as it says itself, whether or not a body follows
 }
 
 // values are those of all headers with this name, as one list.
@@ -122,7 +122,7 @@ func parseHead(data []byte) (head, error) {
 		switch {
 		case strings.EqualFold(name, "Host"):
 			hosts++
-		case strings.EqualFold(name, "Transfer-Encoding"), strings.EqualFold(name, "Content-Length") && value != "0":
+		case strings.EqualFold(name, "Transfer-Encoding"), strings.EqualFold(name, "Content-Length") && !isZero(value):
 			h.hasBody = true
 		}
 	}
@@ -131,6 +131,9 @@ func parseHead(data []byte) (head, error) {
 	}
 	return h, nil
 }
+
+// isZero tells whether s is the number 0 in one or more digits (RFC 9110 section 8.6).
+func isZero(s string) bool { return s != "" && strings.Trim(s, "0") == "" }
 
 // isToken tells whether s is a token (RFC 9110 section 5.6.2).
 func isToken(s string) bool {

@@ -247,7 +247,7 @@ func (x *GetRelayProxyResponse) GetEtag() string {
 type SetRelayProxyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address: "http://host:port", "https://host:port", "host:port" or a host alone. The port is 80, with https 443, if none is
-	// given. A user name or a password in it is refused.
+	// given; IPv6 stands in brackets. A user name or a password in it is refused.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// The user name for Basic authentication (RFC 7617), at most 256 bytes, without a colon. Empty for no credentials.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`

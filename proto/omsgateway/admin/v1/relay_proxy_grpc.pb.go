@@ -36,9 +36,9 @@ type RelayProxyServiceClient interface {
 	GetRelayProxy(ctx context.Context, in *GetRelayProxyRequest, opts ...grpc.CallOption) (*GetRelayProxyResponse, error)
 	// SetRelayProxy sets the relay proxy as a whole: without a user name, a user name and a password that were stored are cleared.
 	//
-	// Errors: INVALID_ARGUMENT (RELAY_ADDRESS_EMPTY, RELAY_ADDRESS_INVALID, RELAY_ADDRESS_HAS_USER, RELAY_USERNAME_MISSING,
-	// RELAY_USERNAME_INVALID, RELAY_PASSWORD_INVALID; none repeats what was given); FAILED_PRECONDITION (RELAY_IS_GATEWAY); ABORTED
-	// (ETAG_MISMATCH).
+	// Errors: INVALID_ARGUMENT (RELAY_ADDRESS_EMPTY, RELAY_ADDRESS_INVALID, RELAY_ADDRESS_AMBIGUOUS, RELAY_ADDRESS_HAS_USER,
+	// RELAY_USERNAME_MISSING, RELAY_USERNAME_INVALID, RELAY_PASSWORD_INVALID; none repeats what was given but a valid IPv6 address);
+	// FAILED_PRECONDITION (RELAY_IS_GATEWAY); ABORTED (ETAG_MISMATCH).
 	SetRelayProxy(ctx context.Context, in *SetRelayProxyRequest, opts ...grpc.CallOption) (*SetRelayProxyResponse, error)
 	// ClearRelayProxy lets the gateway connect directly. That there was no relay proxy is no error.
 	//
@@ -111,9 +111,9 @@ type RelayProxyServiceServer interface {
 	GetRelayProxy(context.Context, *GetRelayProxyRequest) (*GetRelayProxyResponse, error)
 	// SetRelayProxy sets the relay proxy as a whole: without a user name, a user name and a password that were stored are cleared.
 	//
-	// Errors: INVALID_ARGUMENT (RELAY_ADDRESS_EMPTY, RELAY_ADDRESS_INVALID, RELAY_ADDRESS_HAS_USER, RELAY_USERNAME_MISSING,
-	// RELAY_USERNAME_INVALID, RELAY_PASSWORD_INVALID; none repeats what was given); FAILED_PRECONDITION (RELAY_IS_GATEWAY); ABORTED
-	// (ETAG_MISMATCH).
+	// Errors: INVALID_ARGUMENT (RELAY_ADDRESS_EMPTY, RELAY_ADDRESS_INVALID, RELAY_ADDRESS_AMBIGUOUS, RELAY_ADDRESS_HAS_USER,
+	// RELAY_USERNAME_MISSING, RELAY_USERNAME_INVALID, RELAY_PASSWORD_INVALID; none repeats what was given but a valid IPv6 address);
+	// FAILED_PRECONDITION (RELAY_IS_GATEWAY); ABORTED (ETAG_MISMATCH).
 	SetRelayProxy(context.Context, *SetRelayProxyRequest) (*SetRelayProxyResponse, error)
 	// ClearRelayProxy lets the gateway connect directly. That there was no relay proxy is no error.
 	//
