@@ -126,6 +126,12 @@ func TestAllowedHostAdd(t *testing.T) {
 			want:  result{1, "", "omsgwctl: standard input is UTF-16; save the list as UTF-8\n"},
 			hosts: []string{"b.example.com"},
 		},
+		"a list in UTF-16 without a mark": {
+			args:  []string{"-"},
+			stdin: "a\x00\n\x00",
+			want:  result{1, "", "omsgwctl: standard input is UTF-16; save the list as UTF-8\n"},
+			hosts: []string{"b.example.com"},
+		},
 		"a long comment": {
 			args:  []string{"-"},
 			stdin: "a.example.com #" + strings.Repeat("x", 100_000) + "\n",

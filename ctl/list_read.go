@@ -133,6 +133,12 @@ func (k entryKind) read(stdin io.Reader, args []string) ([]entry, []command.Entr
 	return entries, problems, nil
 }
 
+// isUTF16 tells whether a text that begins with line is UTF-16, with a byte order mark or as its NULs tell.
+func isUTF16(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF")) ||
+		bytes.IndexByte(line[:min(len(line), 2)], 0) >= 0
+}
+
 func (k entryKind) readLines(from io.Reader, take func(entry)) error {
 	in := lines.NewReader(from, k.maxLine)
 	for count := 0; count <= k.most; {
@@ -143,7 +149,7 @@ func (k entryKind) readLines(from io.Reader, take func(entry)) error {
 		if err != nil {
 			return fmt.Errorf("reading standard input: %w", err)
 		}
-		if in.Number() == 1 && (bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF"))) {
+		if in.Number() == 1 && isUTF16(line) {
 			return fmt.Errorf("standard input is UTF-16; save the list as UTF-8")
 		}
 		text := string(line)

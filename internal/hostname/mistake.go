@@ -45,6 +45,12 @@ func explain(text string, err error) error {
 	if _, rangeErr := netip.ParsePrefix(text); rangeErr == nil {
 		return refuse(reason.HostIsRange, text)
 	}
+	if isUTF16(text) {
+		return refuse(reason.HostIsUTF16, text)
+	}
+	if name, ok := hostsLine(text); ok {
+		return refuse(reason.HostIsHostsLine, text, "meant", name)
+	}
 	var first *mistake
 	fixed := text
 	for i := range mistakes {
@@ -69,6 +75,37 @@ func explain(text string, err error) error {
 		return refuse(reason.HostInvalid, text)
 	}
 	return about(text, err)
+}
+
+// isUTF16 tells whether s looks like ASCII in UTF-16, whose every other octet is NUL.
+func isUTF16(s string) bool {
+	if len(s) < 3 {
+		return false
+	}
+	first := s[0] == 0 // big-endian, or the end of the line before was cut through
+	for i := range len(s) {
+		if (s[i] == 0) != (first == (i%2 == 0)) {
+			return false
+		}
+	}
+	return true
+}
+
+// hostsLine is the first name in a line of a hosts file, which has an address before names, and perhaps a comment behind them.
+func hostsLine(s string) (name string, ok bool) {
+	s, _, _ = strings.Cut(s, "#")
+	words := strings.Fields(s)
+	if len(words) < 2 {
+		return "", false
+	}
+	if _, err := netip.ParseAddr(words[0]); err != nil {
+		return "", false
+	}
+	p, err := parsePattern(words[1])
+	if err != nil || p.Host.IsAddr() {
+		return "", false
+	}
+	return p.String(), true
 }
 
 // trimPunctuation drops what was pasted along with the host: quotation marks, straight or typographic, brackets, list separators.

@@ -8,6 +8,8 @@ const (
 	HostIsURL                Reason = "HOST_IS_URL"
 	HostIsRange              Reason = "HOST_IS_RANGE"
 	HostIsPlaceholder        Reason = "HOST_IS_PLACEHOLDER"
+	HostIsHostsLine          Reason = "HOST_IS_HOSTS_LINE"
+	HostIsUTF16              Reason = "HOST_IS_UTF16"
 	HostHasPath              Reason = "HOST_HAS_PATH"
 	HostHasUser              Reason = "HOST_HAS_USER"
 	HostHasBlank             Reason = "HOST_HAS_BLANK"
@@ -34,6 +36,8 @@ var hostTexts = map[Reason]string{
 	HostIsURL:                `"{host}" is a URL; give the host alone: {meant}`,
 	HostIsRange:              `"{host}" is a range of addresses; give host names, or every address by itself`,
 	HostIsPlaceholder:        `"{host}" still has the placeholder {placeholder}; put the real value in its place`,
+	HostIsHostsLine:          `"{host}" is a line of a hosts file; give the name without the address: {meant}`,
+	HostIsUTF16:              `"{host}" is text in UTF-16; save the file that it comes from as UTF-8`,
 	HostHasPath:              `"{host}" has a path; give the host alone: {meant}`,
 	HostHasUser:              `"{host}" has a user name before @; give the host alone: {meant}`,
 	HostHasBlank:             `"{host}" has a blank or a control character inside; give one host at a time, for example {meant}`,

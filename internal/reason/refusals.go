@@ -110,6 +110,8 @@ var refusals = map[Reason]refusal{
 	HostIsURL:                {class: ClassInvalid},
 	HostIsRange:              {class: ClassInvalid},
 	HostIsPlaceholder:        {class: ClassInvalid},
+	HostIsHostsLine:          {class: ClassInvalid},
+	HostIsUTF16:              {class: ClassInvalid},
 	HostHasPath:              {class: ClassInvalid},
 	HostHasUser:              {class: ClassInvalid},
 	HostHasBlank:             {class: ClassInvalid},
