@@ -15,46 +15,70 @@ import (
 
 // chunk is what is read of a configuration chunk of the Azure Monitor Agent. One of kind AgentSettings has no channels.
 type chunk struct {
-	Channels []jsontext.Value `json:"channels"`
+	Channels once[[]jsontext.Value] `json:"channels"`
 }
 
 // channel is a way on which the agent sends.
 type channel struct {
-	Protocol            string `json:"protocol"`
-	Endpoint            string `json:"endpoint"`            // of ods and me
-	EndpointURITemplate string `json:"endpointUriTemplate"` // of gig; its path has placeholders
-	TokenEndpointURI    string `json:"tokenEndpointUri"`    // of ods and gig
+	Protocol            once[string] `json:"protocol"`
+	Endpoint            once[string] `json:"endpoint"`            // of ods and me
+	EndpointURITemplate once[string] `json:"endpointUriTemplate"` // of gig; its path has placeholders
+	TokenEndpointURI    once[string] `json:"tokenEndpointUri"`    // of ods and gig
+}
+
+// once is a value that an object has at most once, also where readChunk lets other names come twice: which of two is meant, nobody
+// knows (RFC 8259, section 4).
+type once[T any] struct {
+	value T
+	read  bool
+}
+
+func (o *once[T]) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	if o.read {
+		return jsontext.ErrDuplicateName
+	}
+	o.read = true
+	return json.UnmarshalDecode(from, &o.value)
+}
+
+// readChunk reads JSON of a chunk into what. Names twice and what is not UTF-8, also a lone surrogate, do no harm in parts that are
+// not read; in one that is read the latter becomes U+FFFD, which no host has.
+func readChunk(data []byte, what any) error {
+	return json.Unmarshal(data, what, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 var byteOrderMark = []byte("\ufeff")
 
 // parseChunk learns from a configuration chunk: the hosts of each channel, and those that the cloud of these hosts needs besides.
-// A channel that cannot be read is ignored, as is a channel of another protocol; the error is about the whole file.
+// A channel that cannot be read is ignored, as is a channel of another protocol; the error is about the whole file, which is refused,
+// too, if it has a name twice that is read.
 func parseChunk(place string, data []byte) (*finding, error) {
 	f := &finding{place: place}
 	var c chunk
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("it is blank")
 	}
-	if err := json.Unmarshal(bytes.TrimPrefix(data, byteOrderMark), &c); err != nil {
+	if err := readChunk(bytes.TrimPrefix(data, byteOrderMark), &c); err != nil {
 		return nil, plain(err)
 	}
 	me := false
-	for i, raw := range c.Channels {
+	for i, raw := range c.Channels.value {
 		var ch channel
-		if err := json.Unmarshal(raw, &ch); err != nil {
+		if err := readChunk(raw, &ch); errors.Is(err, jsontext.ErrDuplicateName) {
+			return nil, plain(err)
+		} else if err != nil {
 			f.ignore(reason.Wrap(plain(err), reason.LearnedChannelInvalid, "place", place, "channel", strconv.Itoa(i+1)))
 			continue
 		}
-		switch ch.Protocol {
+		switch ch.Protocol.value {
 		case "ods":
-			f.learnIngestion(ch.Endpoint)
-			f.learnURL(ch.TokenEndpointURI, "")
+			f.learnIngestion(ch.Endpoint.value)
+			f.learnURL(ch.TokenEndpointURI.value, "")
 		case "gig":
-			f.learnURL(ch.EndpointURITemplate, "")
-			f.learnURL(ch.TokenEndpointURI, "")
+			f.learnURL(ch.EndpointURITemplate.value, "")
+			f.learnURL(ch.TokenEndpointURI.value, "")
 		case "me":
-			_, ok := f.learnURL(ch.Endpoint, "")
+			_, ok := f.learnURL(ch.Endpoint.value, "")
 			me = me || ok
 		}
 	}
