@@ -13,7 +13,8 @@ import (
 func TestWarnings(t *testing.T) {
 	g := startGateway(t)
 	got := g.run(t, "", "setting", "set", "ListenPort", "8099")
-	if diff := cmp.Diff("omsgwctl: warning: open the firewall\n", got.Err); diff != "" || got.Code != 0 || !strings.Contains(got.Out, "8099") {
+	const warning = "omsgwctl: warning: open the firewall\n"
+	if diff := cmp.Diff(warning, got.Err); diff != "" || got.Code != 0 || !strings.Contains(got.Out, "8099") {
 		t.Errorf("%+v", got)
 	}
 	got = g.run(t, "", "setting", "set", "ListenPort", "8099", "--json")
