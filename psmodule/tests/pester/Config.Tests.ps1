@@ -178,6 +178,19 @@ DrainSeconds,9
         (Set-OMSGatewayConfig DrainSeconds 8 -Verbose 4>&1) -join "`n" | Should -Match 'DrainSeconds is 8 now; before: 5\.'
     }
 
+    It 'warn of what is still to be done' {
+        $log = Use-FakeControl -Mode answer -Result ('{"setting":{"key":"ListenPort","value":"8082"},"previousValue":"8080",' +
+            '"warnings":[{"reason":"FIREWALL_RULE_DIFFERS","message":"move it: & \"C:\\x.exe\" service firewall","metadata":{}}]}')
+        try {
+            $warnings = @(Set-OMSGatewayConfig ListenPort 8082 3>&1)
+            (Get-Request $log).method | Should -Contain 'SettingService/SetSetting'
+        }
+        finally { Restore-Control $log }
+        $warnings | Should -HaveCount 1
+        $warnings[0] | Should -BeOfType [System.Management.Automation.WarningRecord]
+        $warnings[0].Message | Should -BeExactly 'move it: & "C:\x.exe" service firewall'
+    }
+
     It 'are completed, key and value' {
         $line = 'Set-OMSGatewayConfig -Name logl'
         (Get-Completion $line).CompletionText | Should -Be 'LogLevel'
