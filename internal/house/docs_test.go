@@ -31,6 +31,19 @@ func TestContributingPageHasEveryRoom(t *testing.T) {
 	}
 }
 
+// TestContributingPageNamesFilesThatAreThere looks for each path on the page, save those with a word in capitals that stands for any.
+func TestContributingPageNamesFilesThatAreThere(t *testing.T) {
+	paths := pathsIn(page(t, "contributing.md"))
+	if len(paths) < 40 {
+		t.Fatalf("docs/contributing.md names %d paths: the test reads it wrongly", len(paths))
+	}
+	for _, named := range paths {
+		if found, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(named))); err != nil || len(found) == 0 {
+			t.Errorf("docs/contributing.md names %s, which is not there (%v)", named, err)
+		}
+	}
+}
+
 func TestRoomsAndTiersAreRead(t *testing.T) {
 	text := "    a/b/   one thing,\n           and more\n    c/     another\n"
 	if diff := cmp.Diff([]string{"a/b/", "c/"}, roomsIn(text)); diff != "" {
@@ -38,6 +51,9 @@ func TestRoomsAndTiersAreRead(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "cc"}, homeless([]string{"a", "a/b", "a/b/x", "c", "cc"}, []string{"a/b/", "c/"})); diff != "" {
 		t.Errorf("without a room (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a/b.go", "a/*.sh"}, pathsIn("`a/b.go`, `a/NOUN.go`, `a/NOUN_test.go`, `b.go`, a/c.go and `a/*.sh`")); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([][]string{{"a", "b"}, {"c", "d", "e"}}, tiersIn("    a, b\n    c,\n    d, e\n")); diff != "" {
 		t.Errorf("tiers (-want +got):\n%s", diff)
@@ -112,6 +128,18 @@ func tiersIn(block string) [][]string {
 		found = append(found, tier)
 	}
 	return found
+}
+
+// pathsIn returns what is marked as code, is in a folder, and has no word that stands for any.
+func pathsIn(page string) []string {
+	placeholder := regexp.MustCompile(`\b[A-Z]{4,}\b`)
+	var paths []string
+	for _, match := range regexp.MustCompile("`([a-z.]+/[\\w./*-]+)`").FindAllStringSubmatch(page, -1) {
+		if !placeholder.MatchString(strings.ReplaceAll(match[1], "_", " ")) {
+			paths = append(paths, match[1])
+		}
+	}
+	return paths
 }
 
 // homeless returns the packages that are neither a room nor below one.
