@@ -386,6 +386,30 @@ func TestBytes(t *testing.T) {
 	}
 }
 
+// TestNoBytes takes nothing, as a message without a body does. That makes no holder, whom nobody would take back.
+func TestNoBytes(t *testing.T) {
+	c, l := admission.New(1600), limits(nil)
+	var both [2]*guest
+	for i, from := range []netip.Addr{ann, bob} {
+		g, err := come(c, from, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both[i] = g
+	}
+	for range 100 {
+		if err := both[0].Take(0); err != nil {
+			t.Fatal(err)
+		}
+		both[0].Give(0)
+	}
+	for i, n := range []int{1400, 100, 100} { // the second client has less than its share of 533
+		if err := both[min(i, 1)].Take(n); err != nil {
+			t.Errorf("number %d: %v", i+1, err)
+		}
+	}
+}
+
 // TestQueueAgainstModel compares what is ended, and what is refused, with a queue that looks at every place each time.
 func TestQueueAgainstModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))

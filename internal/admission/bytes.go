@@ -25,7 +25,7 @@ func (p *Place) Take(n int) error {
 		return err
 	}
 	b.taken.Add(int64(n))
-	if of.bytes.Add(int64(n)) == int64(n) {
+	if n > 0 && of.bytes.Add(int64(n)) == int64(n) { // the first of this client
 		b.holders.Add(1)
 	}
 	return nil
