@@ -24,13 +24,20 @@ const (
 type repeatOf struct {
 	client netip.Addr
 	caller string
+	group  string // of callers who share the limit of new methods; "" for one who has a limit alone
 	about  string
 }
 
+// withoutRole is the group of all callers without a role.
+const withoutRole = "callers without a role"
+
 // who is what shares the limit of new hosts. The addresses of one IPv6 network segment (RFC 4291, section 2.5.4) do, since whoever has
-// one of them may have them all.
+// one of them may have them all; so do callers without a role, one of whom may have many user ids (user_namespaces(7)).
 func (r repeatOf) who() repeatOf {
 	r.about = ""
+	if r.group != "" {
+		r.caller, r.group = r.group, ""
+	}
 	if r.client.Is6() {
 		segment, _ := r.client.WithZone("").Prefix(64)
 		r.client = segment.Addr()
@@ -46,6 +53,14 @@ func (r repeatOf) String() string {
 		return r.client.String()
 	}
 	return "others"
+}
+
+// name is what a line for many calls it.
+func (r repeatOf) name() string {
+	if r.group != "" {
+		return r.about + " by " + r.caller
+	}
+	return r.about
 }
 
 type repeatKey struct {
@@ -99,8 +114,8 @@ func (r repeats) hold(e *Event) bool {
 	}
 	o.held++
 	o.last = e
-	if len(o.first) < namedHosts && !slices.Contains(o.first, e.repeat.about) {
-		o.first = append(o.first, e.repeat.about)
+	if name := e.repeat.name(); len(o.first) < namedHosts && !slices.Contains(o.first, name) {
+		o.first = append(o.first, name)
 	}
 	return true
 }

@@ -156,7 +156,7 @@ func TestDeniedCallsCollapse(t *testing.T) {
 	}
 	h.Emit(event.AdminDenied(caller.Caller{Name: "bob"}, "/a", reason.NotPermittedToRead))
 	for i := range 500 {
-		h.Emit(event.AdminDenied(caller.Caller{Name: "eve"}, fmt.Sprintf("/m%d", i), reason.MethodUnknown))
+		h.Emit(event.AdminDenied(caller.Caller{Name: "eve", Role: caller.Read}, fmt.Sprintf("/m%d", i), reason.MethodUnknown))
 	}
 	end(t, h)
 	if got, want := sequence(t, h), int64(10+1+1+100+1); got != want {
@@ -166,6 +166,26 @@ func TestDeniedCallsCollapse(t *testing.T) {
 		if events, _ := h.List(event.Filter{Text: text}, 10); len(events) != want {
 			t.Errorf("%d events with %q", len(events), text)
 		}
+	}
+}
+
+// Somebody with many user ids, none of which has a role, has no more events than one of them would.
+func TestDeniedCallsOfManyNamesCollapse(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	for i := range 500 {
+		for range 20 {
+			h.Emit(event.AdminDenied(caller.Caller{Name: fmt.Sprintf("uid:%d", i)}, "/a", reason.NotPermittedToRead))
+		}
+	}
+	h.Emit(event.AdminDenied(caller.Caller{Name: "ann"}, "/a", reason.TooManyCalls))
+	h.Emit(event.AdminDenied(caller.Caller{Name: "bob", Role: caller.Read}, "/b", reason.NotPermittedToChange))
+	end(t, h)
+	if got, want := sequence(t, h), int64(100*10+2+100+1); got != want {
+		t.Errorf("%d events, want %d", got, want)
+	}
+	const text = "8000 more from callers without a role about other methods within a minute, the first of them /a by uid:100, /a by uid:101"
+	if events, _ := h.List(event.Filter{Text: text}, 10); len(events) != 1 {
+		t.Errorf("%d events for the others", len(events))
 	}
 }
 

@@ -175,10 +175,15 @@ func changeNotMade(who string, why error) Event {
 		Fields: partsOf(why, Field{"caller", who})}
 }
 
-// AdminDenied is event 400: a call of the admin API was denied to who. Repeats for one caller, method and reason are collapsed.
+// AdminDenied is event 400: a call of the admin API was denied to who. Repeats for one caller, method and reason are collapsed, and
+// what is new of a caller without a role is counted together with that of all others.
 func AdminDenied(who caller.Caller, method string, why reason.Reason) Event {
+	repeat := repeatOf{caller: who.Name, about: method}
+	if who.Role == caller.None && why != reason.TooManyCalls { // which says nothing about the role
+		repeat.group = withoutRole
+	}
 	return Event{Kind: "CALL_DENIED",
-		ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeatOf{caller: who.Name, about: method},
+		ID: Fault, Level: Error, Component: GatewayServer, Reason: why, repeat: repeat,
 		Text:   fmt.Sprintf("%s was denied the call %s (%s)", who.Name, method, why),
 		Fields: by(who, Field{"method", method})}
 }
