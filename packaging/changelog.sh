@@ -7,4 +7,4 @@ awk '
 	/^- / { if (point != "") print "  * " point; point = substr($0, 3); next }
 	{ sub(/^ +/, ""); point = point " " $0 }
 	END { if (point != "") print "  * " point }
-' CHANGELOG.md | fold -s -w 78 | sed -E 's/^([^ ])/    \1/; s/ +$//'
+' CHANGELOG.md | fold -s -w 74 | sed -E 's/^([^ ])/    \1/; s/ +$//'
