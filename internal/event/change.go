@@ -18,8 +18,8 @@ const recordTime = 5 * time.Second
 type Changes interface {
 	Sink
 
-	// Record writes a line for each event of a change that is about to be made, and gives the events their time. After an error the
-	// change must not be made: CHANGE_NOT_RECORDED, after 5 s at the latest.
+	// Record writes a line for each event of a change that is about to be made. After an error the change must not be made:
+	// CHANGE_NOT_RECORDED, after 5 s at the latest.
 	Record(ctx context.Context, lines []Event) error
 
 	// NotMade adds a line about a change that was recorded and then failed.
@@ -32,18 +32,17 @@ type Changes interface {
 
 // Record implements Changes. Without a log of changes it does nothing.
 func (h *Hub) Record(ctx context.Context, lines []Event) error {
-	now := time.Now()
-	written := make([]*Event, len(lines))
-	for i := range lines {
-		e := &lines[i]
-		e.Time = now
-		e.bound()
-		written[i] = e
-	}
 	if h.changes == nil || len(lines) == 0 {
 		return nil
 	}
-	return h.changes.write(ctx, written, lines[0].changedBy)
+	now := time.Now()
+	stamped := make([]*Event, len(lines))
+	for i, e := range lines {
+		e.Time = now
+		e.bound()
+		stamped[i] = &e
+	}
+	return h.changes.write(ctx, stamped, lines[0].changedBy)
 }
 
 // NotMade implements Changes.
@@ -61,10 +60,9 @@ func (h *Hub) NotMade(who caller.Caller, why error) {
 
 // Made implements Changes.
 func (h *Hub) Made(events []Event) {
+	now := time.Now()
 	for _, e := range events {
-		if e.Time.IsZero() {
-			e.Time = time.Now()
-		}
+		e.Time = now
 		e.bound()
 		h.mu.Lock()
 		if !h.closed {

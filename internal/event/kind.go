@@ -8,7 +8,7 @@ import (
 // Kind is the name of a kind of event: what happened, whatever its id and its reason are. Each constructor has one of its own.
 type Kind string
 
-// kinds has every kind with its meaning, which completes "tells that ...".
+// kinds has every kind with what its events tell.
 var kinds = map[Kind]string{
 	"GATEWAY_STARTED":                     "the gateway started",
 	"GATEWAY_STOPPED":                     "it stopped",

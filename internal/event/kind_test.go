@@ -84,7 +84,7 @@ func TestEventsPage(t *testing.T) {
 		"([administration.md](administration.md#events)), and a kind, which says what happened whatever the id is:\n\n" +
 		"    omsgwctl event list --kind ALLOWED_HOST_ADDED,ALLOWED_HOST_REMOVED\n\n" +
 		"What its text mentions is in its fields (`--json`), the parts of an error under the names that the reason's text has for them.\n\n" +
-		"| kind | tells that |\n|---|---|\n")
+		"| kind | what it tells |\n|---|---|\n")
 	for _, kind := range event.Kinds() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, kind.Meaning())
 	}
