@@ -1,12 +1,14 @@
 package house_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -60,30 +62,54 @@ func TestRoomsAndTiersAreRead(t *testing.T) {
 	}
 }
 
-// TestDecisionsPageHasAnIndex holds the index at the head of docs/decisions.md to its table: each subject is there once, and no other.
+// TestDecisionsPageHasAnIndex holds the index at the head of docs/decisions.md to its sections: the same headings in the same order, each
+// with a link that leads to it.
 func TestDecisionsPageHasAnIndex(t *testing.T) {
-	head, table, found := strings.Cut(page(t, "decisions.md"), "| subject | decision | why |\n|---|---|---|\n")
-	if !found {
-		t.Fatal("docs/decisions.md has no table")
+	head, sections, _ := strings.Cut(page(t, "decisions.md"), "\n## ")
+	entry := func(level int, heading string) string {
+		return fmt.Sprintf("%*s- [%s](#%s)", 2*level, "", heading, anchor(heading))
 	}
-	want := map[string]int{}
-	for line := range strings.Lines(table) {
-		subject, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
-		want[subject]++
+	var want, got []string
+	for line := range strings.Lines("\n## " + sections) {
+		marks, heading, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch marks {
+		case "##":
+			want = append(want, entry(0, heading))
+		case "###":
+			want = append(want, entry(1, heading))
+		}
 	}
-	got := map[string]int{}
-	for _, group := range strings.Split(strings.ReplaceAll(strings.TrimSpace(head), "\n  ", " "), "\n- **")[1:] {
-		_, subjects, _ := strings.Cut(group, "**: ")
-		for _, subject := range strings.Split(subjects, "; ") {
-			got[subject]++
+	for line := range strings.Lines(head) {
+		if strings.HasPrefix(strings.TrimSpace(line), "- ") {
+			got = append(got, strings.TrimRight(line, "\n"))
 		}
 	}
 	if len(want) < 100 {
-		t.Fatalf("docs/decisions.md has %d decisions: the test reads it wrongly", len(want))
+		t.Fatalf("docs/decisions.md has %d headings: the test reads it wrongly", len(want))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("docs/decisions.md, index at its head (-table +index):\n%s", diff)
+		t.Errorf("docs/decisions.md, index at its head (-sections +index):\n%s", diff)
 	}
+	seen := map[string]bool{}
+	for _, line := range want {
+		if seen[line] {
+			t.Errorf("docs/decisions.md has two sections %s", strings.TrimSpace(line))
+		}
+		seen[line] = true
+	}
+}
+
+// anchor returns the anchor that GitHub gives to a heading: lower case, hyphens for spaces, and no other punctuation.
+func anchor(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, heading)
 }
 
 func page(t *testing.T, name string) string {
