@@ -67,7 +67,7 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
-// startTestOrigin answers a client of an origin that runs in the test, and the address of it.
+// startTestOrigin returns a client of an origin that runs in the test, and the address of it.
 func startTestOrigin(t *testing.T) (*client, string) {
 	t.Helper()
 	c := newContent()

@@ -66,7 +66,7 @@ func (c *client) open(ctx context.Context, n int) (*session, error) {
 	return &session{conn: conn, secure: secure, stream: secure, client: c}, nil
 }
 
-// connect answers a connection on which the origin is waiting for the TLS handshake.
+// connect returns a connection on which the origin is waiting for the TLS handshake.
 func (c *client) connect(ctx context.Context, n int) (*net.TCPConn, error) {
 	address := c.proxy
 	if address == "" {

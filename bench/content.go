@@ -37,7 +37,7 @@ func newContent() content {
 	return content{block}
 }
 
-// send writes size bytes that begin at offset, and answers their sum.
+// send writes size bytes that begin at offset, and returns their sum.
 func (c content) send(w io.Writer, offset, size int64) (sum uint32, err error) {
 	for at := offset % blockBytes; size > 0; at %= blockBytes {
 		chunk := c.block[at:min(at+chunkBytes, at+size, blockBytes)]
@@ -57,7 +57,7 @@ func (c content) sum(offset, size int64) uint32 {
 	return sum
 }
 
-// receive reads size bytes and answers their sum.
+// receive reads size bytes and returns their sum.
 func receive(r io.Reader, size int64) (sum uint32, err error) {
 	buf := chunks.Get().(*[chunkBytes]byte)
 	defer chunks.Put(buf)
@@ -94,7 +94,7 @@ func (r request) encode() []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(r.size))
 }
 
-// readRequest answers io.EOF when the client has ended the connection between two requests.
+// readRequest returns io.EOF when the client has ended the connection between two requests.
 func readRequest(r io.Reader) (request, error) {
 	var b [requestBytes]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {

@@ -55,7 +55,7 @@ func (t *trial) usage() (usage, error) {
 	return measure(t.proxy.cmd.Process.Pid)
 }
 
-// metered does work that has so many parts, and answers what CPU time the proxy has spent on it.
+// metered does work that has so many parts, and returns what CPU time the proxy has spent on it.
 func (t *trial) metered(parts float64, work func() error) (figures, error) {
 	before, err := t.usage()
 	if err != nil {
@@ -75,7 +75,7 @@ func (t *trial) metered(parts float64, work func() error) (figures, error) {
 	return f, err
 }
 
-// each calls do for 0 to n-1, so many at a time, and answers the first error, after which it begins no more.
+// each calls do for 0 to n-1, so many at a time, and returns the first error, after which it begins no more.
 func each(n, atATime int, do func(i int) error) error {
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
@@ -223,7 +223,7 @@ func runIdle(ctx context.Context, t *trial) (figures, error) {
 	return f, err
 }
 
-// descriptorsLeft waits until the proxy has no more descriptors than before, or for some time, and answers how many more it has.
+// descriptorsLeft waits until the proxy has no more descriptors than before, or for some time, and returns how many more it has.
 func (t *trial) descriptorsLeft(before int) (float64, error) {
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		u, err := t.usage()
@@ -233,7 +233,7 @@ func (t *trial) descriptorsLeft(before int) (float64, error) {
 	}
 }
 
-// fit answers how many of the wanted sessions the proxy can have with the descriptors that it may have, found by trying some.
+// fit returns how many of the wanted sessions the proxy can have with the descriptors that it may have, found by trying some.
 func (t *trial) fit(ctx context.Context, wanted int) (int, error) {
 	if t.proxy == nil {
 		return wanted, nil

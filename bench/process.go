@@ -176,7 +176,7 @@ func readKiB(file, name string) (int64, error) {
 
 func procFile(pid int, name string) string { return filepath.Join("/proc", strconv.Itoa(pid), name) }
 
-// gone tells whether the process of a file in /proc has ended.
+// gone reports whether the process of a file in /proc has ended.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }

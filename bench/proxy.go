@@ -215,7 +215,7 @@ func startOnFreePort(ctx context.Context, user int, dir, config, name string, ar
 	return nil, fmt.Errorf("%s does not listen: %s", filepath.Base(name), &proc.output)
 }
 
-// startOrigin starts the origin, and answers a client that reaches it directly.
+// startOrigin starts the origin, and returns a client that reaches it directly.
 func (p *programs) startOrigin(ctx context.Context, c content, certificate tls.Certificate) (*process, *client, error) {
 	proc, err := start(ctx, 0, regexp.MustCompile(`^(\{.*)`), p.self, "origin")
 	if err != nil {
@@ -278,7 +278,7 @@ func start(ctx context.Context, user int, pattern *regexp.Regexp, name string, a
 	return nil, fmt.Errorf("%s does not start: %s", filepath.Base(name), &p.output)
 }
 
-// runs tells whether the program has not ended.
+// runs reports whether the program has not ended.
 func (p *process) runs() bool {
 	select {
 	case <-p.ended:

@@ -183,7 +183,7 @@ func deniedHost(hosts []*adminv1.DeniedHost, text string) (string, error) {
 	return fitting[0].Host, nil
 }
 
-// hasPort tells whether the port was given.
+// hasPort reports whether the port was given.
 func hasPort(host string, port uint16) bool {
 	return strings.HasSuffix(strings.TrimSpace(host), ":"+strconv.Itoa(int(port)))
 }

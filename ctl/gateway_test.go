@@ -168,7 +168,7 @@ func (g *gateway) called() []string {
 
 func (g *gateway) etag() string { return fmt.Sprintf("etag-%d", g.changes.Load()) }
 
-// change does what all changes of a list have in common; do makes it and answers how many entries are invalid.
+// change does what all changes of a list have in common; do makes it and returns how many entries are invalid.
 func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bool, do func() (invalid int)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -203,7 +203,7 @@ func (l listChange[O]) runInSteps(
 	return all, nil
 }
 
-// takeBack undoes what was made after cause stopped the rest, and answers the error that says how that went.
+// takeBack undoes what was made after cause stopped the rest, and returns the error that says how that went.
 func (l listChange[O]) takeBack(ctx context.Context, c *adminclient.Client, made []O, cause error) error {
 	ctx = context.WithoutCancel(ctx) // an interrupt must not leave half of the list
 	for chunk := range slices.Chunk(made, l.most) {

@@ -133,7 +133,7 @@ func (k entryKind) read(stdin io.Reader, args []string) ([]entry, []command.Entr
 	return entries, problems, nil
 }
 
-// isUTF16 tells whether a text that begins with line is UTF-16, with a byte order mark or as its NULs tell.
+// isUTF16 reports whether a text that begins with line is UTF-16, with a byte order mark or as its NULs tell.
 func isUTF16(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("\xFF\xFE")) || bytes.HasPrefix(line, []byte("\xFE\xFF")) ||
 		bytes.IndexByte(line[:min(len(line), 2)], 0) >= 0

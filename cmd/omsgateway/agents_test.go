@@ -22,7 +22,7 @@ func agentsAddress(unique string) string {
 	return fmt.Sprintf("127.%d.%d.%d", 64+h>>24&63, h>>16&255, 1+h%254)
 }
 
-// agentsPossible says whether this account may give a process mounts of its own, and listen at port 443.
+// agentsPossible reports whether this account may give a process mounts of its own, and listen at port 443.
 func agentsPossible() bool {
 	folder, err := os.MkdirTemp("", "omsgateway-mounts")
 	if err != nil {

@@ -130,7 +130,7 @@ func TestChangesCutNoTunnel(t *testing.T) {
 	}
 }
 
-// omsgwctl runs the real program and answers its standard output.
+// omsgwctl runs the real program and returns its standard output.
 func omsgwctl(t *testing.T, r *running, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"+exe()), append([]string{"--address", r.address}, args...)...)

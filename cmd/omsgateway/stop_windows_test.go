@@ -17,7 +17,7 @@ func askToStop(p *os.Process) error {
 	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(p.Pid))
 }
 
-// onWine tells whether this Windows is Wine, which gives programs without a terminal no console to send Ctrl+Break to.
+// onWine reports whether this Windows is Wine, which gives programs without a terminal no console to send Ctrl+Break to.
 func onWine() bool {
 	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
 }

@@ -288,7 +288,7 @@ type peer struct {
 	commands int
 }
 
-// do answers what the program says to a command.
+// do returns what the program says to a command.
 func (p *peer) do(t *testing.T, command ...string) string {
 	t.Helper()
 	p.commands++

@@ -243,7 +243,7 @@ func (g *tlsGateway) passes(t *testing.T, target string, want session, client *h
 	return g.verified(t, target, want)
 }
 
-// verified judges what the log says about the next connection to target, and answers it.
+// verified judges what the log says about the next connection to target, and returns it.
 func (g *tlsGateway) verified(t *testing.T, target string, want session) trace {
 	t.Helper()
 	trace := g.nextTrace(t, target)

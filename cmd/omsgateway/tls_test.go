@@ -267,7 +267,7 @@ type trace struct {
 	text       string
 }
 
-// nextTrace waits for the end of the next connection that asked for target, and answers its part of the log.
+// nextTrace waits for the end of the next connection that asked for target, and returns its part of the log.
 func (g *tlsGateway) nextTrace(t *testing.T, target string) trace {
 	t.Helper()
 	g.asked[target]++

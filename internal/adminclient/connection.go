@@ -175,7 +175,7 @@ type session struct {
 	end        func()
 }
 
-// isLost tells whether a call could not be sent. A gateway that has just gone is noticed too: what gRPC knows of that lags.
+// isLost reports whether a call could not be sent. A gateway that has just gone is noticed too: what gRPC knows of that lags.
 func (s *session) isLost() bool {
 	return s.conn.GetState() != connectivity.Ready || localsock.HungUp(s.raw)
 }

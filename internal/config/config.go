@@ -62,13 +62,13 @@ func (c Config) Clone() Config {
 	return c
 }
 
-// Equal says whether c and d are the same in all their parts.
+// Equal reports whether c and d are the same in all their parts.
 func (c Config) Equal(d Config) bool {
 	return c.Settings.Equal(d.Settings) && c.RelayProxy == d.RelayProxy && slices.Equal(c.AllowedHosts, d.AllowedHosts) &&
 		slices.EqualFunc(c.AllowedClientCertificates, d.AllowedClientCertificates, AllowedClientCertificate.equal)
 }
 
-// AddHosts adds those of hosts whose pattern is not there yet, and tells for each whether it was added. AddedAt becomes UTC
+// AddHosts adds those of hosts whose pattern is not there yet, and reports for each whether it was added. AddedAt becomes UTC
 // in whole seconds.
 func (c *Config) AddHosts(hosts ...AllowedHost) (added []bool) {
 	hosts = slices.Clone(hosts)
@@ -80,13 +80,13 @@ func (c *Config) AddHosts(hosts ...AllowedHost) (added []bool) {
 	return added
 }
 
-// RemoveHosts removes the hosts with these patterns, and tells for each whether it was there.
+// RemoveHosts removes the hosts with these patterns, and reports for each whether it was there.
 func (c *Config) RemoveHosts(patterns ...hostname.Pattern) (removed []bool) {
 	c.AllowedHosts, removed = remove(c.AllowedHosts, patterns, patternOf)
 	return removed
 }
 
-// SetHostPolicy gives the host with this pattern a client certificate policy, and answers the host as it was; present is false
+// SetHostPolicy gives the host with this pattern a client certificate policy, and returns the host as it was; present is false
 // if there is none.
 func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy CertificatePolicy) (before AllowedHost, present bool) {
 	i := slices.IndexFunc(c.AllowedHosts, func(h AllowedHost) bool { return h.Pattern == pattern })
@@ -98,7 +98,7 @@ func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy CertificatePolic
 	return before, true
 }
 
-// AddClientCertificates adds those of certificates of whose entry there is no spelling yet, and tells for each whether it was
+// AddClientCertificates adds those of certificates of whose entry there is no spelling yet, and reports for each whether it was
 // added. AddedAt becomes UTC in whole seconds.
 func (c *Config) AddClientCertificates(certificates ...AllowedClientCertificate) (added []bool) {
 	certificates = slices.Clone(certificates)
@@ -110,7 +110,7 @@ func (c *Config) AddClientCertificates(certificates ...AllowedClientCertificate)
 	return added
 }
 
-// RemoveClientCertificates removes the certificates with these entries in any spelling, and tells for each whether it was there.
+// RemoveClientCertificates removes the certificates with these entries in any spelling, and reports for each whether it was there.
 func (c *Config) RemoveClientCertificates(entries ...clientcert.Entry) (removed []bool) {
 	keys := make([]string, len(entries))
 	for i, e := range entries {
@@ -141,7 +141,7 @@ func Etag(file []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// add appends those of items to list whose key is not in it, and tells for each whether it was appended.
+// add appends those of items to list whose key is not in it, and reports for each whether it was appended.
 func add[T any, K comparable](list, items []T, key func(T) K) (longer []T, added []bool) {
 	present := keys(list, key)
 	added = make([]bool, len(items))
@@ -154,7 +154,7 @@ func add[T any, K comparable](list, items []T, key func(T) K) (longer []T, added
 	return list, added
 }
 
-// remove removes the items with the keys gone from list, and tells for each key whether it was there.
+// remove removes the items with the keys gone from list, and reports for each key whether it was there.
 func remove[T any, K comparable](list []T, gone []K, key func(T) K) (shorter []T, removed []bool) {
 	present := keys(list, key)
 	removed = make([]bool, len(gone))

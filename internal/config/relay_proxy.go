@@ -50,10 +50,10 @@ func NewRelayProxy(address, username, password string) (RelayProxy, error) {
 	return RelayProxy{Address: parsed, Username: username, Password: sealed}, nil
 }
 
-// IsSet tells whether there is a relay proxy.
+// IsSet reports whether there is a relay proxy.
 func (p RelayProxy) IsSet() bool { return p != RelayProxy{} }
 
-// Same tells whether p and q are the same proxy with the same credentials, whenever these were sealed.
+// Same reports whether p and q are the same proxy with the same credentials, whenever these were sealed.
 func (p RelayProxy) Same(q RelayProxy) bool {
 	a, errA := p.Password.Open()
 	b, errB := q.Password.Open()

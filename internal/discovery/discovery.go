@@ -75,7 +75,7 @@ type ClientCertificate struct {
 	Source policy.Source
 }
 
-// AgentFound says whether there is any agent on this computer.
+// AgentFound reports whether there is any agent on this computer.
 func (r *Reading) AgentFound() bool {
 	return slices.ContainsFunc(r.Places, func(p Place) bool { return p.State != Missing })
 }

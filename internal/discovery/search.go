@@ -198,7 +198,7 @@ func (d *descent) list(dir, pattern string) ([]string, error) {
 	return names, nil
 }
 
-// isUsual says whether an agent may have given something this name. Names go into commands that administrators are told to run, so
+// isUsual reports whether an agent may have given something this name. Names go into commands that administrators are told to run, so
 // that they may have nothing that a shell takes for more than a name: PowerShell even takes typographic quotes for quotes.
 func isUsual(name string) bool {
 	const usual = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-"
@@ -269,7 +269,7 @@ func (d *descent) open(name string) (*os.File, error) {
 	return nil, errors.New("it is replaced again and again")
 }
 
-// spent counts one more file or folder, and says whether the limits on all of them are reached.
+// spent counts one more file or folder, and reports whether the limits on all of them are reached.
 func (d *descent) spent(name string) bool {
 	switch {
 	case d.over:
@@ -323,7 +323,7 @@ func (d *descent) path(name string) string {
 	return filepath.Join(d.pattern.Base, filepath.FromSlash(name))
 }
 
-// isMissing says whether something is not there, or has something in its place that is no folder.
+// isMissing reports whether something is not there, or has something in its place that is no folder.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -22,7 +22,7 @@ const (
 type Options struct {
 	Agents []osdefaults.AgentFiles
 	Events event.Sink
-	// On says whether hosts are to be learned; Recheck tells the Watcher that the answer has changed. Nothing is read while it
+	// On reports whether hosts are to be learned; Recheck tells the Watcher that the answer has changed. Nothing is read while it
 	// is off.
 	On func() bool
 	// Apply puts a Reading in force. It is called for the first Reading and for each that may differ from the one before.

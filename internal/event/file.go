@@ -72,7 +72,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// open makes sure that f.file is the file at the path, and answers its size.
+// open makes sure that f.file is the file at the path, and returns its size.
 func (f *File) open() (size int64, err error) {
 	if f.file != nil {
 		opened, err := f.file.Stat()

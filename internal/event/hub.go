@@ -94,7 +94,7 @@ func (h *Hub) RemoveOutput(ctx context.Context, out Output) error {
 	return q.wait(ctx)
 }
 
-// Enabled tells whether events of this level are kept. Who would build a costly Debug event asks first.
+// Enabled reports whether events of this level are kept. Who would build a costly Debug event asks first.
 func (h *Hub) Enabled(l Level) bool { return l <= Level(h.level.Load()) }
 
 // SetLevel changes the least serious level that is kept, at once.
@@ -103,7 +103,7 @@ func (h *Hub) SetLevel(l Level) { h.level.Store(int32(l)) }
 // Dropped is how many events the outputs have missed since the start, counted for each output.
 func (h *Hub) Dropped() int64 { return h.dropped.Load() }
 
-// List answers the newest events that fit, at most limit, oldest first, and how many more fit.
+// List returns the newest events that fit, at most limit, oldest first, and how many more fit.
 func (h *Hub) List(f Filter, limit int) (events []Event, leftOut int) {
 	f = f.prepared()
 	h.mu.Lock()
@@ -156,7 +156,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// emit answers whether e was taken, which ends with Close. Unlike in Emit, e is on the heap from the start.
+// emit reports whether e was taken, which ends with Close. Unlike in Emit, e is on the heap from the start.
 func (h *Hub) emit(e Event) bool {
 	if e.Time.IsZero() {
 		e.Time = time.Now()

@@ -101,7 +101,7 @@ func (q *queue) run() {
 	q.done <- q.finish()
 }
 
-// finish tells of what was dropped last, and closes the output.
+// finish says what was dropped last, and closes the output.
 func (q *queue) finish() error {
 	var err error
 	if n := q.dropped.Swap(0); n > 0 {

@@ -51,7 +51,7 @@ func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
 	return w, nil
 }
 
-// register begins to offer new events to w, and answers those kept before.
+// register begins to offer new events to w, and returns those kept before.
 func (h *Hub) register(w *Watcher) (kept []*Event, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -58,7 +58,7 @@ func AcquireWithin(ctx context.Context, path string, wait time.Duration) (*Lock,
 // Release gives the lock back.
 func (l *Lock) Release() error { return l.file.Close() }
 
-// Held tells whether somebody holds the lock at path. It never makes an Acquire of another process fail. Without the
+// Held reports whether somebody holds the lock at path. It never makes an Acquire of another process fail. Without the
 // right to open the file the answer is an error, os.ErrPermission.
 func Held(path string) (bool, error) {
 	f, err := openExisting(path)
@@ -81,4 +81,4 @@ func Held(path string) (bool, error) {
 //	openOrCreate(path string) (*os.File, error)  // to lock it; does not follow a symbolic link
 //	openExisting(path string) (*os.File, error)  // to probe it
 //	lock(f *os.File) (held bool, err error)      // locks f until it is closed, or tells that another has it
-//	probe(f *os.File) (held bool, err error)     // tells whether another has it
+//	probe(f *os.File) (held bool, err error)     // reports whether another has it

@@ -35,7 +35,7 @@ func (h Host) Name() string { return h.name }
 // Addr is the address, or the zero Addr if the host is a name.
 func (h Host) Addr() netip.Addr { return h.addr }
 
-// IsAddr says whether the host is an IP address.
+// IsAddr reports whether the host is an IP address.
 func (h Host) IsAddr() bool { return h.addr.IsValid() }
 
 // Clone is h with memory of its own, for whoever keeps it longer than what it was read from.
@@ -170,7 +170,7 @@ func aLabels(name, given string) (string, error) {
 	return ascii, nil
 }
 
-// notIDNA says whether r is outside ASCII and no letter, mark or digit, and none of the exceptions either (RFC 5892, section 2
+// notIDNA reports whether r is outside ASCII and no letter, mark or digit, and none of the exceptions either (RFC 5892, section 2
 // and appendix A).
 func notIDNA(r rune) bool {
 	return r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.M, unicode.Nd) &&

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// endsInNumber says whether the last label of a lower-case name is a decimal or 0x number
+// endsInNumber reports whether the last label of a lower-case name is a decimal or 0x number
 // (URL Standard, "ends in a number checker").
 func endsInNumber(name string) bool {
 	last := name[strings.LastIndexByte(name, '.')+1:]

@@ -77,7 +77,7 @@ func explain(text string, err error) error {
 	return about(text, err)
 }
 
-// isUTF16 tells whether s looks like ASCII in UTF-16, whose every other octet is NUL.
+// isUTF16 reports whether s looks like ASCII in UTF-16, whose every other octet is NUL.
 func isUTF16(s string) bool {
 	if len(s) < 3 {
 		return false

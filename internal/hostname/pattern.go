@@ -51,7 +51,7 @@ func (p Pattern) String() string {
 	return name + ":" + strconv.Itoa(int(p.Port))
 }
 
-// Covers says whether p allows t.
+// Covers reports whether p allows t.
 func (p Pattern) Covers(t Target) bool {
 	if p.Port != t.Port {
 		return false
@@ -152,7 +152,7 @@ func checkWildcard(domain Host, given string) error {
 	return nil
 }
 
-// publicSuffix says whether domain is a public suffix, or all names directly below it are (the list's rule "*.kawasaki.jp"), and
+// publicSuffix reports whether domain is a public suffix, or all names directly below it are (the list's rule "*.kawasaki.jp"), and
 // whether it is one of the ICANN section.
 func publicSuffix(domain string) (suffix string, icann, ok bool) {
 	if suffix, icann = publicsuffix.PublicSuffix(domain); suffix == domain {

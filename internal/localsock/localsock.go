@@ -51,6 +51,6 @@ func Dial(ctx context.Context, address string) (net.Conn, error) {
 	return dial(ctx, path)
 }
 
-// HungUp tells whether the other side has closed conn, which [Dial] made, also while nothing has read that far. It answers at
+// HungUp reports whether the other side has closed conn, which [Dial] made, also while nothing has read that far. It answers at
 // once, and false if it cannot tell.
 func HungUp(conn net.Conn) bool { return hungUp(conn) }

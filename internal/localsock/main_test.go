@@ -191,7 +191,7 @@ func clientOver(dial func(context.Context, string) (net.Conn, error)) *grpc.Clie
 	return client
 }
 
-// ask tells as whom the server at address sees this process.
+// ask returns the caller as which the server at address sees this process.
 func ask(address string) string {
 	client := newClient(address)
 	defer client.Close()

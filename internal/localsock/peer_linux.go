@@ -24,7 +24,7 @@ const overflow = 65534
 // maxGroups is the most groups that a process can have (NGROUPS_MAX).
 const maxGroups = 65536
 
-// identify tells who is at the other end of a unix socket.
+// identify returns who is at the other end of a unix socket.
 func identify(conn net.Conn, rules Rules) (net.Conn, caller.Caller, error) {
 	cred, groups, err := peerOf(conn)
 	if err != nil {

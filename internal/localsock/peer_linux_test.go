@@ -159,7 +159,7 @@ func TestGatewaysOwnAccountMayChange(t *testing.T) {
 	}
 }
 
-// serve starts a server at a socket that every user can reach, and answers its address. around may wrap the listener.
+// serve starts a server at a socket that every user can reach, and returns its address. around may wrap the listener.
 func serve(t *testing.T, creds credentials.TransportCredentials, around func(net.Listener) net.Listener) string {
 	t.Helper()
 	address := "unix:" + filepath.Join(sharedFolder(t), "admin.sock")
@@ -217,7 +217,7 @@ func run(t *testing.T, part, address string, credential syscall.Credential) stri
 	return string(bytes.TrimSpace(out))
 }
 
-// hold connects as another user and keeps the connection until the answered function is called. It answers what the server said.
+// hold connects as another user and keeps the connection until the answered function is called. It returns what the server said.
 func hold(t *testing.T, address string, uid uint32, groups ...uint32) (string, func()) {
 	t.Helper()
 	cmd := process(t, "hold", address, syscall.Credential{Uid: uid, Gid: stranger, Groups: groups})

@@ -13,7 +13,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 )
 
-// identify tells who is at the other end of a named pipe. It needs the first byte that the client sends, since a server cannot
+// identify returns who is at the other end of a named pipe. It needs the first byte that the client sends, since a server cannot
 // impersonate before it has read (ImpersonateNamedPipeClient); the connection that it answers reads that byte again.
 func identify(conn net.Conn, _ Rules) (net.Conn, caller.Caller, error) {
 	pipe, ok := conn.(handled)
@@ -105,13 +105,13 @@ func callerOf(token windows.Token) (caller.Caller, error) {
 	return who, nil
 }
 
-// enabled tells whether token is a member of group with effect: not so for an administrator who is not elevated.
+// enabled reports whether token is a member of group with effect: not so for an administrator who is not elevated.
 func enabled(token windows.Token, group *windows.SID) bool {
 	member, err := token.IsMember(group)
 	return err == nil && member
 }
 
-// deniedOnly tells whether token has group only so that it can be denied something: an administrator who is not elevated.
+// deniedOnly reports whether token has group only so that it can be denied something: an administrator who is not elevated.
 func deniedOnly(token windows.Token, group *windows.SID) bool {
 	groups, err := token.GetTokenGroups()
 	if err != nil {
@@ -125,7 +125,7 @@ func deniedOnly(token windows.Token, group *windows.SID) bool {
 	return false
 }
 
-// ownAccount tells whether sid is the user of this process and that says enough: a service account is shared with other
+// ownAccount reports whether sid is the user of this process and that says enough: a service account is shared with other
 // services, and the account of an elevated process is that of programs that are not elevated too.
 func ownAccount(sid *windows.SID) bool {
 	token := windows.GetCurrentProcessToken()

@@ -13,7 +13,7 @@ import (
 func PipeConn(r, w *os.File) net.Conn { return &pipeConn{r: r, w: w, closed: make(chan struct{})} }
 
 // StdioListener is a listener whose one connection is this process's standard input and output. Its second Accept waits until
-// that connection or the listener is closed, and answers net.ErrClosed. Nothing else may use the two streams.
+// that connection or the listener is closed, and returns net.ErrClosed. Nothing else may use the two streams.
 func StdioListener() net.Listener {
 	l := &stdioListener{
 		conn:   &pipeConn{r: closable(os.Stdin), w: closable(os.Stdout), closed: make(chan struct{})},

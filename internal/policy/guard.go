@@ -51,7 +51,7 @@ func checkOwn(addr netip.Addr, own func() ([]netip.Addr, error)) error {
 	return nil
 }
 
-// isOwn tells whether addr leads to this computer, whose addresses own has. Every loopback address does, and the unspecified one.
+// isOwn reports whether addr leads to this computer, whose addresses own has. Every loopback address does, and the unspecified one.
 func isOwn(addr netip.Addr, own func() ([]netip.Addr, error)) (bool, error) {
 	addrs, err := own()
 	if err != nil {

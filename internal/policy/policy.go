@@ -288,7 +288,7 @@ func (p *Policy) Decide(r Request) Decision {
 	return p.refuse(reason.HostNotAllowed, nil)
 }
 
-// AllowsName says whether name, as a client may write it in its TLS hello, is itself allowed at port. An IP address is no name,
+// AllowsName reports whether name, as a client may write it in its TLS hello, is itself allowed at port. An IP address is no name,
 // nor is anything else that hostname.ParseHost refuses. A name that asks more of the client's certificate than judged, which is what
 // is asked in the tunnel, is not allowed there: a server that answers for both names would let it be got around.
 func (p *Policy) AllowsName(name string, port uint16, judged handshake.Requirement) bool {

@@ -75,7 +75,7 @@ type Tunnel struct {
 	made   time.Time // the earliest full handshake of the sessions that were recalled
 }
 
-// Recall tells what was shown in the full handshake of a session; it is meant for handshake.Config.Resumed.
+// Recall returns what was shown in the full handshake of a session; it is meant for handshake.Config.Resumed.
 func (t *Tunnel) Recall(key handshake.SessionKey) (handshake.Shown, bool) {
 	s := t.memory.find(t.id(key))
 	if s == nil {

@@ -347,7 +347,7 @@ func (r *recorder) Made(events []event.Event) {
 	}
 }
 
-// take answers the texts of the events since the last time.
+// take returns the texts of the events since the last time.
 func (r *recorder) take() (texts []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

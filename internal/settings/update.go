@@ -42,7 +42,7 @@ func (s *Store) AddEffect(e Effect) {
 
 // Update lets change work on a copy of the configuration and puts the result in force: when it returns, the file is written,
 // readers see the new snapshot, effects are committed and the events are emitted. One change is made at a time, in the order of
-// their events. A change that changes nothing writes nothing and answers the same snapshot twice.
+// their events. A change that changes nothing writes nothing and returns the same snapshot twice.
 //
 // An error leaves file, snapshot and effects as they were: ETAG_MISMATCH, SETTING_FIXED, CONFIG_TOO_LARGE, CONFIG_NOT_WRITTEN,
 // CHANGE_NOT_RECORDED, those of change, of Config.Validate and of the effects, and that of ctx, which bounds the wait for other changes.

@@ -38,7 +38,7 @@ func ReadOriginal(file []byte) (Original, error) {
 	return o, nil
 }
 
-// Change puts into c what the original had, each added now, and answers a text for people about what was taken over and what was not:
+// Change puts into c what the original had, each added now, and returns a text for people about what was taken over and what was not:
 // the original was less strict.
 func (o Original) Change(c *config.Config, now time.Time) (report string) {
 	var taken, left []string

@@ -79,7 +79,7 @@ func (p Properties) check(hasProxy string) error {
 	return nil
 }
 
-// Given tells whether there is anything for Change to do.
+// Given reports whether there is anything for Change to do.
 func (p Properties) Given() bool { return p.port != "" || p.hasProxy }
 
 // Change puts the properties into c. Errors are those of the settings and of the relay proxy; c is of no use then.

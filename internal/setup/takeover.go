@@ -62,7 +62,7 @@ func TakeOver(ctx context.Context, read func() (Values, error), store *settings.
 	}
 }
 
-// set tells whether the setting has another value now. An empty value is none.
+// set reports whether the setting has another value now. An empty value is none.
 func set(ctx context.Context, store *settings.Store, key, value string, events event.Sink) bool {
 	if value == "" {
 		return false

@@ -71,7 +71,7 @@ func (c *Counters) Refused(why reason.Reason) {
 	c.refused[why]++
 }
 
-// Snapshot answers all counters, of the same moment.
+// Snapshot returns all counters, of the same moment.
 func (c *Counters) Snapshot() Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -143,7 +143,7 @@ func (t *Tunnel) Remove(sent, received int64) {
 	}
 }
 
-// List answers the open tunnels that fit, the oldest first; nil fits all. The table is locked only while it is copied.
+// List returns the open tunnels that fit, the oldest first; nil fits all. The table is locked only while it is copied.
 func (t *Table) List(fits func(*Info) bool) []State {
 	open := t.open()
 	if fits != nil {
@@ -157,7 +157,7 @@ func (t *Table) List(fits func(*Info) bool) []State {
 	return states
 }
 
-// Close closes the tunnel with this id, and answers whether it was open. It does not wait for the end.
+// Close closes the tunnel with this id, and reports whether it was open. It does not wait for the end.
 func (t *Table) Close(id int64) bool {
 	t.mu.Lock()
 	tunnel := t.tunnels[id]
@@ -165,7 +165,7 @@ func (t *Table) Close(id int64) bool {
 	return tunnel != nil && tunnel.Close(ErrClosed)
 }
 
-// CloseIdle closes the tunnels in which no byte has moved for quiet or longer, and answers how many. 0 closes all.
+// CloseIdle closes the tunnels in which no byte has moved for quiet or longer, and returns how many. 0 closes all.
 func (t *Table) CloseIdle(quiet time.Duration) int {
 	limit := time.Now().Add(-quiet)
 	closed := 0

@@ -59,7 +59,7 @@ func (m *Memory) DeniedHosts() []DeniedHost {
 	return hosts
 }
 
-// Forget forgets the refused hosts that fit, and answers how many these were.
+// Forget forgets the refused hosts that fit, and returns how many these were.
 func (m *Memory) Forget(fits func(hostname.Target) bool) int {
 	forgotten := m.denied.forgetAll(fits)
 	if forgotten > 0 {

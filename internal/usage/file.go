@@ -218,7 +218,7 @@ func readClients(in *cryptobyte.String) (c clients, ok bool) {
 	return c, true
 }
 
-// isReason says whether text is spelled as reasons are. It may be one of another version.
+// isReason reports whether text is spelled as reasons are. It may be one of another version.
 func isReason(text string) bool {
 	for _, c := range []byte(text) {
 		if c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {

@@ -86,7 +86,7 @@ func freePort() (string, error) {
 	return "", errors.New("no port is free")
 }
 
-// exitCode runs a program and answers the exit code that this system has for it.
+// exitCode runs a program and returns the exit code that this system has for it.
 func exitCode(ts *testscript.TestScript, name string, args ...string) int {
 	err := ts.Exec(name, args...)
 	exit, ok := errors.AsType[*exec.ExitError](err)

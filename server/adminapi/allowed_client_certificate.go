@@ -94,7 +94,7 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	return &adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag}, nil
 }
 
-// certificateOutcomes tells what became of each item, done or else not, and at the first that was done what it means for clients.
+// certificateOutcomes returns what became of each item, done or else not, and at the first that was done what it means for clients.
 func certificateOutcomes(
 	items []item[string, clientcert.Entry], before, after *settings.Snapshot,
 	done, not adminv1.AllowedClientCertificateOutcome_Outcome,

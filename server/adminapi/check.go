@@ -65,7 +65,7 @@ func route(now *settings.Snapshot, decision policy.Decision) (adminv1.CheckHostR
 	return adminv1.CheckHostResponse_DIRECT, ""
 }
 
-// resolve tells where the target leads. The error is that of ctx.
+// resolve returns where the target leads. The error is that of ctx.
 func (s *allowedHosts) resolve(
 	ctx context.Context, resp *adminv1.CheckHostResponse, target hostname.Target, decision policy.Decision,
 ) error {

@@ -142,7 +142,7 @@ func setProgram(s *mgr.Service, program string) error {
 	return nil
 }
 
-// configure sets what CreateService does not. It answers what this system does not know (Wine is such a one).
+// configure sets what CreateService does not. It returns what this system does not know (Wine is such a one).
 func configure(s *mgr.Service) (left []string, err error) {
 	sid, delayed, failures := uint32(windows.SERVICE_SID_TYPE_UNRESTRICTED), uint32(1), uint32(1)
 	privileges, err := windows.UTF16FromString(servicePrivilege)

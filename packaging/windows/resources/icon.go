@@ -51,14 +51,14 @@ func paint(x, y float64) color.NRGBA {
 	}
 }
 
-// inBox tells whether a place is in a box around a centre, whose corners are round.
+// inBox reports whether a place is in a box around a centre, whose corners are round.
 func inBox(x, y, centreX, centreY, halfWidth, halfHeight, radius float64) bool {
 	dx := math.Max(math.Abs(x-centreX)-halfWidth+radius, 0)
 	dy := math.Max(math.Abs(y-centreY)-halfHeight+radius, 0)
 	return math.Hypot(dx, dy) <= radius
 }
 
-// inArch tells whether a place is below a round arch of this radius that stands on the ground.
+// inArch reports whether a place is below a round arch of this radius that stands on the ground.
 func inArch(x, y, radius float64) bool {
 	const centre, springing, floor = 0.5, 0.48, 0.84
 	if y > springing {
@@ -67,7 +67,7 @@ func inArch(x, y, radius float64) bool {
 	return math.Hypot(x-centre, y-springing) <= radius
 }
 
-// inArrow tells whether a place is on the arrow that points upwards through the gate.
+// inArrow reports whether a place is on the arrow that points upwards through the gate.
 func inArrow(x, y float64) bool {
 	const centre, tip, neck, tail = 0.5, 0.40, 0.60, 0.84
 	off := math.Abs(x - centre)
