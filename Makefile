@@ -116,7 +116,7 @@ windows-smoke: windows-amd64 ## try the Windows programs, and install their pack
 	packaging/wine/smoke $(CURDIR)/bin/windows-amd64
 	packaging/msi/smoke $(CURDIR)/bin/windows-amd64
 
-bench: ## measure the gateway beside a plain relay, ten minutes on Linux; BENCH='-only short -json FILE' does less, and keeps it
+bench: ## measure the gateway beside a plain proxy, ten minutes on Linux; BENCH='-only short -json FILE' does less, and keeps it
 	go run ./bench $(BENCH)
 
 bench-smoke: ## see in some seconds that the benchmark works, without judging times

@@ -48,7 +48,7 @@ func TestDamageIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct, origin := startTestOrigin(t)
-			direct.origin = damagingRelay(t, origin, c.damage, c.fromHere)
+			direct.origin = damagingProxy(t, origin, c.damage, c.fromHere)
 			s, err := direct.open(t.Context(), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -92,8 +92,8 @@ func startTestOrigin(t *testing.T) (*client, string) {
 	return newClient(listener.Addr().String(), ca, certificate, c), listener.Addr().String()
 }
 
-// damagingRelay carries one connection to the target and damages one read of many bytes, after which it ends the direction.
-func damagingRelay(t *testing.T, target string, damage func([]byte) []byte, fromClient bool) string {
+// damagingProxy carries one connection to the target and damages one read of many bytes, after which it ends the direction.
+func damagingProxy(t *testing.T, target string, damage func([]byte) []byte, fromClient bool) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -191,21 +191,21 @@ func TestTable(t *testing.T) {
 	r := results{}
 	r.add(shortTunnels, gatewayName, figures{cpuEach: 150e-6})
 	r.add(shortTunnels, gatewayName, figures{cpuEach: 140e-6})
-	r.add(shortTunnels, relayName, figures{cpuEach: 200e-6})
+	r.add(shortTunnels, plainName, figures{cpuEach: 200e-6})
 	r.add(shortTunnels, directName, figures{rate: 1000})
 	r.add(idleTunnels, gatewayName, figures{memoryEach: 2048, left: 0})
 	r.add(idleTunnels, gatewayName, figures{memoryEach: 4096, left: 3})
 	r.add(firstByte, gatewayName, figures{toFirstByte: 900e-6})
-	r.add(firstByte, relayName, figures{toFirstByte: 1000e-6})
+	r.add(firstByte, plainName, figures{toFirstByte: 1000e-6})
 	r.add(firstByte, directName, figures{toFirstByte: 500e-6})
 	r.add(agents9000, gatewayName, nil) // which failed
 	yes, no := true, false
 	ratio := func(f float64) *float64 { return &f }
 	want := []line{
-		{"CPU per short tunnel", "us", map[string]float64{gatewayName: 140, relayName: 200}, ratio(0.7), "<= 0.75", &yes},
+		{"CPU per short tunnel", "us", map[string]float64{gatewayName: 140, plainName: 200}, ratio(0.7), "<= 0.75", &yes},
 		{"memory of an idle tunnel", "KiB", map[string]float64{gatewayName: 2}, nil, "<= 3 KiB", &yes},
 		{"descriptors left after it", "", map[string]float64{gatewayName: 3}, nil, "<= 0", &no},
-		{"added time to the first byte", "us", map[string]float64{gatewayName: 400, relayName: 500}, ratio(0.8), "<= 0.80", &yes},
+		{"added time to the first byte", "us", map[string]float64{gatewayName: 400, plainName: 500}, ratio(0.8), "<= 0.80", &yes},
 	}
 	near := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 })
 	if diff := cmp.Diff(want, r.lines(true), near); diff != "" {

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command bench measures what the gateway costs, beside a plain relay and beside direct connections. See docs/performance.md.
+// Command bench measures what the gateway costs, beside a plain proxy and beside direct connections. See docs/performance.md.
 package main
 
 import (
@@ -32,8 +32,8 @@ func run() error {
 		switch os.Args[1] {
 		case "origin":
 			return runOrigin(ctx)
-		case "relay":
-			return runRelay(ctx)
+		case "plain":
+			return runPlain(ctx)
 		}
 	}
 	smoke := flag.Bool("smoke", false, "only see that everything works, with little load and no judgement of times")

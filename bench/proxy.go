@@ -30,7 +30,7 @@ import (
 // What stands in the table of results.
 const (
 	gatewayName = "gateway"
-	relayName   = "plain relay"
+	plainName   = "plain proxy"
 	directName  = "direct"
 	squidName   = "squid"
 	threeName   = "3proxy"
@@ -43,7 +43,7 @@ const firstUser = 60001
 // programs are the binaries that the benchmark runs, in a folder that every user may read.
 type programs struct {
 	dir     string
-	self    string // this program, which is the origin and the plain relay too
+	self    string // this program, which is the origin and the plain proxy too
 	gateway string
 	beside  map[string]string // other gateways by their names in the table
 	squid   string            // empty if it is not installed, as the next
@@ -101,7 +101,7 @@ func copyProgram(to, from string) error {
 
 // ways are the names of the ways to the origin that can be measured here.
 func (p *programs) ways() []string {
-	all := slices.Concat([]string{gatewayName}, slices.Sorted(maps.Keys(p.beside)), []string{relayName, directName})
+	all := slices.Concat([]string{gatewayName}, slices.Sorted(maps.Keys(p.beside)), []string{plainName, directName})
 	if p.squid != "" {
 		all = append(all, squidName)
 	}
@@ -137,8 +137,8 @@ func (p *programs) startProxy(ctx context.Context, way, origin string) (*process
 	switch way {
 	case gatewayName:
 		return startGateway(ctx, user, dir, p.gateway, origin)
-	case relayName:
-		return start(ctx, user, regexp.MustCompile(`^(\S+)`), p.self, "relay")
+	case plainName:
+		return start(ctx, user, regexp.MustCompile(`^(\S+)`), p.self, "plain")
 	case squidName:
 		return startOnFreePort(ctx, user, dir, squidConfig, p.squid, "-N", "-n", "bench"+strconv.Itoa(os.Getpid()), "-f")
 	case threeName:
@@ -238,7 +238,7 @@ const (
 // process is a program that was started for one measurement.
 type process struct {
 	cmd     *exec.Cmd
-	input   io.Closer // its standard input, whose end ends the origin and the plain relay
+	input   io.Closer // its standard input, whose end ends the origin and the plain proxy
 	output  output
 	ended   chan struct{}
 	address string // where clients connect, "ip:port"

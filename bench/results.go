@@ -38,7 +38,7 @@ type row struct {
 	unit       string
 	scale      float64 // from the figure to the unit
 	added      bool    // what counts is the difference to the direct way
-	ofRelay    float64 // the goal, as a part of what the plain relay takes; 0 if there is none
+	ofPlain    float64 // the goal, as a part of what the plain proxy takes; 0 if there is none
 	most       float64 // the goal, in the unit; NaN if there is none
 }
 
@@ -112,7 +112,7 @@ type line struct {
 	Text   string             `json:"text"`
 	Unit   string             `json:"unit,omitempty"`
 	Values map[string]float64 `json:"values"`          // by way
-	Ratio  *float64           `json:"ratio,omitempty"` // of the gateway to the plain relay
+	Ratio  *float64           `json:"ratio,omitempty"` // of the gateway to the plain proxy
 	Goal   string             `json:"goal,omitempty"`
 	Met    *bool              `json:"met,omitempty"`
 }
@@ -131,15 +131,15 @@ func (r results) lines(judge bool) []line {
 			continue
 		}
 		gateway, measured := l.Values[gatewayName]
-		if relay, ok := l.Values[relayName]; ok && measured && relay != 0 {
-			ratio := gateway / relay
+		if plain, ok := l.Values[plainName]; ok && measured && plain != 0 {
+			ratio := gateway / plain
 			l.Ratio = &ratio
 		}
 		met := false
 		switch {
-		case w.ofRelay != 0:
-			l.Goal = fmt.Sprintf("<= %.2f", w.ofRelay)
-			met = l.Ratio != nil && *l.Ratio <= w.ofRelay
+		case w.ofPlain != 0:
+			l.Goal = fmt.Sprintf("<= %.2f", w.ofPlain)
+			met = l.Ratio != nil && *l.Ratio <= w.ofPlain
 		case !math.IsNaN(w.most):
 			l.Goal = strings.TrimSpace(fmt.Sprintf("<= %g %s", w.most, w.unit))
 			met = measured && gateway < w.most+0.01
@@ -152,13 +152,13 @@ func (r results) lines(judge bool) []line {
 	return all
 }
 
-// ways lists the ways that were measured: the gateway, the plain relay, the others.
+// ways lists the ways that were measured: the gateway, the plain proxy, the others.
 func (r results) ways() []string {
 	var all []string
 	for _, measured := range r {
 		all = slices.AppendSeq(all, maps.Keys(measured))
 	}
-	place := func(way string) int { return (slices.Index([]string{gatewayName, relayName}, way) + 3) % 3 }
+	place := func(way string) int { return (slices.Index([]string{gatewayName, plainName}, way) + 3) % 3 }
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
 	return slices.Compact(all)
 }

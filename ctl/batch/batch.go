@@ -62,7 +62,7 @@ func Serve(ctx context.Context, version string,
 // batchProtocol is the version of what batch reads and writes, apart from the methods.
 const batchProtocol = 1
 
-// MaxRequestLine bounds a line of input. The gateway takes messages of up to 1 MiB; JSON may need a little more.
+// MaxRequestLine bounds a line of input. The gateway accepts messages of up to 1 MiB; JSON may need a little more.
 const MaxRequestLine = 1<<20 + 64<<10
 
 // idleTime is how long a batch keeps its connection after a call. The gateway serves few connections of a user, and others wait.

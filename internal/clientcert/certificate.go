@@ -34,7 +34,7 @@ type Certificate struct {
 	key string // of the subject; empty if there is none
 }
 
-// Parse reads the DER of a certificate (RFC 5280, section 4.1) as far as the subject. It takes certificates that crypto/x509
+// Parse reads the DER of a certificate (RFC 5280, section 4.1) as far as the subject. It accepts certificates that crypto/x509
 // refuses, since agents in the field have such. One that it cannot read either has thumbprints and nothing else.
 func Parse(der []byte) *Certificate {
 	raw, _ := rawSubject(der)

@@ -154,7 +154,7 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
-// What Set takes one by one may not go together; Conflict finds it, and so do Validate and Decode.
+// What Set accepts one by one may not go together; Conflict finds it, and so do Validate and Decode.
 func TestConflict(t *testing.T) {
 	for _, minimum := range []string{"1.0", "1.1", "1.2", "1.3"} {
 		for _, maximum := range []string{"1.0", "1.1", "1.2", "1.3"} {

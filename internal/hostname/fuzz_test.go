@@ -40,7 +40,7 @@ func FuzzParseTarget(f *testing.F) {
 				t.Errorf("ParseTarget(%q): reason %s", authority, reason.Of(err))
 			}
 			checkText(t, err)
-			// What net/netip takes is refused for a zone and for port 0 only.
+			// What net/netip accepts is refused for a zone and for port 0 only.
 			if standardErr == nil && standard.Addr().Zone() == "" && standard.String() == authority && standard.Port() != 0 {
 				t.Errorf("ParseTarget(%q): %v", authority, err)
 			}

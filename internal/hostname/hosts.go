@@ -8,7 +8,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// MaxHosts is how many hosts ParseHosts takes.
+// MaxHosts is how many hosts ParseHosts accepts.
 const MaxHosts = 256
 
 // ParseHosts reads a list of hosts and *.domain, with commas between them, that stand for these hosts whatever the port. The answer

@@ -18,7 +18,7 @@ func endsInNumber(name string) bool {
 	return strings.Trim(last, "0123456789") == ""
 }
 
-// legacyIPv4 reads the spellings of an IPv4 address that inet_aton of the C library takes besides four decimal numbers: one to
+// legacyIPv4 reads the spellings of an IPv4 address that inet_aton of the C library accepts besides four decimal numbers: one to
 // four numbers, decimal, octal (leading 0) or hexadecimal (leading 0x), the last of which fills all octets that are left.
 func legacyIPv4(name string) (netip.Addr, bool) {
 	parts := strings.Split(name, ".")

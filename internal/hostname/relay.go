@@ -41,7 +41,7 @@ func ParseRelayAddress(s string) (RelayAddress, error) {
 	return scheme.with(authority)
 }
 
-// ParseStoredRelayAddress reads what ParseRelayAddress does, and IPv6 without brackets and port, which was once taken.
+// ParseStoredRelayAddress reads what ParseRelayAddress does, and IPv6 without brackets and port, which was once accepted.
 func ParseStoredRelayAddress(s string) (RelayAddress, error) {
 	scheme, authority, err := cutRelayScheme(s)
 	if err != nil {

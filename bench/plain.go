@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// runRelay is the process of the plain relay, until its standard input ends: what a CONNECT proxy in Go usually is, two goroutines
+// runPlain is the process of the plain proxy, until its standard input ends: what a CONNECT proxy in Go usually is, two goroutines
 // for each tunnel that io.Copy. It allows everything, looks at nothing and logs nothing.
-func runRelay(ctx context.Context) error {
+func runPlain(ctx context.Context) error {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,17 +25,17 @@ func runRelay(ctx context.Context) error {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				fmt.Fprintln(os.Stderr, "relay:", err)
+				fmt.Fprintln(os.Stderr, "plain proxy:", err)
 				os.Exit(1)
 			}
-			go relay(ctx, conn)
+			go carry(ctx, conn)
 		}
 	}()
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
-func relay(ctx context.Context, conn net.Conn) {
+func carry(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
 	target := ""
