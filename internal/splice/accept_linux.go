@@ -43,7 +43,7 @@ func (a *acceptor) begin() error {
 	l.lastAcceptor++
 	a.id = l.lastAcceptor
 	l.acceptors[a.id] = a
-	return a.control(func(fd int) error {
+	return control(a.raw, func(fd int) error {
 		// Inherited by what is accepted (tcp(7)); Go sets it on every connection of its own.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 		return watchSocket(l.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: onRead, Fd: wakeFd - a.id})
@@ -56,7 +56,7 @@ func (a *acceptor) end() {
 	l.mu.Lock()
 	if !l.shut {
 		delete(l.acceptors, a.id)
-		_ = a.control(func(fd int) error { return watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil) })
+		_ = control(a.raw, func(fd int) error { return watchSocket(l.fd, unix.EPOLL_CTL_DEL, fd, nil) })
 	}
 	l.mu.Unlock()
 	a.mu.Lock()
@@ -70,12 +70,6 @@ func (a *acceptor) fail(err error) {
 		a.over = true
 		a.failed <- err
 	}
-}
-
-func (a *acceptor) control(call func(fd int) error) error {
-	var failed error
-	err := a.raw.Control(func(fd uintptr) { failed = call(int(fd)) })
-	return errors.Join(err, failed)
 }
 
 // drained accepts connections and answers whether there are no more, for now or for good.

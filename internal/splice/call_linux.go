@@ -18,19 +18,15 @@ import (
 // (RawSyscall): it would start its monitor thread at the first call after each rest, which is a sixth of the CPU time of a gateway
 // that is neither idle nor busy. loop.serve sees to it that the monitor runs when a loop is busy.
 
-// accept accepts a connection, and answers EAGAIN if there is none.
+// accept accepts a connection, and fails with EAGAIN if there is none.
 func accept(listener int) (socket int, from netip.AddrPort, err error) {
-	for {
-		var addr unix.RawSockaddrAny
-		size := uint32(unsafe.Sizeof(addr))
-		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), uintptr(unsafe.Pointer(&addr)),
+	var addr unix.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(addr))
+	socket, err = retried("accept4", func() (uintptr, uintptr, unix.Errno) {
+		return unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), uintptr(unsafe.Pointer(&addr)),
 			uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
-		if errno == unix.EINTR {
-			continue
-		}
-		n, err := answer("accept4", fd, errno)
-		return n, addrPort(&addr), err
-	}
+	})
+	return socket, addrPort(&addr), err
 }
 
 // addrPort is an address of TCP, an IPv4 address never in its IPv6 form.
@@ -109,13 +105,10 @@ func connectedToItself(socket int, target netip.AddrPort) bool {
 
 // pollNow takes up to len(events) events, 0 if there are none.
 func pollNow(epoll int, events []unix.EpollEvent) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+	return retried("epoll_pwait", func() (uintptr, uintptr, unix.Errno) {
+		return unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
 			uintptr(len(events)), 0, 0, 0)
-		if errno != unix.EINTR {
-			return answer("epoll_pwait", n, errno)
-		}
-	}
+	})
 }
 
 // pollBusy is pollNow as an ordinary call.
@@ -125,12 +118,9 @@ func pollBusy(epoll int, events []unix.EpollEvent) (int, error) {
 
 // read reads what is there into b, which is not empty.
 func read(fd int, b []byte) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		if errno != unix.EINTR {
-			return answer("read", n, errno)
-		}
-	}
+	return retried("read", func() (uintptr, uintptr, unix.Errno) {
+		return unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	})
 }
 
 // write writes as much of b to a socket as there is room for; b is not empty. If more follows at once, the kernel may keep the bytes
@@ -140,24 +130,18 @@ func write(socket int, b []byte, more bool) (int, error) {
 	if more {
 		flags |= unix.MSG_MORE
 	}
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(socket), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+	return retried("send", func() (uintptr, uintptr, unix.Errno) {
+		return unix.RawSyscall6(unix.SYS_SENDTO, uintptr(socket), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
 			uintptr(flags), 0, 0)
-		if errno != unix.EINTR {
-			return answer("send", n, errno)
-		}
-	}
+	})
 }
 
 // splice moves up to n bytes. One of the descriptors is a pipe.
 func splice(from, to, n int) (int, error) {
-	for {
-		moved, _, errno := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
+	return retried("splice", func() (uintptr, uintptr, unix.Errno) {
+		return unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
 			unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
-		if errno != unix.EINTR {
-			return answer("splice", moved, errno)
-		}
-	}
+	})
 }
 
 // shutdown finishes sending on a socket.
@@ -198,15 +182,19 @@ func sendRoom(fd int) int {
 	return room - room/8
 }
 
-// answer is the result of a call. EAGAIN, which is no failure, stays as it is.
-func answer(call string, n uintptr, errno unix.Errno) (int, error) {
-	switch errno {
-	case 0:
-		return int(n), nil
-	case unix.EAGAIN:
-		return 0, unix.EAGAIN
+// retried makes a call until no signal interrupts it. EAGAIN, which is no failure, stays as it is.
+func retried(name string, call func() (n, _ uintptr, errno unix.Errno)) (int, error) {
+	for {
+		switch n, _, errno := call(); errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, unix.EAGAIN
+		default:
+			return 0, os.NewSyscallError(name, errno)
+		}
 	}
-	return 0, os.NewSyscallError(call, errno)
 }
 
 // cannotSplice tells whether err says that the system, or these sockets, have no splice.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -164,18 +165,21 @@ func takeOut(conns ...*net.TCPConn) (fds [2]int, err error) {
 	return fds, nil
 }
 
-func duplicate(c *net.TCPConn) (int, error) {
+func duplicate(c *net.TCPConn) (fd int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
-	var fd int
-	var dupErr error
-	err = raw.Control(func(own uintptr) {
-		fd, dupErr = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+	err = control(raw, func(own int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(own), unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewSyscallError("fcntl", err)
 	})
-	if err := errors.Join(err, os.NewSyscallError("fcntl", dupErr)); err != nil {
-		return -1, err
-	}
-	return fd, nil
+	return fd, err
+}
+
+// control makes a call with the descriptor of a connection, or of a listener, that is open.
+func control(raw syscall.RawConn, call func(fd int) error) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) { failed = call(int(fd)) })
+	return errors.Join(err, failed)
 }

@@ -478,8 +478,7 @@ func (l *loop) finish(p *spliced, from Side) {
 
 func (l *loop) fail(p *spliced, s Side, doing string, err error) {
 	end, err := s.failure(doing, err)
-	p.ending.CompareAndSwap(nil, &ending{end, err})
-	l.end(p, unsettled{})
+	l.endFor(p, end, err)
 }
 
 // endFor ends a pair for this cause, unless there was one before.

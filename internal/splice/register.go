@@ -50,9 +50,7 @@ func (r *register) enter(p *Pair, by carrier, limit time.Duration) {
 	p.active.Store(r.now())
 	switch {
 	case r.closed:
-		r.put(p, unlimited)
 		p.stop(EndClosed, net.ErrClosed)
-		return
 	case p.opening && r.cause != nil:
 		p.stop(EndClosed, r.cause)
 	}
@@ -62,21 +60,17 @@ func (r *register) enter(p *Pair, by carrier, limit time.Duration) {
 // restart is begin for a pair that is kept already; the lock is held.
 func (r *register) restart(p *Pair, limit time.Duration) {
 	r.take(p)
-	if r.closed {
-		r.put(p, unlimited)
-		return
-	}
 	r.begin(p, limit)
 }
 
-// begin sets the clock of a pair going; the lock is held.
+// begin keeps a pair, and sets its clock going; the lock is held.
 func (r *register) begin(p *Pair, limit time.Duration) {
 	now := r.now()
 	p.until.Store(0)
 	if limit > 0 {
 		p.until.Store(now + int64(limit))
 	}
-	if p.due() == 0 {
+	if r.closed || p.due() == 0 {
 		r.put(p, unlimited)
 		return
 	}

@@ -72,17 +72,12 @@ func (r *relay) stop(end End, err error) {
 // wake ends both goroutines by a deadline in the past. Where there may be an alert, the client has time for that and what comes before.
 func (r *relay) wake() {
 	past := time.Unix(1, 0)
-	toClient := past
+	writing := [2]time.Time{past, past}
 	if how := r.ending.Load(); how != nil && r.inspected.Load() && (how.end == EndRefused || how.end == EndIdle) {
-		toClient = time.Now().Add(alertTime)
+		writing[Client] = time.Now().Add(alertTime)
 	}
 	for side, c := range r.conns { // fails on a closed connection, which wakes as well
-		_ = c.SetReadDeadline(past)
-		if Side(side) == Client {
-			_ = c.SetWriteDeadline(toClient)
-		} else {
-			_ = c.SetWriteDeadline(past)
-		}
+		_, _ = c.SetReadDeadline(past), c.SetWriteDeadline(writing[side])
 	}
 }
 
