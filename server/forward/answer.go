@@ -72,12 +72,12 @@ func body(text string) string {
 	return fmt.Sprintf("Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n", len(text)+1, text)
 }
 
-// answerAndClose sends the last answer and closes conn so that the client can read it.
-func answerAndClose(conn net.Conn, answer string) {
-	if conn.SetWriteDeadline(time.Now().Add(lingerTime)) == nil {
+// answerAndClose sends the last answer and closes conn so that the client can read it. Each of the two takes no longer than limit.
+func answerAndClose(conn net.Conn, answer string, limit time.Duration) {
+	if conn.SetWriteDeadline(time.Now().Add(limit)) == nil {
 		_, _ = io.WriteString(conn, answer)
 	}
-	lingerAndClose(conn, lingerTime)
+	lingerAndClose(conn, limit)
 }
 
 // lingerAndClose closes conn so that the peer can read what was written last: closing a socket that still holds unread bytes would

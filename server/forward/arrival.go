@@ -75,5 +75,5 @@ func (c *connection) refuse(conn net.Conn, err error) {
 	defer l.end(c)
 	l.wait(c, conn)
 	c.server.Events.Emit(event.Refused(c.client, err))
-	answerAndClose(conn, refusal(err))
+	answerAndClose(conn, refusal(err), lingerTime)
 }

@@ -55,8 +55,9 @@ type beginning struct {
 }
 
 // serve does what is to be done for a connection, up to the tunnel, which then lives on without this goroutine.
-func (c *connection) serve(do func(buf []byte)) {
+func (c *connection) serve(client net.Conn, do func(buf []byte)) {
 	s := c.server
+	s.lifecycle.wait(c, client)
 	defer s.lifecycle.running.Done()
 	defer func() {
 		if c.entry == nil { // else it has a tunnel, whose end may be telling the client why
@@ -212,7 +213,6 @@ func (c *connection) decide(h head) error {
 		c.via = c.choice.Entry.Pattern.String()
 	}
 	if !c.choice.Allowed {
-		c.denied(c.choice.Reason)
 		return c.choice.Refusal(c.target)
 	}
 	if relay := c.choice.Relay; relay != nil {
@@ -220,13 +220,6 @@ func (c *connection) decide(h head) error {
 	}
 	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
 	return nil
-}
-
-// denied tells that the target was refused. Without CONNECT there is none.
-func (c *connection) denied(why reason.Reason) {
-	if why != reason.MethodNotAllowed {
-		c.server.Usage.Denied(c.target, c.client.Addr.Addr(), why, c.start)
-	}
 }
 
 // slowDial is how long a dial may take before the client is watched. Most take much less, and then a client that has gone away is
@@ -397,27 +390,22 @@ func (c *connection) endHandshake(r splice.Result) {
 	c.watch.watcher.Close()
 	cause = cmp.Or(cause, c.place.Leave())
 	decision, why, end := "allowed", reason.Of(cause), r.End.String()
-	_, refused := errors.AsType[*handshake.Refusal](cause)
 	switch {
-	case refused, why == reason.TLSHelloTimeout: // that without an alert: the client has not said that it speaks TLS
+	case why.Class() == reason.ClassSession:
 		decision, end = "refused", splice.EndRefused.String()
-		s.Counters.Rejected()
-		s.Counters.Refused(why)
-		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), cause))
 	case why == reason.EndedForRoom:
 		end = splice.EndClosed.String()
-		s.Counters.Refused(why)
-		s.Events.Emit(event.Refused(c.client, cause))
-	case why != "": // a fault, which has been told
+	case why != "":
 		end = splice.EndError.String()
-		s.Counters.Failed()
-		s.Counters.Refused(why)
 	case r.End == splice.EndFinished, r.End == splice.EndIdle:
 		end = "handshake_ended"
 	}
+	if why != "" {
+		c.tell(cause, head{})
+	}
 	c.ended(decision, why, end, r)
 	if left := r.Left; left != nil {
-		if refused {
+		if _, refused := errors.AsType[*handshake.Refusal](cause); refused { // and the client is to read its alert
 			s.lifecycle.wait(c, left.Client)
 			lingerAndClose(left.Client, lingerTime)
 			s.lifecycle.end(c)
@@ -437,56 +425,65 @@ func (c *connection) ended(decision string, why reason.Reason, end string, r spl
 
 // refuseRequest ends a connection whose request cannot be read or is not allowed.
 func (c *connection) refuseRequest(h head, err error) {
-	s := c.server
-	if errors.Is(err, errNoByte) { // it leaves no event
+	switch why := reason.Of(err); {
+	case errors.Is(err, errNoByte): // it leaves no event
 		_ = c.conn.Close()
 		c.release()
-		return
-	}
-	switch why := reason.Of(err); why {
-	case "": // the connection broke before there was a request
+	case why == "": // the connection broke before there was a request
 		c.close("")
-		return
-	case reason.MethodNotAllowed:
-		s.Events.Emit(event.NotConnect(c.client, h.method+" "+h.target+" "+h.proto))
-	case reason.HostNotAllowed:
-		s.Events.Emit(event.HostForbidden(c.client, c.target.Host.Name(), c.target.Port))
-	case reason.PortNotAllowed:
-		s.Events.Emit(event.PortForbidden(c.client, c.target.Host.Name(), c.target.Port, c.choice.Entry.Pattern.String()))
-	case reason.GatewayStopping, reason.EndedForRoom:
-		s.Events.Emit(event.Refused(c.client, err))
 	default:
-		s.Events.Emit(event.RequestUnreadable(c.client, err))
+		c.tell(err, h)
+		c.summary("refused", why, "refused", splice.Result{})
+		c.close(refusal(err))
 	}
-	s.Counters.Refused(reason.Of(err))
-	c.summary("refused", reason.Of(err), "refused", splice.Result{})
-	c.close(refusal(err))
 }
 
 // refuseTarget ends a connection whose request is allowed, but whose tunnel cannot be opened.
 func (c *connection) refuseTarget(err error) {
-	s := c.server
 	if c.outward != nil {
 		_ = c.outward.Close()
 	}
 	why := reason.Of(err)
-	switch {
-	case why == "": // the client went away
+	if why == "" { // the client went away
 		c.summary("allowed", "", "client_gone", splice.Result{})
 		c.close("")
 		return
-	case why.Class() == reason.ClassForbidden:
-		c.denied(why)
-		s.Events.Emit(event.AddressForbidden(c.client, c.target.Host.Name(), err))
-	case event.ID(why.Event()) == event.Fault:
+	}
+	c.tell(err, head{})
+	c.summary("allowed", why, "not_connected", splice.Result{})
+	c.close(refusal(err))
+}
+
+// tell counts why a connection is refused, or fails, and emits the one event that goes with that reason. h is the request, if it is
+// that which is refused.
+func (c *connection) tell(err error, h head) {
+	s, why, host := c.server, reason.Of(err), c.target.Host.Name()
+	s.Counters.Refused(why)
+	switch class := why.Class(); {
+	case class == reason.ClassMethod:
+		s.Events.Emit(event.NotConnect(c.client, h.method+" "+h.target+" "+h.proto))
+	case class == reason.ClassRequest:
+		s.Events.Emit(event.RequestUnreadable(c.client, err))
+	case class == reason.ClassForbidden:
+		s.Usage.Denied(c.target, c.client.Addr.Addr(), why, c.start)
+		switch why {
+		case reason.HostNotAllowed:
+			s.Events.Emit(event.HostForbidden(c.client, host, c.target.Port))
+		case reason.PortNotAllowed:
+			s.Events.Emit(event.PortForbidden(c.client, host, c.target.Port, c.via))
+		default:
+			s.Events.Emit(event.AddressForbidden(c.client, host, err))
+		}
+	case class == reason.ClassSession:
+		s.Counters.Rejected()
+		s.Events.Emit(event.SessionRefused(c.client, c.target.String(), err))
+	case why == reason.GatewayFault: // its event is that of the panic
+	case event.ID(why.Event()) == event.Fault: // no room, or the gateway stops
 		s.Events.Emit(event.Refused(c.client, err))
 	default:
 		s.Counters.Failed()
 		s.Events.Emit(event.DialFailed(c.client, c.target.String(), err))
 	}
-	s.Counters.Refused(why)
-	c.summary("allowed", why, "not_connected", splice.Result{})
-	c.close(refusal(err))
 }
 
 // summary writes the canonical line.
@@ -515,7 +512,7 @@ func (c *connection) close(answer string) {
 	if answer == "" {
 		_ = c.conn.Close()
 	} else {
-		answerAndClose(c.conn, answer)
+		answerAndClose(c.conn, answer, lingerTime)
 	}
 	c.leave()
 }

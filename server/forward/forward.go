@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -156,10 +155,7 @@ func (s *Server) turnAway(l net.Listener, spare *socket.Spare) bool {
 	refused := reason.New(reason.ResourcesExhausted)
 	s.Counters.Refused(refused.Reason)
 	s.Events.Emit(event.Refused(event.Client{Connection: s.connections.Add(1), Addr: addrPort(conn.RemoteAddr())}, refused))
-	if conn.SetWriteDeadline(time.Now().Add(turnAwayTime)) == nil {
-		_, _ = io.WriteString(conn, refusal(refused))
-	}
-	lingerAndClose(conn, turnAwayTime)
+	answerAndClose(conn, refusal(refused), turnAwayTime)
 	return true
 }
 
@@ -196,8 +192,7 @@ func (s *Server) accept(conn net.Conn) {
 	err := c.admit(false)
 	switch {
 	case err == nil:
-		s.lifecycle.wait(c, conn)
-		go c.serve(c.proceed)
+		go c.serve(conn, c.proceed)
 	case c.mayRefuse(err):
 		go c.refuse(conn, err)
 	default:

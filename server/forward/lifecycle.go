@@ -21,7 +21,7 @@ import (
 //	   │
 //	   └──turnDown──► refused ──wait──► refused ──end──► outside
 //
-// An arriving connection is the engine's, a waiting one a goroutine's, and a tunnelled one is in the table of tunnels, from where it is
+// An arriving connection has no goroutine yet, a waiting one has, and a tunnelled one is in the table of tunnels, from where it is
 // closed. It is in the table before open, so that a server that stops finds it in one of the two.
 type lifecycle struct {
 	stopping context.Context // done from the first step of the stop on
@@ -29,7 +29,7 @@ type lifecycle struct {
 	running  sync.WaitGroup // connections that are not tunnelled, until nothing is done for them any more
 
 	mu       sync.Mutex
-	phase    phase
+	hurried  bool // what a goroutine has is closed
 	arriving int
 	refused  int
 	waiting  map[*connection]net.Conn // those that are refused, too, once a goroutine has them
@@ -46,15 +46,6 @@ const (
 	refused
 )
 
-// phase is how far a server has come.
-type phase uint8
-
-const (
-	serving phase = iota
-	stopping
-	hurrying
-)
-
 // maxRefused is how many connections without a place are answered at once; more are closed without an answer.
 const maxRefused = 256
 
@@ -68,7 +59,7 @@ func newLifecycle() *lifecycle {
 func (l *lifecycle) arrive(c *connection) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.phase != serving {
+	if l.stopping.Err() != nil {
 		return reason.New(reason.GatewayStopping)
 	}
 	c.stage = arriving
@@ -103,10 +94,10 @@ func (l *lifecycle) wait(c *connection, conn net.Conn) {
 		c.stage = waiting
 	}
 	l.waiting[c] = conn
-	if l.phase >= stopping {
+	if l.stopping.Err() != nil {
 		_ = conn.SetReadDeadline(time.Now())
 	}
-	if l.phase == hurrying {
+	if l.hurried {
 		_ = conn.Close()
 	}
 }
@@ -158,7 +149,6 @@ func (l *lifecycle) stop() {
 	l.cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.phase = stopping
 	for _, conn := range l.waiting {
 		_ = conn.SetReadDeadline(time.Now())
 	}
@@ -168,7 +158,7 @@ func (l *lifecycle) stop() {
 func (l *lifecycle) hurry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.phase = hurrying
+	l.hurried = true
 	for _, conn := range l.waiting {
 		_ = conn.Close()
 	}

@@ -63,12 +63,7 @@ func (s *Server) receive(from netip.AddrPort, first []byte) (plan splice.Plan) {
 
 // later has a goroutine do what is left to do.
 func (c *connection) later(do func(buf []byte)) splice.Plan {
-	return splice.Plan{Take: func(client net.Conn, _ error) { c.resumeWith(client, do) }}
-}
-
-func (c *connection) resumeWith(client net.Conn, do func(buf []byte)) {
-	c.server.lifecycle.wait(c, client)
-	c.serve(do)
+	return splice.Plan{Take: func(client net.Conn, _ error) { c.serve(client, do) }}
 }
 
 // connected opens the tunnel, whose target the engine has connected.
@@ -102,7 +97,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 // notConnected goes on with a connection whose target the engine has not connected, or whose tunnel could not be opened.
 func (c *connection) notConnected(client net.Conn, cause error, rest []byte) {
 	c.dialed = time.Since(c.start)
-	c.resumeWith(client, func(buf []byte) {
+	c.serve(client, func(buf []byte) {
 		switch {
 		case errors.Is(cause, splice.ErrNotConnected):
 			c.server.Dialer.Forget(c.target)

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"errors"
-	"runtime/debug"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/clientcert"
@@ -107,9 +106,8 @@ func (w *watch) refuse(cause error) splice.Verdict {
 
 // guard, deferred, makes a fault of the program the end of this tunnel alone.
 func (w *watch) guard(verdict *splice.Verdict) {
-	if fault := recover(); fault != nil {
+	if w.c.failed(recover()) {
 		*verdict = w.refuse(reason.New(reason.GatewayFault))
-		w.c.server.Events.Emit(event.Panic(fault, debug.Stack()))
 	}
 }
 
