@@ -79,6 +79,7 @@ type Limits struct {
 	RelayTimeout            time.Duration // for the relay proxy's answer, which comes when it has dialled the target
 	HelloTimeout            time.Duration // for the first byte of the TLS handshake; a fifth of it from seven eighths of MaxHandshakes on
 	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
+	CloseTimeout            time.Duration // for both sides to close after an end of the handshake without a verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
 }

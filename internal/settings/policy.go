@@ -56,6 +56,7 @@ func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
 			RelayTimeout:            relayTimeout,
 			HelloTimeout:            helloTimeout,
 			HandshakeTimeout:        handshake.TimeLimit,
+			CloseTimeout:            handshake.CloseLimit,
 			IdleTimeout:             s.IdleTimeout,
 			DrainTimeout:            s.DrainTimeout,
 		},

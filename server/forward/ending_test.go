@@ -83,10 +83,15 @@ func TestHandshakeEndedByOneSide(t *testing.T) {
 	})
 }
 
-func (start starter) ending(t *testing.T, before []turn) (*rig, pair) {
+// ending starts a server with one tunnel, after these turns in it.
+func (start starter) ending(t *testing.T, before []turn, change ...func(*policy.Input)) (*rig, pair) {
 	t.Helper()
 	target := startRaw(t)
-	r := start(t, target, nil)
+	r := start(t, target, func(in *policy.Input) {
+		for _, change := range change {
+			change(in)
+		}
+	})
 	p := r.tunnel(target)
 	p.play(before...)
 	return r, p
@@ -99,14 +104,17 @@ func (r *rig) expectEnded(end string) {
 	r.expectNoRefusal()
 }
 
+// closesSoon leaves both sides only a second when the handshake has ended.
+func closesSoon(in *policy.Input) { in.Limits.CloseTimeout = time.Second }
+
 // TestAfterAnEndOnlyAlertsPass shows that what else still comes is thrown away, and that both sides are closed although neither does
-// so (after handshake.CloseLimit).
+// so.
 func TestAfterAnEndOnlyAlertsPass(t *testing.T) {
 	t.Parallel()
 	overEngines(t, func(t *testing.T, start starter) {
 		clientConfig, serverConfig := configs(t)
 		turns := converse(t, clientConfig, serverConfig)
-		r, p := start.ending(t, turns[:1])
+		r, p := start.ending(t, turns[:1], closesSoon)
 		_ = p.client().CloseWrite()
 		p.expectEnd(server, nil)
 		p.pass(server, serverAlert)
@@ -128,7 +136,7 @@ func TestNothingComesThroughBehindAnAlert(t *testing.T) {
 	more := record(23, []byte("nobody has looked at this")...)
 	overEngines(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
-		r := start(t, target, nil)
+		r := start(t, target, closesSoon)
 		for from, piece := range map[handshake.Direction][]byte{
 			client: append(bytes.Clone(clientAlert), more...),
 			server: append(bytes.Clone(serverAlert), more...),
@@ -196,7 +204,7 @@ func TestAlertOfAServerThatIsGone(t *testing.T) {
 		clientConfig.MaxVersion = tls.VersionTLS12
 		turns := converse(t, clientConfig, serverConfig)
 		hello, first := turns[0], firstRecord(turns[1].data)
-		r, p := start.ending(t, []turn{hello, {server, first}})
+		r, p := start.ending(t, []turn{hello, {server, first}}, closesSoon)
 		want := p.fill(r, len(first))
 		p.send(server, serverAlert)
 		_ = p.server().SetLinger(0)

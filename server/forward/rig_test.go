@@ -84,6 +84,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 		DialTimeout:      patience,
 		HelloTimeout:     patience,
 		HandshakeTimeout: patience,
+		CloseTimeout:     patience,
 		IdleTimeout:      patience,
 		DrainTimeout:     patience,
 	}}

@@ -88,7 +88,7 @@ func (w *watch) follow(state handshake.State, verdict splice.Verdict) splice.Ver
 			verdict.Action = splice.PassAll
 		}
 	case handshake.Ended:
-		verdict.Within = handshake.CloseLimit
+		verdict.Within = w.c.choice.Limits.CloseTimeout
 	case handshake.Pending, handshake.Refused:
 	}
 	return verdict
