@@ -38,7 +38,13 @@ func runGateway(t *testing.T, flags ...string) *running {
 
 func runGatewayIn(t *testing.T, dir string, flags ...string) *running {
 	t.Helper()
-	g, err := startGateway(append([]string{"--state-dir", dir}, flags...)...)
+	return runGatewayWith(t, func(line []string) []string { return line }, dir, flags...)
+}
+
+// runGatewayWith runs the command line that around makes of the gateway's.
+func runGatewayWith(t *testing.T, around func([]string) []string, dir string, flags ...string) *running {
+	t.Helper()
+	g, err := startGatewayWith(nil, around, append([]string{"--state-dir", dir}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

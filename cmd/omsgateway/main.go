@@ -25,6 +25,7 @@ const (
 )
 
 func main() {
+	closeMemory()
 	command := newCommand()
 	err := command.ExecuteContext(context.Background())
 	if err == nil {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ func fromEach[M any](ctx context.Context, p *Program, ask func(context.Context, 
 // for or stood in for.
 func (p *Program) Each(ctx context.Context, do func(context.Context, *adminclient.Client) error) error {
 	for _, address := range p.gateways() {
-		if err := connected(ctx, adminclient.Options{Address: address, Wait: startWait}, do); err != nil {
+		if err := connected(ctx, p.options(address), do); err != nil {
 			return err
 		}
 	}
@@ -86,7 +87,20 @@ func (p *Program) gateways() []string { return []string{p.address} }
 
 // Dial reaches the gateway of a command that is about one only.
 func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
-	return adminclient.Dial(ctx, adminclient.Options{Address: p.address, Wait: startWait})
+	return adminclient.Dial(ctx, p.options(p.address))
+}
+
+// options are how the gateway at address is reached.
+func (p *Program) options(address string) adminclient.Options {
+	return adminclient.Options{Address: address, Wait: startWait, Changed: p.changed}
+}
+
+// changed remarks that a change was made while the gateway is stopped, once until one is made while it runs.
+func (p *Program) changed(stoodIn bool) {
+	if stoodIn && !p.stoodIn {
+		fmt.Fprintln(p.Err, "omsgwctl: the gateway is stopped: what was changed takes effect when it starts")
+	}
+	p.stoodIn = stoodIn
 }
 
 func connected(ctx context.Context, gateway adminclient.Options, do func(context.Context, *adminclient.Client) error) error {

@@ -23,6 +23,7 @@ type Program struct {
 
 	address string // --address, "" if not given
 	started bool   // the command line was understood: an error from here on is not wrong usage
+	stoodIn bool   // the last change was made while the gateway is stopped
 }
 
 // The groups of commands in the help.

@@ -51,6 +51,9 @@ type Options struct {
 	Address string
 	// Wait is how long a gateway that is starting is waited for, each time that it has to be reached; 0 means 10 s.
 	Wait time.Duration
+	// Changed is told of each change of the configuration that was made, and whether it was made for a gateway that is stopped. It may be
+	// nil.
+	Changed func(stoodIn bool)
 }
 
 // Dial reaches the gateway. The error is a *reason.Error in the chain: GATEWAY_UNREACHABLE with what can be done, GATEWAY_DENIED
@@ -67,7 +70,8 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 			kind:    kind,
 			wait:    cmp.Or(o.Wait, defaultWait),
 		},
-		use: make(chan struct{}, 1),
+		changed: o.Changed,
+		use:     make(chan struct{}, 1),
 	}
 	if err := c.open(ctx); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/localsock"
@@ -32,6 +33,7 @@ const (
 // connection implements grpc.ClientConnInterface. It has a session at a time, and makes a new one when that is lost.
 type connection struct {
 	gateway gateway
+	changed func(stoodIn bool) // may be nil
 
 	use     chan struct{} // holds one while somebody uses the fields below
 	current *session      // nil if there is none
@@ -75,20 +77,39 @@ func (c *connection) invoke(ctx context.Context, mayStandIn bool, method string,
 	if s.isStandIn {
 		c.unlock()
 		defer s.end() // before the answer is given, so that the gateway can be started after it
-		return s.conn.Invoke(ctx, method, args, reply, opts...)
+		return c.invokeOn(ctx, s, method, args, reply, opts...)
 	}
 	if s.isAdmitted {
 		c.unlock()
-		return s.conn.Invoke(ctx, method, args, reply, opts...)
+		return c.invokeOn(ctx, s, method, args, reply, opts...)
 	}
 	// The first call shows whether the gateway serves this connection. Until then no other call is on it, so that it can be ended.
 	defer c.unlock()
-	err = s.conn.Invoke(ctx, method, args, reply, opts...)
+	err = c.invokeOn(ctx, s, method, args, reply, opts...)
 	if s.isAdmitted = !isTurnedAway(err); !s.isAdmitted {
 		s.end()
 		c.current = nil
 	}
 	return err
+}
+
+func (c *connection) invokeOn(ctx context.Context, s *session, method string, args, reply any, opts ...grpc.CallOption) error {
+	err := s.conn.Invoke(ctx, method, args, reply, opts...)
+	if err == nil && c.changed != nil && isChange(args) {
+		c.changed(s.isStandIn)
+	}
+	return err
+}
+
+// isChange reports whether a request changes the configuration: all that could have validate_only, and this one has not.
+func isChange(request any) bool {
+	message, ok := request.(proto.Message)
+	if !ok {
+		return false
+	}
+	m := message.ProtoReflect()
+	field := m.Descriptor().Fields().ByName("validate_only")
+	return field != nil && !m.Get(field).Bool()
 }
 
 // NewStream begins a streaming call.

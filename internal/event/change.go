@@ -136,6 +136,17 @@ func (l *changeLog) write(ctx context.Context, lines []*Event, who string) error
 	return nil
 }
 
+// reopen opens the file anew, unless something is being written: that finds the file at the path by itself.
+func (l *changeLog) reopen() error {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+		return l.file.Reopen()
+	default:
+		return nil
+	}
+}
+
 // close waits for what is being written, but no longer than ctx lasts.
 func (l *changeLog) close(ctx context.Context) error {
 	select {

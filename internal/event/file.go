@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,6 +61,17 @@ func (f *File) Write(events []*Event) error {
 		return err
 	}
 	return nil
+}
+
+// Reopen closes the file and opens the one at the path, which it makes if there is none. A file that is not open is left to the next
+// Write.
+func (f *File) Reopen() error {
+	if f.file == nil {
+		return nil
+	}
+	err := f.Close()
+	_, openErr := f.open()
+	return cmp.Or(openErr, err)
 }
 
 // Close implements Output.

@@ -94,6 +94,26 @@ func (h *Hub) RemoveOutput(ctx context.Context, out Output) error {
 	return q.wait(ctx)
 }
 
+// Reopen has each output that is a [File], and the log of changes, open its file anew, so that one that was moved away is left alone and
+// there is one at the path again. It waits for nothing; what fails is an event.
+func (h *Hub) Reopen() {
+	h.mu.Lock()
+	for _, q := range h.queues {
+		q.reopen()
+	}
+	h.mu.Unlock()
+	if h.changes != nil {
+		go func() { h.reopened(h.changes.file, h.changes.reopen()) }()
+	}
+}
+
+// reopened tells of a file that could not be opened anew.
+func (h *Hub) reopened(f *File, err error) {
+	if err != nil {
+		h.Emit(Failure(GatewayServer, "to open "+f.Name()+" anew", err))
+	}
+}
+
 // Enabled reports whether events of this level are kept. Who would build a costly Debug event asks first.
 func (h *Hub) Enabled(l Level) bool { return l <= Level(h.level.Load()) }
 

@@ -32,6 +32,7 @@ type queue struct {
 	hub     *Hub
 	events  chan *Event  // closed by the hub, as the next
 	changes chan *Event  // of changes, which come first
+	again   chan *File   // has the output if it is to be opened anew
 	done    chan error   // has the error of the end
 	dropped atomic.Int64 // since the last notice
 }
@@ -39,7 +40,7 @@ type queue struct {
 func newQueue(out Output, h *Hub) *queue {
 	return &queue{
 		out: out, hub: h, done: make(chan error, 1),
-		events: make(chan *Event, queueLength), changes: make(chan *Event, queueLengthChanges),
+		events: make(chan *Event, queueLength), changes: make(chan *Event, queueLengthChanges), again: make(chan *File, 1),
 	}
 }
 
@@ -53,6 +54,18 @@ func (q *queue) offer(e *Event) {
 	case to <- e:
 	default:
 		q.drop(1)
+	}
+}
+
+// reopen has run open the output anew, if it is a file.
+func (q *queue) reopen() {
+	file, ok := q.out.(*File)
+	if !ok {
+		return
+	}
+	select {
+	case q.again <- file:
+	default: // it is about to
 	}
 }
 
@@ -114,20 +127,24 @@ func (q *queue) finish() error {
 
 // first waits for an event; nil is the end. The two channels are closed together.
 func (q *queue) first() *Event {
-	if e := waiting(q.changes); e != nil {
-		return e
-	}
-	select {
-	case e := <-q.changes:
-		if e == nil {
-			e = <-q.events // what is left, and nil then
+	for {
+		if e := waiting(q.changes); e != nil {
+			return e
 		}
-		return e
-	case e := <-q.events:
-		if e == nil {
-			e = <-q.changes
+		select {
+		case file := <-q.again:
+			q.hub.reopened(file, file.Reopen())
+		case e := <-q.changes:
+			if e == nil {
+				e = <-q.events // what is left, and nil then
+			}
+			return e
+		case e := <-q.events:
+			if e == nil {
+				e = <-q.changes
+			}
+			return e
 		}
-		return e
 	}
 }
 

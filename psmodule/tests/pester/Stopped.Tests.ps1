@@ -10,13 +10,16 @@ Describe 'A gateway that is stopped' {
     It 'is changed all the same, and has the changes when it starts' {
         Add-OMSGatewayAllowedHost before.example.com
         Stop-Gateway $gateway
-        Add-OMSGatewayAllowedHost stopped.example.com
+        $said = Add-OMSGatewayAllowedHost stopped.example.com -Verbose 4>&1
+        ($said -join "`n") | Should -Match 'the gateway is stopped: what was changed takes effect when it starts'
         Set-OMSGatewayConfig -Name DrainSeconds -Value 7
         Get-OMSGatewayAllowedHost | Should -Be 'before.example.com', 'stopped.example.com'
 
         Restart-Gateway $gateway
         Get-OMSGatewayAllowedHost | Should -Be 'before.example.com', 'stopped.example.com'
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
+        $said = Add-OMSGatewayAllowedHost running.example.com -Verbose 4>&1
+        ($said -join "`n") | Should -Not -Match 'stopped'
     }
 
     It 'is an error for each value where nothing can stand in for it' {
