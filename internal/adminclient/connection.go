@@ -54,13 +54,21 @@ func (c *connection) Invoke(ctx context.Context, method string, args, reply any,
 // call makes a unary call, in its turn.
 func (c *connection) call(ctx context.Context, mayStandIn bool, method string, args, reply any, opts ...grpc.CallOption) error {
 	var turn turn
+	var turnedAway error
 	for {
 		err := c.invoke(ctx, mayStandIn, method, args, reply, opts...)
 		if wasNotSent(err) {
 			err = c.invoke(ctx, mayStandIn, method, args, reply, opts...)
 		}
-		if !isTurnedAway(err) || !turn.wait(ctx) {
+		switch {
+		case isTurnedAway(err):
+			turnedAway = err
+		case turnedAway != nil && isNotServed(err): // it was too busy even to say so
+		default:
 			return err
+		}
+		if !turn.wait(ctx) {
+			return turnedAway
 		}
 	}
 }

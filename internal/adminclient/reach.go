@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/filelock"
@@ -23,6 +24,13 @@ type gateway struct {
 	address string
 	kind    kind // of the address
 	wait    time.Duration
+}
+
+// errNotServed is in the chain if something listens at the address and ends the connection. Its text tells that of a status.
+var errNotServed = errors.New("something listens there and does not serve the admin API")
+
+func isNotServed(err error) bool {
+	return err != nil && strings.Contains(err.Error(), errNotServed.Error())
 }
 
 // reach makes a session with the gateway, or with what stands in for it if mayStandIn.
@@ -57,7 +65,7 @@ func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, agai
 	case err == nil:
 		client, err := speak(ctx, conn)
 		if err != nil { // it stops or starts at the moment, or has too many connections even to say so
-			return nil, true, g.unreachable(fmt.Errorf("something listens there and does not serve the admin API: %w", err))
+			return nil, true, g.unreachable(fmt.Errorf("%w: %w", errNotServed, err))
 		}
 		return &session{conn: client, raw: conn, end: func() { _ = client.Close() }}, false, nil
 	case reason.Of(err) == reason.AddressInvalid:

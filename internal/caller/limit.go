@@ -3,7 +3,7 @@ package caller
 import (
 	"fmt"
 	"net"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,27 +15,34 @@ const (
 	refusalTime = 2 * time.Second
 	// So is that of a caller without a role, whatever it sends.
 	noRoleTime = 5 * time.Second
-	// At most this many are kept; the next are closed without a word.
+	// At most this many are kept of callers who may change, and as many of all others. The next ones wait.
 	maxRefusals = 16
+	// For so long at most; by then who was kept has gone.
+	waitTime = 2 * refusalTime
+	// A connection has at least this long to say whose it is. Most take much less.
+	unknownTime = 20 * time.Millisecond
 )
 
-// Limit bounds the connections that l accepts for a server whose credentials use [Handshake]: total in all, perCaller from one
-// caller, whoever it is. All callers without a role count as one, since somebody who may use many user ids (a user namespace, say)
-// could otherwise use up the total. At most total connections whose caller is not known yet are open; the next ones wait in the
-// operating system's queue.
+// Limit bounds the connections that l accepts for a server whose credentials use [Handshake]: total in all and perCaller from one
+// caller, as [Places] are. At most total connections whose caller is not known yet are open besides; when another comes, the one that has
+// been silent longest ends.
 //
 // A connection over the limits passes the handshake as a caller without a role, whose calls are refused with TOO_MANY_CALLS
-// ([Caller.May]), and is closed 2 s later; when 16 such are open, the next are closed at once. That of a caller without a role is
-// closed after 5 s: enough to be told what is missing, and no place to wait in.
+// ([Caller.May]), and is closed 2 s later. When 16 such are open, of callers who may change or of all others, the handshake of the next
+// one waits for that. A connection of a caller without a role is closed after 5 s: enough to be told what is missing, and no place to
+// wait in.
 func Limit(l net.Listener, total, perCaller int) net.Listener {
 	return &limiter{
-		Listener:  l,
-		total:     total,
-		perCaller: perCaller,
-		unknown:   make(chan struct{}, total),
-		done:      make(chan struct{}),
-		callers:   make(map[string]int),
+		Listener: l,
+		places:   NewPlaces(total, perCaller, tooMany),
+		unknown:  make(chan struct{}, total),
+		done:     make(chan struct{}),
+		refused:  [2]chan struct{}{make(chan struct{}, maxRefusals), make(chan struct{}, maxRefusals)},
 	}
+}
+
+func tooMany(limit, whom string) *reason.Error {
+	return reason.New(reason.TooManyCalls, "limit", limit, "caller", whom)
 }
 
 // Handshake finds out who is at the other end of conn: identify returns the connection to go on with, and the identity. A connection
@@ -60,30 +67,75 @@ func Handshake(conn net.Conn, identify func(net.Conn) (net.Conn, Identity, error
 
 type limiter struct {
 	net.Listener
-	total     int
-	perCaller int
-	unknown   chan struct{} // holds one for each connection whose caller is not known yet
-	done      chan struct{}
-	once      sync.Once
+	places  *Places
+	unknown chan struct{} // holds one for each of silent, and for the next one
+	done    chan struct{}
+	once    sync.Once
+	refused [2]chan struct{} // hold one for each connection over the limits; the second is for callers who may change
 
-	mu       sync.Mutex
-	open     int            // admitted
-	callers  map[string]int // admitted, by name
-	refusals int            // over the limits
+	mu     sync.Mutex
+	silent []*limitedConn // the caller is not known yet, in the order in which they came
 }
 
 func (l *limiter) Accept() (net.Conn, error) {
-	select {
-	case l.unknown <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
+	if err := l.makeRoom(); err != nil {
+		return nil, err
 	}
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		<-l.unknown
 		return nil, err
 	}
-	return &limitedConn{Conn: conn, limiter: l, release: func() { <-l.unknown }}, nil
+	c := &limitedConn{Conn: conn, limiter: l, since: time.Now(), closed: make(chan struct{})}
+	c.release = func() { l.known(c) }
+	l.mu.Lock()
+	l.silent = append(l.silent, c)
+	l.mu.Unlock()
+	return c, nil
+}
+
+// makeRoom waits until there may be one more connection whose caller is not known. It ends the one that has been silent longest, unless
+// that has just come.
+func (l *limiter) makeRoom() error {
+	for {
+		select {
+		case l.unknown <- struct{}{}:
+			return nil
+		default:
+		}
+		wait := unknownTime
+		if longest := l.longestSilent(); longest != nil {
+			if wait -= time.Since(longest.since); wait <= 0 {
+				_ = longest.Close()
+				continue
+			}
+		}
+		select {
+		case l.unknown <- struct{}{}:
+			return nil
+		case <-l.done:
+			return net.ErrClosed
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (l *limiter) longestSilent() *limitedConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.silent) == 0 {
+		return nil
+	}
+	return l.silent[0]
+}
+
+// known ends the time of a connection among those whose caller is not known.
+func (l *limiter) known(c *limitedConn) {
+	l.mu.Lock()
+	i := slices.Index(l.silent, c)
+	l.silent = slices.Delete(l.silent, i, i+1)
+	l.mu.Unlock()
+	<-l.unknown
 }
 
 func (l *limiter) Close() error {
@@ -93,50 +145,39 @@ func (l *limiter) Close() error {
 
 // admit counts a connection of identity. It returns as whom the connection goes on, how long it may (0: as it likes), and what
 // undoes the counting.
-func (l *limiter) admit(identity Identity) (as Identity, life time.Duration, release func(), err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *limiter) admit(c *limitedConn, identity Identity) (as Identity, life time.Duration, release func(), err error) {
 	who := identity()
-	name := who.Name
-	if who.Role == None {
-		name, life = "", noRoleTime // nobody's name
-	}
-	limit, whom := l.perCaller, who.Name
-	if l.callers[name] < l.perCaller {
-		if l.open < l.total {
-			l.open++
-			l.callers[name]++
-			return identity, life, func() { l.leave(name) }, nil
+	release, full := l.places.Take(who)
+	if full != nil {
+		kept := l.refused[0]
+		if who.Role >= Change {
+			kept = l.refused[1]
 		}
-		limit, whom = l.total, "all callers together"
+		select {
+		case kept <- struct{}{}:
+		case <-c.closed:
+			return nil, 0, nil, net.ErrClosed
+		case <-time.After(waitTime):
+			return nil, 0, nil, fmt.Errorf("closing the connection: %w", full)
+		}
+		forget := func() { <-kept }
+		if release, full = l.places.Take(who); full != nil {
+			return identity.refused(full), refusalTime, forget, nil
+		}
+		forget()
 	}
-	refusal := reason.New(reason.TooManyCalls, "limit", strconv.Itoa(limit), "caller", whom)
-	if l.refusals >= maxRefusals {
-		return nil, 0, nil, fmt.Errorf("closing the connection: %w", refusal)
+	if who.Role == None {
+		return identity, noRoleTime, release, nil
 	}
-	l.refusals++
-	return identity.refused(refusal), refusalTime, l.forgetRefusal, nil
-}
-
-func (l *limiter) leave(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open--
-	if l.callers[name]--; l.callers[name] == 0 {
-		delete(l.callers, name)
-	}
-}
-
-func (l *limiter) forgetRefusal() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.refusals--
+	return identity, 0, release, nil
 }
 
 // limitedConn is a connection that the limiter counts until it is closed.
 type limitedConn struct {
 	net.Conn
 	limiter *limiter
+	since   time.Time     // it was accepted
+	closed  chan struct{} // closed with it
 
 	mu      sync.Mutex
 	release func()      // nil once it is closed
@@ -145,7 +186,7 @@ type limitedConn struct {
 
 // admit replaces the count as unknown by the count of identity. known is the connection to go on with, from the handshake.
 func (c *limitedConn) admit(known net.Conn, identity Identity) (net.Conn, Identity, error) {
-	as, life, release, err := c.limiter.admit(identity)
+	as, life, release, err := c.limiter.admit(c, identity)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,6 +214,7 @@ func (c *limitedConn) Close() error {
 	}
 	c.mu.Unlock()
 	if release != nil {
+		close(c.closed)
 		release()
 	}
 	return c.Conn.Close()

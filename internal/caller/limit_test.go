@@ -2,6 +2,7 @@ package caller_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -59,27 +60,40 @@ func TestRefusalsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := caller.Limit(newMemory(100), 5, 1)
 		defer listener.Close()
-		next := func() error {
-			conn := accept(t, listener)
-			_, _, err := handshake(conn)
+		alice := caller.Fixed(caller.Caller{Name: "alice", Role: caller.Change})
+		bob := caller.Fixed(caller.Caller{Name: "bob", Role: caller.Read})
+		next := func(who caller.Identity) net.Conn {
+			known, _, err := handshakeOf(accept(t, listener), who)
 			if err != nil {
-				conn.Close() // as gRPC does
+				t.Fatal(err)
 			}
-			return err
+			return known
 		}
-		for i := range 1 + 16 {
-			if err := next(); err != nil {
-				t.Fatalf("connection %d: %v", i+1, err)
-			}
+		next(alice)
+		next(bob)
+		start := time.Now()
+		for range 16 {
+			next(bob)
 		}
-		for range 50 {
-			if err := next(); err == nil {
-				t.Fatal("more than 16 connections over the limit are open")
-			}
+		next(alice)
+		if took := time.Since(start); took > 0 { // the bubble's clock, as below
+			t.Errorf("one who may change waits for those who may not, for %v", took)
 		}
-		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock
-		if err := next(); err != nil {
-			t.Errorf("after the refused ones were closed: %v", err)
+		next(bob)
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("the seventeenth was told after %v", took)
+		}
+		left := accept(t, listener)
+		time.AfterFunc(time.Second, func() { left.Close() })
+		for range 15 {
+			next(bob)
+		}
+		start = time.Now()
+		if _, _, err := handshakeOf(left, bob); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("one that is closed while it waits: %v", err)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it has waited for %v", took)
 		}
 		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock
 	})
@@ -108,14 +122,35 @@ func TestUnknownCallersAreBounded(t *testing.T) {
 		if err := <-next; err != nil {
 			t.Errorf("after one was closed: %v", err)
 		}
+	})
+}
+
+// Connections that say nothing do not keep others out.
+func TestConnectionThatIsSilentLongestEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := caller.Limit(newMemory(100), 3, 2)
+		silent := []net.Conn{accept(t, listener), accept(t, listener), accept(t, listener)}
+		start := time.Now()
+		accept(t, listener)
+		if took := time.Since(start); took != 20*time.Millisecond { // the bubble's clock
+			t.Errorf("the next one was accepted after %v", took)
+		}
+		if _, err := silent[0].Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("the one that was silent longest is not closed: %v", err)
+		}
+		known, _, err := handshake(silent[1])
+		if err != nil {
+			t.Errorf("the next one is closed: %v", err)
+		}
+		defer known.Close()
+		accept(t, listener) // in the place of that one
+		accept(t, listener) // and of the next that is silent
+		next := make(chan error, 1)
 		go func() {
 			_, err := listener.Accept()
 			next <- err
 		}()
 		synctest.Wait()
-		if waiting := len(inner.conns); waiting != 100-total-1 {
-			t.Errorf("%d connections were taken from the queue", 100-waiting)
-		}
 		listener.Close()
 		if err := <-next; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Accept of a closed listener: %v", err)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -22,7 +23,8 @@ type Options struct {
 type Hub struct {
 	level   atomic.Int32
 	dropped atomic.Int64
-	changes *changeLog // nil if there is none
+	changes *changeLog     // nil if there is none
+	places  *caller.Places // of watchers
 	closing sync.Once
 	stop    chan struct{} // closed when Close begins: summarize ends, and outputs that fail are given up
 	stopped chan struct{} // summarize has ended
@@ -42,6 +44,7 @@ func NewHub(o Options) *Hub {
 	h := &Hub{
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 		rings: newRings(), repeats: newRepeats(),
+		places:   caller.NewPlaces(maxWatchers, maxWatchersPerCaller, tooManyWatchers),
 		watchers: map[*Watcher]struct{}{}, watching: true,
 	}
 	if o.Level == 0 {

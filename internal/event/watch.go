@@ -2,15 +2,16 @@ package event
 
 import (
 	"context"
-	"strconv"
 	"sync"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 const (
-	maxWatchers = 10
-	watchBuffer = 1_000 // live events that wait for a watcher
+	maxWatchers          = 10
+	maxWatchersPerCaller = 4
+	watchBuffer          = 1_000 // live events that wait for a watcher
 )
 
 // Watcher follows the events that fit a filter.
@@ -18,6 +19,7 @@ type Watcher struct {
 	hub    *Hub
 	filter Filter
 	wake   chan struct{} // has room for one: something has happened
+	leave  func()        // gives the place back
 
 	mu      sync.Mutex
 	waiting []item
@@ -33,11 +35,17 @@ type item struct {
 }
 
 // Watch begins with the newest tail of the kept events that fit, oldest first, and goes on with each new one, without a gap or a
-// duplicate between them. The caller closes the watcher. At most 10 may be open: TOO_MANY_WATCHERS.
-func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
-	w := &Watcher{hub: h, filter: f.prepared(), wake: make(chan struct{}, 1)}
+// duplicate between them. Who watches closes the watcher. At most 10 may be open, 4 of them of one caller, and 8 of those who may not
+// change: TOO_MANY_WATCHERS.
+func (h *Hub) Watch(who caller.Caller, f Filter, tail int) (*Watcher, error) {
+	leave, full := h.places.Take(who)
+	if full != nil {
+		return nil, full
+	}
+	w := &Watcher{hub: h, filter: f.prepared(), wake: make(chan struct{}, 1), leave: sync.OnceFunc(leave)}
 	kept, err := h.register(w)
 	if err != nil {
+		leave()
 		return nil, err
 	}
 	fit, _ := newest(kept, &w.filter, max(tail, 0))
@@ -51,15 +59,16 @@ func (h *Hub) Watch(f Filter, tail int) (*Watcher, error) {
 	return w, nil
 }
 
+func tooManyWatchers(limit, whom string) *reason.Error {
+	return reason.New(reason.TooManyWatchers, "limit", limit, "caller", whom)
+}
+
 // register begins to offer new events to w, and returns those kept before.
 func (h *Hub) register(w *Watcher) (kept []*Event, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.watching {
 		return nil, reason.New(reason.GatewayStopping)
-	}
-	if len(h.watchers) >= maxWatchers {
-		return nil, reason.New(reason.TooManyWatchers, "limit", strconv.Itoa(maxWatchers))
 	}
 	h.watchers[w] = struct{}{}
 	return h.rings.events(), nil
@@ -88,6 +97,7 @@ func (w *Watcher) Close() {
 	w.hub.mu.Lock()
 	delete(w.hub.watchers, w)
 	w.hub.mu.Unlock()
+	w.leave()
 }
 
 func (w *Watcher) take() (i item, ok bool, err error) {

@@ -7,13 +7,16 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
+var administrator = caller.Caller{Name: "root", Role: caller.Change}
+
 func watch(t *testing.T, h *event.Hub, f event.Filter, tail int) *event.Watcher {
 	t.Helper()
-	w, err := h.Watch(f, tail)
+	w, err := h.Watch(administrator, f, tail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,19 +149,44 @@ func TestMissedIsToldInOrder(t *testing.T) {
 	}
 }
 
-func TestAtMostTenWatchers(t *testing.T) {
+func TestWatchersAreBounded(t *testing.T) {
 	h := event.NewHub(event.Options{})
 	defer end(t, h)
+	watchAs := func(name string, role caller.Role) (*event.Watcher, string) {
+		t.Helper()
+		w, err := h.Watch(caller.Caller{Name: name, Role: role}, event.Filter{}, 0)
+		if err == nil {
+			t.Cleanup(w.Close)
+			return w, ""
+		}
+		if reason.Of(err) != reason.TooManyWatchers || w != nil {
+			t.Errorf("watcher %v, error %v, want TOO_MANY_WATCHERS", w, err)
+		}
+		return w, err.Error()
+	}
+	wantNone := func(want string, name string, role caller.Role) {
+		t.Helper()
+		if _, got := watchAs(name, role); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
 	var last *event.Watcher
-	for range 10 {
-		last = watch(t, h, event.Filter{}, 0)
+	for _, name := range []string{"ann", "ann", "ann", "ann", "bob", "bob", "bob", "bob"} {
+		last, _ = watchAs(name, caller.Read)
 	}
-	if w, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.TooManyWatchers || w != nil {
-		t.Errorf("watcher %v, error %v, want TOO_MANY_WATCHERS", w, err)
+	wantNone("4 event watches are open, which is the limit for bob", "bob", caller.Read)
+	wantNone("8 event watches are open, which is the limit for all callers together who may not change", "cy", caller.Read)
+	for range 2 {
+		if _, err := watchAs("root", caller.Change); err != "" {
+			t.Errorf("an administrator is told %s", err)
+		}
 	}
+	wantNone("10 event watches are open, which is the limit for all callers together", "root", caller.Change)
 	last.Close()
 	last.Close()
-	watch(t, h, event.Filter{}, 0)
+	if _, err := watchAs("cy", caller.Read); err != "" {
+		t.Errorf("after one was closed: %s", err)
+	}
 }
 
 func TestNextEndsWithItsContext(t *testing.T) {
@@ -196,7 +224,7 @@ func TestWatchesEndBeforeTheHub(t *testing.T) {
 		if err := <-ended; reason.Of(err) != reason.GatewayStopping {
 			t.Errorf("error %v, want GATEWAY_STOPPING", err)
 		}
-		if _, err := h.Watch(event.Filter{}, 0); reason.Of(err) != reason.GatewayStopping {
+		if _, err := h.Watch(administrator, event.Filter{}, 0); reason.Of(err) != reason.GatewayStopping {
 			t.Errorf("a new watch: error %v, want GATEWAY_STOPPING", err)
 		}
 		h.Emit(note(2)) // the hub itself goes on

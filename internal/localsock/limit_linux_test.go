@@ -14,7 +14,7 @@ func TestOneUserCannotUseUpTheTotal(t *testing.T) {
 	needRoot(t)
 	read := gid(t, testRules.ReadGroup)
 	address := serve(t, localsock.ServerCredentials(testRules),
-		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
+		func(l net.Listener) net.Listener { return caller.Limit(l, 8, 2) })
 
 	// Two strangers share what one user may have, whatever their ids are, and are told what they lack.
 	for uid := uint32(stranger); uid < stranger+4; uid++ {
@@ -36,11 +36,16 @@ func TestTotalOfAllUsers(t *testing.T) {
 	read := gid(t, testRules.ReadGroup)
 	address := serve(t, localsock.ServerCredentials(testRules),
 		func(l net.Listener) net.Listener { return caller.Limit(l, 4, 2) })
-	_, end := hold(t, address, 60000, read)
-	for _, uid := range []uint32{60000, 60001, 60001} {
+	for _, uid := range []uint32{60000, 60000, 60001} {
 		hold(t, address, uid, read)
 	}
-	const full = "root by unix socket, none: too many connections to the admin API: 4 is the limit for all callers together"
+	const tooMany = "too many connections to the admin API: "
+	const readers = "uid:60001 by unix socket, none: " + tooMany + "3 is the limit for all callers together who may not change"
+	if got, _ := hold(t, address, 60001, read); got != readers {
+		t.Errorf("got  %s\nwant %s", got, readers)
+	}
+	_, end := hold(t, address, 60002, gid(t, testRules.ChangeGroup))
+	const full = "root by unix socket, none: " + tooMany + "4 is the limit for all callers together"
 	if got := ask(address); got != full {
 		t.Errorf("got  %s\nwant %s", got, full)
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
@@ -23,7 +24,7 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// Bounds of the API. Those on connections (64 in all, 8 of one user) are kept by caller.Limit.
+// Bounds of the API. Those on connections (64 in all, 8 of one caller, 48 of those who may not change) are kept by caller.Limit.
 //
 // A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
 // connection. A caller with a role can keep 1 MiB a call waiting, each way.
@@ -91,7 +92,10 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.ChainStreamInterceptor(interceptors(g.Events, log)...),
 	)
 	services := registrar{server}
-	adminv1.RegisterAllowedHostServiceServer(services, &allowedHosts{gateway: g, checks: make(chan struct{}, maxChecks)})
+	adminv1.RegisterAllowedHostServiceServer(services, &allowedHosts{
+		gateway: g,
+		checks:  caller.NewPlaces(maxChecks, maxChecksPerCaller, tooManyChecks),
+	})
 	adminv1.RegisterDeniedHostServiceServer(services, &deniedHosts{gateway: g})
 	adminv1.RegisterAllowedClientCertificateServiceServer(services, &allowedClientCertificates{gateway: g})
 	adminv1.RegisterRelayProxyServiceServer(services, &relayProxyService{gateway: g})

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -17,7 +18,7 @@ import (
 type allowedHosts struct {
 	adminv1.UnimplementedAllowedHostServiceServer
 	gateway Gateway
-	checks  chan struct{} // a place for each check that connects
+	checks  *caller.Places // of those that connect
 }
 
 func (s *allowedHosts) ListAllowedHosts(

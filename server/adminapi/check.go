@@ -3,7 +3,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -15,11 +14,13 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// Bounds of the checks that connect: how many do at a time, and what one step takes. A caller does not wait as long as a client.
+// Bounds of the checks that connect: how many do at a time, for all and for one caller, and what one step takes. A caller does not wait as
+// long as a client.
 const (
-	maxChecks         = 16
-	checkDialTimeout  = 5 * time.Second
-	checkRelayTimeout = 10 * time.Second
+	maxChecks          = 16
+	maxChecksPerCaller = 8
+	checkDialTimeout   = 5 * time.Second
+	checkRelayTimeout  = 10 * time.Second
 )
 
 func (s *allowedHosts) CheckHost(ctx context.Context, req *adminv1.CheckHostRequest) (*adminv1.CheckHostResponse, error) {
@@ -41,17 +42,21 @@ func (s *allowedHosts) CheckHost(ctx context.Context, req *adminv1.CheckHostRequ
 	if req.GetDecideOnly() || s.gateway.Status.State() == Stopped {
 		return resp, nil
 	}
-	select {
-	case s.checks <- struct{}{}:
-		defer func() { <-s.checks }()
-	default:
-		return nil, reason.New(reason.TooManyChecks, "limit", strconv.Itoa(maxChecks))
+	who, _ := callerFrom(ctx)
+	leave, full := s.checks.Take(who)
+	if full != nil {
+		return nil, full
 	}
+	defer leave()
 	decision.Limits.DialTimeout, decision.Limits.RelayTimeout = checkDialTimeout, checkRelayTimeout
 	if err := s.resolve(ctx, resp, target, decision); err != nil {
 		return nil, err
 	}
 	return resp, s.connect(ctx, resp, target, decision)
+}
+
+func tooManyChecks(limit, whom string) *reason.Error {
+	return reason.New(reason.TooManyChecks, "limit", limit, "caller", whom)
 }
 
 // route is the way to a host that is allowed, and the relay proxy on it.

@@ -54,7 +54,8 @@ func (s *eventService) WatchEvents(req *adminv1.WatchEventsRequest, stream admin
 	if err != nil {
 		return err
 	}
-	watcher, err := s.gateway.Events.Watch(filter, min(max(int(req.GetTail()), 0), maxEvents))
+	who, _ := callerFrom(stream.Context())
+	watcher, err := s.gateway.Events.Watch(who, filter, min(max(int(req.GetTail()), 0), maxEvents))
 	if err != nil {
 		return err
 	}

@@ -59,8 +59,8 @@ type AllowedHostServiceClient interface {
 	ListEffectiveHosts(ctx context.Context, in *ListEffectiveHostsRequest, opts ...grpc.CallOption) (*ListEffectiveHostsResponse, error)
 	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
 	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
-	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time. It counts
-	// as no use of the host.
+	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time, 8 of one
+	// caller and 12 of those who may not change. It counts as no use of the host.
 	//
 	// Errors: INVALID_ARGUMENT (HOST_IS_WILDCARD, and the reasons of the HOST_ family for a host that cannot be understood);
 	// RESOURCE_EXHAUSTED (TOO_MANY_CHECKS).
@@ -167,8 +167,8 @@ type AllowedHostServiceServer interface {
 	ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error)
 	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
 	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
-	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time. It counts
-	// as no use of the host.
+	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time, 8 of one
+	// caller and 12 of those who may not change. It counts as no use of the host.
 	//
 	// Errors: INVALID_ARGUMENT (HOST_IS_WILDCARD, and the reasons of the HOST_ family for a host that cannot be understood);
 	// RESOURCE_EXHAUSTED (TOO_MANY_CHECKS).

@@ -38,8 +38,8 @@ type EventServiceClient interface {
 	// WatchEvents sends kept events, oldest first, and then each new one as it happens, until the caller ends the call. A caller
 	// that cannot keep up misses events and is told how many.
 	//
-	// Errors: INVALID_ARGUMENT (FILTER_INVALID); RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS: 10 are open); UNAVAILABLE
-	// (GATEWAY_STOPPING).
+	// Errors: INVALID_ARGUMENT (FILTER_INVALID); RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS: 10 are open, 4 of this caller, or 8 of
+	// those who may not change); UNAVAILABLE (GATEWAY_STOPPING).
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error)
 }
 
@@ -95,8 +95,8 @@ type EventServiceServer interface {
 	// WatchEvents sends kept events, oldest first, and then each new one as it happens, until the caller ends the call. A caller
 	// that cannot keep up misses events and is told how many.
 	//
-	// Errors: INVALID_ARGUMENT (FILTER_INVALID); RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS: 10 are open); UNAVAILABLE
-	// (GATEWAY_STOPPING).
+	// Errors: INVALID_ARGUMENT (FILTER_INVALID); RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS: 10 are open, 4 of this caller, or 8 of
+	// those who may not change); UNAVAILABLE (GATEWAY_STOPPING).
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error
 	mustEmbedUnimplementedEventServiceServer()
 }
