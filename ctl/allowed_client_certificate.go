@@ -93,66 +93,40 @@ omsgwctl allowed-client-certificate remove - < subjects.txt`,
 	}, removingCertificates)
 }
 
-type certificatesChanged = changed[*adminv1.AllowedClientCertificateOutcome]
-
-var addingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
+var addingCertificates = listChange[*adminv1.AddAllowedClientCertificatesResponse]{
 	kind: certificateKind,
-	most: maxChangeEntries,
 	word: "added",
-	do:   addCertificates,
-	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedClientCertificateOutcome) error {
-		_, err := removeCertificates(ctx, c, subjectsOf(made), changeOptions{})
-		return err
+	do: func(ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
+	) (*adminv1.AddAllowedClientCertificatesResponse, error) {
+		request := &adminv1.AddAllowedClientCertificatesRequest{Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic}
+		for _, subject := range subjects {
+			request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
+		}
+		return command.Call(ctx, c.Certificates.AddAllowedClientCertificates, request)
 	},
-	did: func(o *adminv1.AllowedClientCertificateOutcome) bool {
-		return o.Outcome == adminv1.AllowedClientCertificateOutcome_ADDED
+	outcomes: func(r *adminv1.AddAllowedClientCertificatesResponse) []outcome {
+		return certificateOutcomes(r.Outcomes)
 	},
-	row: certificateRow,
 }
 
-var removingCertificates = listChange[*adminv1.AllowedClientCertificateOutcome]{
+var removingCertificates = listChange[*adminv1.RemoveAllowedClientCertificatesResponse]{
 	kind: certificateKind,
-	most: maxChangeEntries,
 	word: "removed",
-	do:   removeCertificates,
-	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedClientCertificateOutcome) error {
-		_, err := addCertificates(ctx, c, subjectsOf(made), changeOptions{})
-		return err
+	do: func(ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
+	) (*adminv1.RemoveAllowedClientCertificatesResponse, error) {
+		return command.Call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
+			Subjects: subjects, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
+		})
 	},
-	did: func(o *adminv1.AllowedClientCertificateOutcome) bool {
-		return o.Outcome == adminv1.AllowedClientCertificateOutcome_REMOVED
+	outcomes: func(r *adminv1.RemoveAllowedClientCertificatesResponse) []outcome {
+		return certificateOutcomes(r.Outcomes)
 	},
-	row: certificateRow,
 }
 
-func addCertificates(
-	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
-) (certificatesChanged, error) {
-	request := &adminv1.AddAllowedClientCertificatesRequest{Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic}
-	for _, subject := range subjects {
-		request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
+func certificateOutcomes(list []*adminv1.AllowedClientCertificateOutcome) []outcome {
+	outcomes := make([]outcome, len(list))
+	for i, o := range list {
+		outcomes[i] = outcome{o.Index, o.Problem, o.Warnings, []string{o.Subject, inWords(o.Outcome)}}
 	}
-	r, err := command.Call(ctx, c.Certificates.AddAllowedClientCertificates, request)
-	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
-}
-
-func removeCertificates(
-	ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
-) (certificatesChanged, error) {
-	r, err := command.Call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
-		Subjects: subjects, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
-	})
-	return complete(len(subjects), certificatesChanged{r.GetOutcomes(), r.GetEtag()}, err)
-}
-
-func certificateRow(o *adminv1.AllowedClientCertificateOutcome) []string {
-	return []string{o.Subject, inWords(o.Outcome)}
-}
-
-func subjectsOf(outcomes []*adminv1.AllowedClientCertificateOutcome) []string {
-	var subjects []string
-	for _, o := range outcomes {
-		subjects = append(subjects, o.Subject)
-	}
-	return subjects
+	return outcomes
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/omsgateway/omsgateway/ctl/command"
@@ -202,64 +201,38 @@ func parsePolicy(name string) (adminv1.AllowedHost_ClientCertificatePolicy, erro
 	return adminv1.AllowedHost_ClientCertificatePolicy(i), nil
 }
 
-type hostsChanged = changed[*adminv1.AllowedHostOutcome]
-
-var addingHosts = listChange[*adminv1.AllowedHostOutcome]{
+var addingHosts = listChange[*adminv1.AddAllowedHostsResponse]{
 	kind: hostKind,
-	most: maxChangeEntries,
 	word: "added",
-	do: func(ctx context.Context, c *adminclient.Client, names []string, how changeOptions) (hostsChanged, error) {
+	do: func(ctx context.Context, c *adminclient.Client, names []string, how changeOptions) (*adminv1.AddAllowedHostsResponse, error) {
 		hosts := make([]*adminv1.AllowedHost, len(names))
 		for i, name := range names {
 			hosts[i] = &adminv1.AllowedHost{Host: name}
 		}
-		return addHosts(ctx, c, hosts, how)
+		return command.Call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
+			Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
+		})
 	},
-	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedHostOutcome) error {
-		var names []string
-		for _, o := range made {
-			names = append(names, o.Host)
-		}
-		_, err := removeHosts(ctx, c, names, changeOptions{})
-		return err
-	},
-	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_ADDED },
-	row: hostRow,
+	outcomes: func(r *adminv1.AddAllowedHostsResponse) []outcome { return hostOutcomes(r.Outcomes) },
 }
 
-var removingHosts = listChange[*adminv1.AllowedHostOutcome]{
+var removingHosts = listChange[*adminv1.RemoveAllowedHostsResponse]{
 	kind: hostKind,
-	most: maxChangeEntries,
 	word: "removed",
-	do:   removeHosts,
-	undo: func(ctx context.Context, c *adminclient.Client, made []*adminv1.AllowedHostOutcome) error {
-		var hosts []*adminv1.AllowedHost
-		for _, o := range made {
-			hosts = append(hosts, &adminv1.AllowedHost{Host: o.Host, ClientCertificatePolicy: o.ClientCertificatePolicy})
-		}
-		_, err := addHosts(ctx, c, hosts, changeOptions{})
-		return err
+	do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (*adminv1.RemoveAllowedHostsResponse, error) {
+		return command.Call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
+			Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
+		})
 	},
-	did: func(o *adminv1.AllowedHostOutcome) bool { return o.Outcome == adminv1.AllowedHostOutcome_REMOVED },
-	row: hostRow,
+	outcomes: func(r *adminv1.RemoveAllowedHostsResponse) []outcome { return hostOutcomes(r.Outcomes) },
 }
 
-func addHosts(
-	ctx context.Context, c *adminclient.Client, hosts []*adminv1.AllowedHost, how changeOptions,
-) (hostsChanged, error) {
-	r, err := command.Call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
-		Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
-	})
-	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
-}
-
-func removeHosts(
-	ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions,
-) (hostsChanged, error) {
-	r, err := command.Call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
-		Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
-	})
-	return complete(len(hosts), hostsChanged{r.GetOutcomes(), r.GetEtag()}, err)
+func hostOutcomes(list []*adminv1.AllowedHostOutcome) []outcome {
+	outcomes := make([]outcome, len(list))
+	for i, o := range list {
+		outcomes[i] = outcome{o.Index, o.Problem, o.Warnings, hostRow(o)}
+	}
+	return outcomes
 }
 
 func hostRow(o *adminv1.AllowedHostOutcome) []string {
@@ -276,58 +249,27 @@ func hostRow(o *adminv1.AllowedHostOutcome) []string {
 	return row
 }
 
-// setHost is what became of one host whose policy was set.
-type setHost struct {
-	*adminv1.SetAllowedHostResponse
-	problem *adminv1.Problem
-}
-
-func (s setHost) GetProblem() *adminv1.Problem    { return s.problem }
-func (s setHost) GetWarnings() []*adminv1.Problem { return nil }
-
-// settingHosts changes one host in a call; policy is read when it does.
-func settingHosts(policy *adminv1.AllowedHost_ClientCertificatePolicy) listChange[setHost] {
-	return listChange[setHost]{
+// settingHosts gives hosts the policy; it is read when they get it.
+func settingHosts(policy *adminv1.AllowedHost_ClientCertificatePolicy) listChange[*adminv1.SetAllowedHostsResponse] {
+	return listChange[*adminv1.SetAllowedHostsResponse]{
 		kind: hostKind,
-		most: 1,
 		word: "changed",
-		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (changed[setHost], error) {
-			r, err := command.Call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
-				Host: hosts[0], ClientCertificatePolicy: *policy, Etag: how.Etag, ValidateOnly: how.ValidateOnly,
+		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (*adminv1.SetAllowedHostsResponse, error) {
+			return command.Call(ctx, c.Hosts.SetAllowedHosts, &adminv1.SetAllowedHostsRequest{
+				Hosts: hosts, ClientCertificatePolicy: *policy, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Atomic: how.atomic,
 			})
-			one := setHost{SetAllowedHostResponse: r}
-			if err != nil && how.ValidateOnly {
-				if one.problem = invalidHost(err); one.problem == nil {
-					return changed[setHost]{}, err
+		},
+		outcomes: func(r *adminv1.SetAllowedHostsResponse) []outcome {
+			outcomes := make([]outcome, len(r.Outcomes))
+			for i, o := range r.Outcomes {
+				was, is := policyName(o.PreviousClientCertificatePolicy), policyName(o.GetHost().GetClientCertificatePolicy())
+				row := []string{o.GetHost().GetHost(), is, "before: " + was}
+				if was == is {
+					row[2] = "as before"
 				}
-				err = nil
+				outcomes[i] = outcome{o.Index, o.Problem, nil, row}
 			}
-			return changed[setHost]{[]setHost{one}, r.GetEtag()}, err
-		},
-		undo: func(ctx context.Context, c *adminclient.Client, made []setHost) error {
-			_, err := command.Call(ctx, c.Hosts.SetAllowedHost, &adminv1.SetAllowedHostRequest{
-				Host: made[0].GetHost().GetHost(), ClientCertificatePolicy: made[0].PreviousClientCertificatePolicy,
-			})
-			return err
-		},
-		did: func(s setHost) bool {
-			return s.problem == nil && s.PreviousClientCertificatePolicy != s.GetHost().GetClientCertificatePolicy()
-		},
-		row: func(s setHost) []string {
-			was, is := policyName(s.PreviousClientCertificatePolicy), policyName(s.GetHost().GetClientCertificatePolicy())
-			if was == is {
-				return []string{s.GetHost().GetHost(), is, "as before"}
-			}
-			return []string{s.GetHost().GetHost(), is, "before: " + was}
+			return outcomes
 		},
 	}
-}
-
-// invalidHost is err as the problem of the host that a call was about, or nil if it is not the host's.
-func invalidHost(err error) *adminv1.Problem {
-	e := command.Explain(err)
-	if e.Code != codes.InvalidArgument && e.Code != codes.NotFound {
-		return nil
-	}
-	return &adminv1.Problem{Reason: string(e.Reason), Message: e.Message, Metadata: e.Parts}
 }

@@ -43,7 +43,7 @@ func WouldAdd(ctx context.Context, address, etag string, hosts ...string) (strin
 	if err != nil {
 		return "", err
 	}
-	text, err := would.MarshalJSON()
+	text, err := command.CompactJSON(would)
 	return string(text), err
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -179,9 +180,6 @@ func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bo
 			return apierr.ToStatus(err)
 		}
 	}
-	if entries > 1000 {
-		return apierr.ToStatus(reason.New(reason.TooManyItems, "count", fmt.Sprint(entries), "limit", "1000"))
-	}
 	if etag != "" && etag != g.etag() {
 		return apierr.ToStatus(reason.New(reason.EtagMismatch, "etag", etag, "current", g.etag()))
 	}
@@ -205,13 +203,40 @@ func (g *gateway) change(call, etag string, entries int, validateOnly, atomic bo
 	return nil
 }
 
+// counted returns what an answer has of the outcomes of hosts.
+func counted(all []*adminv1.AllowedHostOutcome) ([]*adminv1.AllowedHostOutcome, *adminv1.ChangeCounts) {
+	if len(all) <= 1000 {
+		return all, nil
+	}
+	c := &adminv1.ChangeCounts{}
+	var remarkable []*adminv1.AllowedHostOutcome
+	for i, o := range all {
+		*map[adminv1.AllowedHostOutcome_Outcome]*int32{
+			adminv1.AllowedHostOutcome_ADDED: &c.Added, adminv1.AllowedHostOutcome_ALREADY_PRESENT: &c.AlreadyPresent,
+			adminv1.AllowedHostOutcome_REMOVED: &c.Removed, adminv1.AllowedHostOutcome_NOT_PRESENT: &c.NotPresent,
+			adminv1.AllowedHostOutcome_INVALID: &c.Invalid,
+		}[o.Outcome]++
+		if o.Problem == nil && o.Warnings == nil && o.OpenTunnels == 0 {
+			continue
+		}
+		if len(remarkable) == 2 { // a gateway's limit is 1,000
+			c.LeftOut++
+			continue
+		}
+		o.Index = proto.Int32(int32(i))
+		remarkable = append(remarkable, o)
+	}
+	return remarkable, c
+}
+
 func problem(e *reason.Error) *adminv1.Problem {
 	return &adminv1.Problem{Reason: string(e.Reason), Message: e.Error(), Metadata: e.Parts}
 }
 
 // changeHosts does what both changes of the hosts have in common.
 func (g *gateway) changeHosts(call, etag string, hosts []string, validateOnly, atomic bool,
-	one func(host string) adminv1.AllowedHostOutcome_Outcome) ([]*adminv1.AllowedHostOutcome, string, error) {
+	one func(host string) adminv1.AllowedHostOutcome_Outcome,
+) ([]*adminv1.AllowedHostOutcome, *adminv1.ChangeCounts, string, error) {
 	var outcomes []*adminv1.AllowedHostOutcome
 	err := g.change(call, etag, len(hosts), validateOnly, atomic, func() (invalid int) {
 		for _, host := range hosts {
@@ -236,7 +261,8 @@ func (g *gateway) changeHosts(call, etag string, hosts []string, validateOnly, a
 		}
 		return invalid
 	})
-	return outcomes, g.etag(), err
+	outcomes, counts := counted(outcomes)
+	return outcomes, counts, g.etag(), err
 }
 
 func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsRequest) (*adminv1.AddAllowedHostsResponse, error) {
@@ -246,7 +272,7 @@ func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsR
 		hosts = append(hosts, h.Host)
 		own[strings.ToLower(h.Host)] = h.ClientCertificatePolicy
 	}
-	outcomes, etag, err := g.changeHosts("add", r.Etag, hosts, r.ValidateOnly, r.Atomic,
+	outcomes, counts, etag, err := g.changeHosts("add", r.Etag, hosts, r.ValidateOnly, r.Atomic,
 		func(host string) adminv1.AllowedHostOutcome_Outcome {
 			if slices.Contains(g.hosts, host) {
 				return adminv1.AllowedHostOutcome_ALREADY_PRESENT
@@ -260,12 +286,12 @@ func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsR
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.AddAllowedHostsResponse{Outcomes: outcomes, Etag: etag}, nil
+	return &adminv1.AddAllowedHostsResponse{Outcomes: outcomes, Etag: etag, Counts: counts}, nil
 }
 
 func (g *gateway) RemoveAllowedHosts(_ context.Context, r *adminv1.RemoveAllowedHostsRequest,
 ) (*adminv1.RemoveAllowedHostsResponse, error) {
-	outcomes, etag, err := g.changeHosts("remove", r.Etag, r.Hosts, r.ValidateOnly, r.Atomic,
+	outcomes, counts, etag, err := g.changeHosts("remove", r.Etag, r.Hosts, r.ValidateOnly, r.Atomic,
 		func(host string) adminv1.AllowedHostOutcome_Outcome {
 			i := slices.Index(g.hosts, host)
 			if i < 0 {
@@ -278,29 +304,32 @@ func (g *gateway) RemoveAllowedHosts(_ context.Context, r *adminv1.RemoveAllowed
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.RemoveAllowedHostsResponse{Outcomes: outcomes, Etag: etag}, nil
+	return &adminv1.RemoveAllowedHostsResponse{Outcomes: outcomes, Etag: etag, Counts: counts}, nil
 }
 
-func (g *gateway) SetAllowedHost(_ context.Context, r *adminv1.SetAllowedHostRequest) (*adminv1.SetAllowedHostResponse, error) {
-	answer := &adminv1.SetAllowedHostResponse{Host: &adminv1.AllowedHost{Host: r.Host, ClientCertificatePolicy: r.ClientCertificatePolicy}}
-	if name, isURL := strings.CutPrefix(r.Host, "https://"); isURL {
-		return nil, apierr.ToStatus(reason.New(reason.HostIsURL, "host", r.Host, "meant", name))
-	}
-	absent := false
-	err := g.change("set "+r.Host, r.Etag, 1, r.ValidateOnly, true, func() int {
-		if absent = !slices.Contains(g.hosts, r.Host); absent {
-			return 0
+func (g *gateway) SetAllowedHosts(_ context.Context, r *adminv1.SetAllowedHostsRequest) (*adminv1.SetAllowedHostsResponse, error) {
+	answer := &adminv1.SetAllowedHostsResponse{}
+	err := g.change("set", r.Etag, len(r.Hosts), r.ValidateOnly, r.Atomic, func() (invalid int) {
+		for _, host := range r.Hosts {
+			o := &adminv1.SetAllowedHostOutcome{Host: &adminv1.AllowedHost{Host: host}}
+			answer.Outcomes = append(answer.Outcomes, o)
+			if name, isURL := strings.CutPrefix(host, "https://"); isURL {
+				o.Problem = problem(reason.New(reason.HostIsURL, "host", host, "meant", name))
+			} else if !slices.Contains(g.hosts, host) {
+				o.Problem = problem(reason.New(reason.AllowedHostNotPresent, "host", host))
+			}
+			if o.Problem != nil {
+				invalid++
+				continue
+			}
+			o.PreviousClientCertificatePolicy, o.Host.ClientCertificatePolicy = g.own[host], r.ClientCertificatePolicy
+			g.own[host] = r.ClientCertificatePolicy
+			if r.ClientCertificatePolicy == 0 {
+				delete(g.own, host)
+			}
 		}
-		answer.PreviousClientCertificatePolicy = g.own[r.Host]
-		g.own[r.Host] = r.ClientCertificatePolicy
-		if r.ClientCertificatePolicy == 0 {
-			delete(g.own, r.Host)
-		}
-		return 0
+		return invalid
 	})
-	if absent {
-		err = apierr.ToStatus(reason.New(reason.AllowedHostNotPresent, "host", r.Host))
-	}
 	answer.Etag = g.etag()
 	return answer, err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// What a change would do is found out without making it, however many calls the change would take.
+// What a change would do is found out without making it.
 func TestListChangeValidateOnly(t *testing.T) {
 	g := startGateway(t)
 	g.hosts = []string{"b.example.com"}
@@ -28,8 +28,8 @@ func TestListChangeValidateOnly(t *testing.T) {
 		many = append(many, fmt.Sprintf("h%d.example.com", i))
 	}
 	got, err = ctl.WouldAdd(t.Context(), g.address, g.etag(), many...)
-	if n := strings.Count(got, `"outcome":"ADDED"`); err != nil || n != len(many) {
-		t.Errorf("%d of %d would be added: %v", n, len(many), err)
+	if err != nil || !strings.Contains(got, `"added":2500,`) {
+		t.Errorf("%s, %v", got, err)
 	}
 
 	_, err = ctl.WouldAdd(t.Context(), g.address, "", "a.example.com", "https://x")

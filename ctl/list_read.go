@@ -87,11 +87,11 @@ func (k entryKind) some(_ *cobra.Command, args []string) error {
 // help explains how entries are given.
 func (k entryKind) help() string {
 	return fmt.Sprintf(`With "-" the %ss are read from standard input, one on each line; blank lines and
-%s are skipped.
+%s are skipped. At most %d are possible.
 
-A list of more than 1,000 is checked as a whole and then goes to the gateway in several changes. If one of these fails,
-for example because somebody else changes the configuration at the same time, the ones before it are undone.`,
-		k.name, k.comments)
+However long the list, it is one change: whatever happens meanwhile, all of it is made or nothing. Of more than 1,000 the
+answer counts what became of them, and names those of which more is to be said.`,
+		k.name, k.comments, k.most)
 }
 
 // read reads entries from the arguments and, where one is "-", from standard input. Those that cannot be sent are returned as

@@ -62,8 +62,8 @@ func Serve(ctx context.Context, version string,
 // batchProtocol is the version of what batch reads and writes, apart from the methods.
 const batchProtocol = 1
 
-// MaxRequestLine bounds a line of input. The gateway accepts messages of up to 1 MiB; JSON may need a little more.
-const MaxRequestLine = 1<<20 + 64<<10
+// MaxRequestLine bounds a line of input, in bytes: that of a large change. What a method accepts, and from whom, the gateway says.
+const MaxRequestLine = 24 << 20
 
 // idleTime is how long a batch keeps its connection after a call. The gateway serves few connections of a user, and others wait.
 const idleTime = 500 * time.Millisecond

@@ -131,6 +131,7 @@ type InvalidEntries struct {
 	Word     string // what was not done
 	Count    int    // of all entries
 	Problems []EntryProblem
+	More     int // invalid ones of which the gateway does not say why, since there are too many
 }
 
 // EntryProblem says why an entry is invalid, in the form that --json prints.
@@ -148,12 +149,12 @@ func (e *InvalidEntries) Error() string {
 	if e.Count == 1 {
 		return fmt.Sprintf("no %s was %s: %s", e.Name, e.Word, e.Problems[0].Message)
 	}
-	return fmt.Sprintf("no %s was %s, because %d of %d are invalid", e.Name, e.Word, len(e.Problems), e.Count)
+	return fmt.Sprintf("no %s was %s, because %d of %d are invalid", e.Name, e.Word, len(e.Problems)+e.More, e.Count)
 }
 
 // Unwrap is the error that the gateway answers for such a change.
 func (e *InvalidEntries) Unwrap() error {
-	return reason.New(reason.ChangeRefused, "count", strconv.Itoa(len(e.Problems)), "first", e.Problems[0].Message)
+	return reason.New(reason.ChangeRefused, "count", strconv.Itoa(len(e.Problems)+e.More), "first", e.Problems[0].Message)
 }
 
 func (e *InvalidEntries) all() []EntryProblem {
@@ -174,5 +175,8 @@ func (e *InvalidEntries) print(w io.Writer) {
 			where = fmt.Sprintf("line %d", p.Line)
 		}
 		fmt.Fprintf(w, "  %s: %s\n", where, printable.Escaped(p.Message))
+	}
+	if e.More > 0 {
+		fmt.Fprintf(w, "  and %d more\n", e.More)
 	}
 }

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// maxMessage is the most bytes of a message, either way; the gateway has the same limit.
-	maxMessage = 1 << 20
+	// maxAnswer is the most bytes of an answer; the gateway has the same limit. How large a request may be it says for each method.
+	maxAnswer = 1 << 20
 	// handshakeTime bounds the HTTP/2 handshake.
 	handshakeTime = 5 * time.Second
 	// A connection on which nothing comes is asked for a sign of life after pingAfter, and given up pingTime later. The gateway
@@ -237,7 +237,7 @@ func speak(ctx context.Context, conn net.Conn) (*grpc.ClientConn, error) {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0), // whoever has the client closes it
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTime, PermitWithoutStream: true}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		_ = conn.Close()
 		return nil, err

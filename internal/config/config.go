@@ -89,8 +89,8 @@ func (c *Config) RemoveHosts(patterns ...hostname.Pattern) (removed []bool) {
 // SetHostPolicy gives the host with this pattern a client certificate policy, and returns the host as it was; present is false
 // if there is none.
 func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy CertificatePolicy) (before AllowedHost, present bool) {
-	i := slices.IndexFunc(c.AllowedHosts, func(h AllowedHost) bool { return h.Pattern == pattern })
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(c.AllowedHosts, AllowedHost{Pattern: pattern}, compareHosts)
+	if !found {
 		return AllowedHost{}, false
 	}
 	before = c.AllowedHosts[i]

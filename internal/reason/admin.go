@@ -5,6 +5,9 @@ const (
 	EtagMismatch             Reason = "ETAG_MISMATCH"
 	NothingGiven             Reason = "NOTHING_GIVEN"
 	TooManyItems             Reason = "TOO_MANY_ITEMS"
+	MessageTooLarge          Reason = "MESSAGE_TOO_LARGE"
+	LargeCallBusy            Reason = "LARGE_CALL_BUSY"
+	LargeCallSlow            Reason = "LARGE_CALL_SLOW"
 	TooManyHosts             Reason = "TOO_MANY_HOSTS"
 	TooManyCertificates      Reason = "TOO_MANY_CERTIFICATES"
 	ChangeRefused            Reason = "CHANGE_REFUSED"
@@ -36,6 +39,9 @@ var adminTexts = map[Reason]string{
 	EtagMismatch:             `the configuration has changed since it was read (etag {etag}, now {current}); read it again and repeat the change`,
 	NothingGiven:             `nothing was given to change`,
 	TooManyItems:             `{count} items in one change; at most {limit} are possible`,
+	MessageTooLarge:          `the request has {size} bytes; at most {limit} are possible`,
+	LargeCallBusy:            `another large request is being received or carried out, and one is at a time; try again`,
+	LargeCallSlow:            `a request of {size} bytes did not come within {limit} seconds; try again, or send it in parts`,
 	TooManyHosts:             `the list would have {count} hosts; at most {limit} are possible`,
 	TooManyCertificates:      `the list would have {count} client certificates; at most {limit} are possible`,
 	AllowedHostNotPresent:    `the list of allowed hosts has no entry {host}; omsgwctl allowed-host list shows those that it has`,

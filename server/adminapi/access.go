@@ -19,32 +19,39 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// access has the role that a caller needs for each method. A method without a row is for nobody.
-var access = map[string]caller.Role{
-	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             caller.Read,
-	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              caller.Change,
-	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           caller.Change,
-	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               caller.Change,
-	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           caller.Read,
-	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    caller.Read,
-	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               caller.Read,
-	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              caller.Change,
-	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   caller.Read,
-	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    caller.Change,
-	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: caller.Change,
-	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 caller.Read,
-	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 caller.Change,
-	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               caller.Change,
-	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                caller.Change, // the gateway dials
-	adminv1.SettingService_ListSettings_FullMethodName:                                     caller.Read,
-	adminv1.SettingService_GetSetting_FullMethodName:                                       caller.Read,
-	adminv1.SettingService_SetSetting_FullMethodName:                                       caller.Change,
-	adminv1.EventService_ListEvents_FullMethodName:                                         caller.Read,
-	adminv1.EventService_WatchEvents_FullMethodName:                                        caller.Read,
-	adminv1.TunnelService_ListTunnels_FullMethodName:                                       caller.Read,
-	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      caller.Change,
-	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   caller.Read,
-	adminv1.StatusService_GetStatus_FullMethodName:                                         caller.Read,
+// rule is a row of the table of methods.
+type rule struct {
+	need caller.Role // which role a caller needs
+	most int         // bytes of a request; more than small only where Change is needed
+}
+
+// access has a rule for each method. A method without a row is for nobody.
+var access = map[string]rule{
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             {caller.Read, small},
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              {caller.Change, large},
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           {caller.Change, large},
+	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {caller.Change, small},
+	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {caller.Change, large},
+	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {caller.Read, small},
+	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {caller.Read, small},
+	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {caller.Read, small},
+	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {caller.Change, small},
+	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   {caller.Read, small},
+	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    {caller.Change, large},
+	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: {caller.Change, large},
+	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 {caller.Read, small},
+	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 {caller.Change, small},
+	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               {caller.Change, small},
+	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                {caller.Change, small}, // the gateway dials
+	adminv1.SettingService_ListSettings_FullMethodName:                                     {caller.Read, small},
+	adminv1.SettingService_GetSetting_FullMethodName:                                       {caller.Read, small},
+	adminv1.SettingService_SetSetting_FullMethodName:                                       {caller.Change, small},
+	adminv1.EventService_ListEvents_FullMethodName:                                         {caller.Read, small},
+	adminv1.EventService_WatchEvents_FullMethodName:                                        {caller.Read, small},
+	adminv1.TunnelService_ListTunnels_FullMethodName:                                       {caller.Read, small},
+	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      {caller.Change, small},
+	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   {caller.Read, small},
+	adminv1.StatusService_GetStatus_FullMethodName:                                         {caller.Read, small},
 }
 
 // callerFrom returns the caller of the call that ctx belongs to. It is false if the server's credentials do not say; such a call
@@ -63,8 +70,8 @@ func authorize(ctx context.Context, events event.Sink, method string) error {
 	who, ok := callerFrom(ctx)
 	err := error(reason.New(reason.CallerUnknown))
 	if ok {
-		if need, known := access[method]; known {
-			err = who.May(need)
+		if row, known := access[method]; known {
+			err = who.May(row.need)
 		} else {
 			err = reason.New(reason.MethodUnknown, "method", method)
 		}
@@ -81,7 +88,10 @@ func authorize(ctx context.Context, events event.Sink, method string) error {
 //
 // Why this is not asked in grpc's tap handle: a call that is refused there is never cancelled, so that one with a time limit of
 // years (grpc-timeout) leaves a timer of a kilobyte behind for as long.
-type registrar struct{ server *grpc.Server }
+type registrar struct {
+	server   *grpc.Server
+	requests *requests
+}
 
 func (r registrar) RegisterService(service *grpc.ServiceDesc, implementation any) {
 	streams := *service
@@ -91,7 +101,9 @@ func (r registrar) RegisterService(service *grpc.ServiceDesc, implementation any
 			StreamName:    method.MethodName,
 			ServerStreams: true, // else the interceptors are passed over
 			Handler: func(srv any, stream grpc.ServerStream) error {
-				answer, err := method.Handler(srv, stream.Context(), stream.RecvMsg, nil)
+				in := r.requests.of(stream, access["/"+service.ServiceName+"/"+method.MethodName].most)
+				defer in.done()
+				answer, err := method.Handler(srv, stream.Context(), in.receive, nil)
 				if err != nil {
 					return err
 				}

@@ -53,7 +53,7 @@ func TestEveryMethodAsksBeforeItReads(t *testing.T) {
 	mayNot.Store(true) // while the connection is open
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for method, need := range adminapi.Access {
+	for method, need := range adminapi.Access() {
 		stream, err := a.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
 		if err != nil {
 			t.Fatal(err)
@@ -87,22 +87,25 @@ func TestEveryMethodAsksBeforeItReads(t *testing.T) {
 
 // TestEveryMethodHasARow walks the descriptors of the API, so that no method can be added without saying who may call it.
 func TestEveryMethodHasARow(t *testing.T) {
-	rows := 0
+	rows, access, most := 0, adminapi.Access(), adminapi.Most()
 	protoregistry.GlobalFiles.RangeFilesByPackage("omsgateway.admin.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			service := file.Services().Get(i)
 			for j := range service.Methods().Len() {
 				method := fmt.Sprintf("/%s/%s", service.FullName(), service.Methods().Get(j).Name())
-				role, found := adminapi.Access[method]
+				role, found := access[method]
 				if !found || (role != caller.Read && role != caller.Change) {
 					t.Errorf("%s has the role %v in the access table", method, role)
+				}
+				if n := most[method]; n != adminapi.Small && (n != adminapi.Large || role != caller.Change) {
+					t.Errorf("a request of %s may have %d bytes from a caller with the role %v", method, n, role)
 				}
 				rows++
 			}
 		}
 		return true
 	})
-	if rows == 0 || rows != len(adminapi.Access) {
-		t.Errorf("%d methods, %d rows", rows, len(adminapi.Access))
+	if rows == 0 || rows != len(access) {
+		t.Errorf("%d methods, %d rows", rows, len(access))
 	}
 }

@@ -27,9 +27,10 @@ import (
 // Bounds of the API. Those on connections (64 in all, 8 of one caller, 48 of those who may not change) are kept by caller.Limit.
 //
 // A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
-// connection. A caller with a role can keep 1 MiB a call waiting, each way.
+// connection. A caller with a role can keep 1 MiB a call waiting, each way. What is larger is received and made one call at a time
+// (request.go): 24 MiB as it came, and as much again decoded.
 const (
-	maxMessage       = 1 << 20  // bytes of a request, and of an answer
+	small            = 1 << 20  // bytes of a request, and of an answer
 	maxStreams       = 32       // calls at a time on one connection; a client's next one waits for its turn
 	maxHeaders       = 16 << 10 // bytes of a call's headers, counted as RFC 9113 section 10.5.1 does
 	window           = 64 << 10 // bytes of a body that come unasked; it does not grow with the speed of the client
@@ -72,8 +73,9 @@ const (
 
 // Server is a gRPC server with all services of the API.
 type Server struct {
-	grpc *grpc.Server
-	log  *slog.Logger
+	grpc     *grpc.Server
+	log      *slog.Logger
+	requests *requests
 }
 
 // NewServer makes a server; creds have a caller.AuthInfo for each connection.
@@ -82,7 +84,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	server := grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.ConnectionTimeout(handshakeTimeout),
-		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxRecvMsgSize(small),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.StaticStreamWindowSize(window),
@@ -91,7 +93,8 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainStreamInterceptor(interceptors(g.Events, log)...),
 	)
-	services := registrar{server}
+	requests := newRequests()
+	services := registrar{server, requests}
 	adminv1.RegisterAllowedHostServiceServer(services, &allowedHosts{
 		gateway: g,
 		checks:  caller.NewPlaces(maxChecks, maxChecksPerCaller, tooManyChecks),
@@ -104,7 +107,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	adminv1.RegisterTunnelServiceServer(services, &tunnelService{gateway: g})
 	adminv1.RegisterDiscoveryServiceServer(services, &discoveryService{gateway: g})
 	adminv1.RegisterStatusServiceServer(services, &statusService{gateway: g})
-	return &Server{grpc: server, log: log}
+	return &Server{grpc: server, log: log, requests: requests}
 }
 
 // Serve answers calls on the connections of l until Stop. After Stop it only closes l, which is no error.

@@ -53,7 +53,7 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	for i, c := range req.GetCertificates() {
 		subjects[i] = c.GetSubject()
 	}
-	items, err := parse(subjects, req.GetAtomic(), clientcert.ParseEntry)
+	items, err := parse(subjects, config.MaxClientCertificates, req.GetAtomic(), clientcert.ParseEntry)
 	if err != nil {
 		return nil, err
 	}
@@ -69,15 +69,15 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	outcomes := certificateOutcomes(items, before, after,
+	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_ADDED, adminv1.AllowedClientCertificateOutcome_ALREADY_PRESENT)
-	return &adminv1.AddAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag}, nil
+	return &adminv1.AddAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag, Counts: counts}, nil
 }
 
 func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	ctx context.Context, req *adminv1.RemoveAllowedClientCertificatesRequest,
 ) (*adminv1.RemoveAllowedClientCertificatesResponse, error) {
-	items, err := parse(req.GetSubjects(), req.GetAtomic(), clientcert.ParseEntry)
+	items, err := parse(req.GetSubjects(), config.MaxClientCertificates, req.GetAtomic(), clientcert.ParseEntry)
 	if err != nil {
 		return nil, err
 	}
@@ -89,16 +89,25 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	outcomes := certificateOutcomes(items, before, after,
+	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_REMOVED, adminv1.AllowedClientCertificateOutcome_NOT_PRESENT)
-	return &adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag}, nil
+	return &adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag, Counts: counts}, nil
 }
 
-// certificateOutcomes returns what became of each item, done or else not, and at the first that was done what it means for clients.
+// certificateKinds has the kind of each outcome.
+var certificateKinds = map[adminv1.AllowedClientCertificateOutcome_Outcome]kind{
+	adminv1.AllowedClientCertificateOutcome_ADDED:           added,
+	adminv1.AllowedClientCertificateOutcome_ALREADY_PRESENT: alreadyPresent,
+	adminv1.AllowedClientCertificateOutcome_REMOVED:         removed,
+	adminv1.AllowedClientCertificateOutcome_NOT_PRESENT:     notPresent,
+	adminv1.AllowedClientCertificateOutcome_INVALID:         invalid,
+}
+
+// certificateOutcomes returns what became of the items, done or else not, and at the first that was done what it means for clients.
 func certificateOutcomes(
 	items []item[string, clientcert.Entry], before, after *settings.Snapshot,
 	done, not adminv1.AllowedClientCertificateOutcome_Outcome,
-) []*adminv1.AllowedClientCertificateOutcome {
+) ([]*adminv1.AllowedClientCertificateOutcome, *adminv1.ChangeCounts) {
 	spelling := map[string]string{} // by key
 	for _, snapshot := range []*settings.Snapshot{before, after} {
 		for _, a := range snapshot.Config.AllowedClientCertificates {
@@ -106,8 +115,8 @@ func certificateOutcomes(
 		}
 	}
 	warnings := judgedWarnings(before.Policy.TLS().ClientCertificate, after.Policy.TLS().ClientCertificate)
-	outcomes := make([]*adminv1.AllowedClientCertificateOutcome, len(items))
-	for i, it := range items {
+	return answered(len(items), func(i int) told[*adminv1.AllowedClientCertificateOutcome] {
+		it := items[i]
 		o := &adminv1.AllowedClientCertificateOutcome{Subject: it.value.String(), Outcome: not}
 		if listed, ok := spelling[it.value.Key()]; ok {
 			o.Subject = listed
@@ -118,9 +127,10 @@ func certificateOutcomes(
 		case it.changed:
 			o.Outcome, o.Warnings, warnings = done, warnings, nil
 		}
-		outcomes[i] = o
-	}
-	return outcomes
+		return told[*adminv1.AllowedClientCertificateOutcome]{
+			outcome: o, kind: certificateKinds[o.Outcome], isPlain: o.Problem == nil && len(o.Warnings) == 0, index: &o.Index,
+		}
+	})
 }
 
 // judgedWarnings has a warning if certificates are judged from now on that were not before, or no longer.

@@ -149,7 +149,7 @@ func TestChangesOfClientCertificatesThatAreRefused(t *testing.T) {
 
 	check(t, add(&adminv1.AddAllowedClientCertificatesRequest{}), codes.InvalidArgument, reason.NothingGiven)
 	check(t, remove(&adminv1.RemoveAllowedClientCertificatesRequest{}), codes.InvalidArgument, reason.NothingGiven)
-	check(t, add(&adminv1.AddAllowedClientCertificatesRequest{Certificates: make([]*adminv1.AllowedClientCertificate, 1001)}),
+	check(t, add(&adminv1.AddAllowedClientCertificatesRequest{Certificates: make([]*adminv1.AllowedClientCertificate, 10_001)}),
 		codes.InvalidArgument, reason.TooManyItems)
 	check(t, add(&adminv1.AddAllowedClientCertificatesRequest{Certificates: append(one, certificates("X=a")...), Atomic: true}),
 		codes.InvalidArgument, reason.ChangeRefused)

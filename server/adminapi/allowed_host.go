@@ -42,7 +42,7 @@ func (s *allowedHosts) AddAllowedHosts(
 ) (*adminv1.AddAllowedHostsResponse, error) {
 	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
 	now := time.Now()
-	items, err := parse(req.GetHosts(), req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
+	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
 		pattern, err := hostname.ParsePattern(h.GetHost())
 		if err != nil {
 			return config.AllowedHost{}, err
@@ -53,36 +53,48 @@ func (s *allowedHosts) AddAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
+	policySet := make([]bool, len(items)) // of a host that was there before
 	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		settle(items, c.AddHosts(valid(items)...))
+		for i, it := range items {
+			if it.err == nil && !it.changed && req.GetSetClientCertificatePolicy() {
+				before, _ := c.SetHostPolicy(it.value.Pattern, it.value.ClientCertificatePolicy)
+				policySet[i] = before.ClientCertificatePolicy != it.value.ClientCertificatePolicy
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	resp := &adminv1.AddAllowedHostsResponse{Etag: after.Etag}
-	for _, it := range items {
-		outcome := hostOutcome(it.value.Pattern, after.Config)
-		switch warning := it.value.Pattern.Warning(); {
-		case it.err != nil:
-			outcome = invalidHost(it.given.GetHost(), it.err)
-		case !it.changed:
-			outcome.Outcome = adminv1.AllowedHostOutcome_ALREADY_PRESENT
-		default:
-			outcome.Outcome = adminv1.AllowedHostOutcome_ADDED
-			if warning != nil {
-				outcome.Warnings = append(outcome.Warnings, problem(warning))
-			}
+	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
+		it := items[i]
+		if it.err != nil {
+			return invalidHost(it.given.GetHost(), it.err)
 		}
-		resp.Outcomes = append(resp.Outcomes, outcome)
-	}
+		o := hostOutcome(it.value.Pattern, after.Config)
+		warning := it.value.Pattern.Warning()
+		switch {
+		case policySet[i]:
+			o.Outcome = adminv1.AllowedHostOutcome_CHANGED
+			return tellHost(o, changed)
+		case !it.changed:
+			o.Outcome = adminv1.AllowedHostOutcome_ALREADY_PRESENT
+			return tellHost(o, alreadyPresent)
+		case warning != nil:
+			o.Warnings = append(o.Warnings, problem(warning))
+		}
+		o.Outcome = adminv1.AllowedHostOutcome_ADDED
+		return tellHost(o, added)
+	})
 	return resp, nil
 }
 
 func (s *allowedHosts) RemoveAllowedHosts(
 	ctx context.Context, req *adminv1.RemoveAllowedHostsRequest,
 ) (*adminv1.RemoveAllowedHostsResponse, error) {
-	items, err := parse(req.GetHosts(), req.GetAtomic(), hostname.ParsePattern)
+	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), hostname.ParsePattern)
 	if err != nil {
 		return nil, err
 	}
@@ -95,22 +107,23 @@ func (s *allowedHosts) RemoveAllowedHosts(
 		return nil, err
 	}
 	resp := &adminv1.RemoveAllowedHostsResponse{Etag: after.Etag}
-	for _, it := range items {
-		outcome := hostOutcome(it.value, before.Config)
-		switch {
-		case it.err != nil:
-			outcome = invalidHost(it.given, it.err)
-		case !it.changed:
-			outcome.Outcome = adminv1.AllowedHostOutcome_NOT_PRESENT
-		default:
-			outcome.Outcome = adminv1.AllowedHostOutcome_REMOVED
-			outcome.OpenTunnels = int32(s.gateway.Tunnels.CountByEntry(it.value.String()))
-			if cover, ok := after.Policy.CoveredBy(it.value); ok {
-				outcome.StillCoveredBy = cover.Pattern.String()
-			}
+	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
+		it := items[i]
+		if it.err != nil {
+			return invalidHost(it.given, it.err)
 		}
-		resp.Outcomes = append(resp.Outcomes, outcome)
-	}
+		o := hostOutcome(it.value, before.Config)
+		if !it.changed {
+			o.Outcome = adminv1.AllowedHostOutcome_NOT_PRESENT
+			return tellHost(o, notPresent)
+		}
+		o.Outcome = adminv1.AllowedHostOutcome_REMOVED
+		o.OpenTunnels = int32(s.gateway.Tunnels.CountByEntry(it.value.String()))
+		if cover, ok := after.Policy.CoveredBy(it.value); ok {
+			o.StillCoveredBy = cover.Pattern.String()
+		}
+		return tellHost(o, removed)
+	})
 	return resp, nil
 }
 
@@ -143,6 +156,56 @@ func (s *allowedHosts) SetAllowedHost(
 	return resp, nil
 }
 
+func (s *allowedHosts) SetAllowedHosts(
+	ctx context.Context, req *adminv1.SetAllowedHostsRequest,
+) (*adminv1.SetAllowedHostsResponse, error) {
+	policy, err := policyOf(req.GetClientCertificatePolicy())
+	if err != nil {
+		return nil, err
+	}
+	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), hostname.ParsePattern)
+	if err != nil {
+		return nil, err
+	}
+	hosts := make([]config.AllowedHost, len(items)) // as they were
+	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+		for i := range items {
+			it := &items[i]
+			if it.err != nil {
+				continue
+			}
+			var present bool
+			if hosts[i], present = c.SetHostPolicy(it.value, policy); !present {
+				it.err = reason.New(reason.AllowedHostNotPresent, "host", it.value.String())
+			}
+		}
+		if req.GetAtomic() {
+			return allValid(items)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &adminv1.SetAllowedHostsResponse{Etag: after.Etag}
+	resp.Outcomes, resp.Counts = answered(len(items), func(i int) told[*adminv1.SetAllowedHostOutcome] {
+		if err := items[i].err; err != nil {
+			o := &adminv1.SetAllowedHostOutcome{Host: &adminv1.AllowedHost{Host: items[i].given}, Problem: problem(err)}
+			return told[*adminv1.SetAllowedHostOutcome]{outcome: o, kind: invalid, index: &o.Index}
+		}
+		o := &adminv1.SetAllowedHostOutcome{Host: hostOf(hosts[i])}
+		o.PreviousClientCertificatePolicy = o.Host.ClientCertificatePolicy
+		o.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
+		t := told[*adminv1.SetAllowedHostOutcome]{outcome: o, kind: changed, isPlain: true}
+		if o.PreviousClientCertificatePolicy == o.Host.ClientCertificatePolicy {
+			t.kind = unchanged
+		}
+		return t
+	})
+	return resp, nil
+}
+
 func hostOf(h config.AllowedHost) *adminv1.AllowedHost {
 	host := &adminv1.AllowedHost{
 		Host: h.Pattern.String(), AddedBy: h.AddedBy, ClientCertificatePolicy: enumOf(h.ClientCertificatePolicy),
@@ -172,8 +235,16 @@ func configured(c config.Config, pattern hostname.Pattern) (host config.AllowedH
 	return host, found
 }
 
-func invalidHost(spelling string, err error) *adminv1.AllowedHostOutcome {
-	return &adminv1.AllowedHostOutcome{Host: spelling, Outcome: adminv1.AllowedHostOutcome_INVALID, Problem: problem(err)}
+type toldHost = told[*adminv1.AllowedHostOutcome]
+
+func tellHost(o *adminv1.AllowedHostOutcome, kind kind) toldHost {
+	plain := len(o.Warnings) == 0 && o.OpenTunnels == 0 && o.StillCoveredBy == ""
+	return toldHost{outcome: o, kind: kind, isPlain: plain, index: &o.Index}
+}
+
+func invalidHost(spelling string, err error) toldHost {
+	o := &adminv1.AllowedHostOutcome{Host: spelling, Outcome: adminv1.AllowedHostOutcome_INVALID, Problem: problem(err)}
+	return toldHost{outcome: o, kind: invalid, index: &o.Index}
 }
 
 // policies has what the configuration calls each policy, by its number in the API.

@@ -9,10 +9,11 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// Bounds of a change and of a page.
+// Bounds of a change and of an answer.
 const (
-	maxItems = 1000
-	maxPage  = 1000
+	maxItems    = 1000 // of a change that is not large
+	maxPage     = 1000
+	maxOutcomes = 1000
 
 	// maxPageBytes is for a page of items that may be large, so that the answer stays under 1 MiB with its framing.
 	maxPageBytes = 900 << 10
@@ -32,33 +33,43 @@ type item[Given, Value any] struct {
 	changed bool  // the list has changed for it
 }
 
-// parse reads the items of a request. With atomic, an invalid one is an error.
+// parse reads the items of a request, at most as many as most. With atomic, an invalid one is an error.
 func parse[Given, Value any](
-	given []Given, atomic bool, read func(Given) (Value, error),
+	given []Given, most int, atomic bool, read func(Given) (Value, error),
 ) ([]item[Given, Value], error) {
 	if len(given) == 0 {
 		return nil, reason.New(reason.NothingGiven)
 	}
-	if len(given) > maxItems {
-		return nil, reason.New(reason.TooManyItems, "count", strconv.Itoa(len(given)), "limit", strconv.Itoa(maxItems))
+	if len(given) > most {
+		return nil, reason.New(reason.TooManyItems, "count", strconv.Itoa(len(given)), "limit", strconv.Itoa(most))
 	}
 	items := make([]item[Given, Value], len(given))
-	invalid := 0
-	var first error
 	for i, g := range given {
 		value, err := read(g)
 		items[i] = item[Given, Value]{given: g, value: value, err: err}
-		if err == nil {
+	}
+	if atomic {
+		return items, allValid(items)
+	}
+	return items, nil
+}
+
+// allValid returns CHANGE_REFUSED if one of the items is invalid.
+func allValid[Given, Value any](items []item[Given, Value]) error {
+	invalid := 0
+	var first error
+	for _, it := range items {
+		if it.err == nil {
 			continue
 		}
 		if invalid++; first == nil {
-			first = err
+			first = it.err
 		}
 	}
-	if atomic && invalid > 0 {
-		return nil, reason.New(reason.ChangeRefused, "count", strconv.Itoa(invalid), "first", first.Error())
+	if invalid > 0 {
+		return reason.New(reason.ChangeRefused, "count", strconv.Itoa(invalid), "first", first.Error())
 	}
-	return items, nil
+	return nil
 }
 
 // valid are the values of the valid items.

@@ -38,7 +38,7 @@ func (s *discoveryService) GetDiscovery(context.Context, *adminv1.GetDiscoveryRe
 		})
 	}
 	// The bounds of a reading let hosts and certificates fit. Places and what is ignored have long texts.
-	room := maxMessage - proto.Size(resp) - 1024
+	room := small - proto.Size(resp) - 1024
 	fits := func(m proto.Message) bool {
 		size := proto.Size(m) + 8 // at most, for the field's number and length
 		if size > room {

@@ -277,7 +277,7 @@ func (x *ListAllowedClientCertificatesResponse) GetNextPageToken() string {
 // AddAllowedClientCertificatesRequest adds entries.
 type AddAllowedClientCertificatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000 entries.
+	// 1 to 10,000 entries.
 	Certificates []*AllowedClientCertificate `protobuf:"bytes,1,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -351,10 +351,13 @@ func (x *AddAllowedClientCertificatesRequest) GetAtomic() bool {
 // AddAllowedClientCertificatesResponse tells what became of each entry.
 type AddAllowedClientCertificatesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One outcome for each entry of the request, in its order.
+	// One outcome for each entry of the request, in its order. With counts only those that have a problem or a warning, at most 1,000,
+	// the invalid ones first chosen.
 	Outcomes []*AllowedClientCertificateOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
+	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,10 +406,17 @@ func (x *AddAllowedClientCertificatesResponse) GetEtag() string {
 	return ""
 }
 
+func (x *AddAllowedClientCertificatesResponse) GetCounts() *ChangeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // RemoveAllowedClientCertificatesRequest removes entries.
 type RemoveAllowedClientCertificatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000 entries, each in any spelling with the same meaning.
+	// 1 to 10,000 entries, each in any spelling with the same meaning.
 	Subjects []string `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -479,10 +489,13 @@ func (x *RemoveAllowedClientCertificatesRequest) GetAtomic() bool {
 // RemoveAllowedClientCertificatesResponse tells what became of each entry.
 type RemoveAllowedClientCertificatesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One outcome for each entry of the request, in its order.
+	// One outcome for each entry of the request, in its order. With counts only those that have a problem or a warning, at most 1,000,
+	// the invalid ones first chosen.
 	Outcomes []*AllowedClientCertificateOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
+	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -531,6 +544,13 @@ func (x *RemoveAllowedClientCertificatesResponse) GetEtag() string {
 	return ""
 }
 
+func (x *RemoveAllowedClientCertificatesResponse) GetCounts() *ChangeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // AllowedClientCertificateOutcome is what became of one entry in a change.
 type AllowedClientCertificateOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -541,7 +561,9 @@ type AllowedClientCertificateOutcome struct {
 	// Why it is invalid. Set with INVALID only.
 	Problem *Problem `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
 	// What the administrator should know, for example that from now on certificates are judged that were not before.
-	Warnings      []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The position of the entry in the request, counted from 0. Set with counts only.
+	Index         *int32 `protobuf:"varint,5,opt,name=index,proto3,oneof" json:"index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -604,11 +626,18 @@ func (x *AllowedClientCertificateOutcome) GetWarnings() []*Problem {
 	return nil
 }
 
+func (x *AllowedClientCertificateOutcome) GetIndex() int32 {
+	if x != nil && x.Index != nil {
+		return *x.Index
+	}
+	return 0
+}
+
 var File_omsgateway_admin_v1_allowed_client_certificate_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\n" +
-	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\x86\x01\n" +
+	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/problem.proto\"\x86\x01\n" +
 	"\x18AllowedClientCertificate\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -625,30 +654,34 @@ const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\fcertificates\x18\x01 \x03(\v2-.omsgateway.admin.v1.AllowedClientCertificateR\fcertificates\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\x8c\x01\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xc7\x01\n" +
 	"$AddAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x95\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x95\x01\n" +
 	"&RemoveAllowedClientCertificatesRequest\x12\x1a\n" +
 	"\bsubjects\x18\x01 \x03(\tR\bsubjects\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\x8f\x01\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xca\x01\n" +
 	"'RemoveAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xec\x02\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x91\x03\n" +
 	"\x1fAllowedClientCertificateOutcome\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12V\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2<.omsgateway.admin.v1.AllowedClientCertificateOutcome.OutcomeR\aoutcome\x126\n" +
 	"\aproblem\x18\x03 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x128\n" +
-	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\"e\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x12\x19\n" +
+	"\x05index\x18\x05 \x01(\x05H\x00R\x05index\x88\x01\x01\"e\n" +
 	"\aOutcome\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05ADDED\x10\x01\x12\x13\n" +
 	"\x0fALREADY_PRESENT\x10\x02\x12\v\n" +
 	"\aREMOVED\x10\x03\x12\x0f\n" +
 	"\vNOT_PRESENT\x10\x04\x12\v\n" +
-	"\aINVALID\x10\x052\xef\x03\n" +
+	"\aINVALID\x10\x05B\b\n" +
+	"\x06_index2\xef\x03\n" +
 	"\x1fAllowedClientCertificateService\x12\x96\x01\n" +
 	"\x1dListAllowedClientCertificates\x129.omsgateway.admin.v1.ListAllowedClientCertificatesRequest\x1a:.omsgateway.admin.v1.ListAllowedClientCertificatesResponse\x12\x93\x01\n" +
 	"\x1cAddAllowedClientCertificates\x128.omsgateway.admin.v1.AddAllowedClientCertificatesRequest\x1a9.omsgateway.admin.v1.AddAllowedClientCertificatesResponse\x12\x9c\x01\n" +
@@ -679,28 +712,31 @@ var file_omsgateway_admin_v1_allowed_client_certificate_proto_goTypes = []any{
 	(*RemoveAllowedClientCertificatesResponse)(nil), // 7: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
 	(*AllowedClientCertificateOutcome)(nil),         // 8: omsgateway.admin.v1.AllowedClientCertificateOutcome
 	(*timestamppb.Timestamp)(nil),                   // 9: google.protobuf.Timestamp
-	(*Problem)(nil),                                 // 10: omsgateway.admin.v1.Problem
+	(*ChangeCounts)(nil),                            // 10: omsgateway.admin.v1.ChangeCounts
+	(*Problem)(nil),                                 // 11: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_client_certificate_proto_depIdxs = []int32{
 	9,  // 0: omsgateway.admin.v1.AllowedClientCertificate.added_at:type_name -> google.protobuf.Timestamp
 	1,  // 1: omsgateway.admin.v1.ListAllowedClientCertificatesResponse.certificates:type_name -> omsgateway.admin.v1.AllowedClientCertificate
 	1,  // 2: omsgateway.admin.v1.AddAllowedClientCertificatesRequest.certificates:type_name -> omsgateway.admin.v1.AllowedClientCertificate
 	8,  // 3: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
-	8,  // 4: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
-	0,  // 5: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
-	10, // 6: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	10, // 7: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	2,  // 8: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
-	4,  // 9: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
-	6,  // 10: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
-	3,  // 11: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
-	5,  // 12: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
-	7,  // 13: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 4: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	8,  // 5: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
+	10, // 6: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	0,  // 7: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
+	11, // 8: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	11, // 9: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	2,  // 10: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
+	4,  // 11: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
+	6,  // 12: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
+	3,  // 13: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
+	5,  // 14: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
+	7,  // 15: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_client_certificate_proto_init() }
@@ -708,7 +744,9 @@ func file_omsgateway_admin_v1_allowed_client_certificate_proto_init() {
 	if File_omsgateway_admin_v1_allowed_client_certificate_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_change_counts_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_allowed_client_certificate_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -96,6 +96,8 @@ const (
 	AllowedHostOutcome_NOT_PRESENT AllowedHostOutcome_Outcome = 4
 	// The host cannot be understood; problem says why. Nothing was done for it.
 	AllowedHostOutcome_INVALID AllowedHostOutcome_Outcome = 5
+	// The host was in the list before, and has another client certificate policy now. Only with set_client_certificate_policy.
+	AllowedHostOutcome_CHANGED AllowedHostOutcome_Outcome = 6
 )
 
 // Enum value maps for AllowedHostOutcome_Outcome.
@@ -107,6 +109,7 @@ var (
 		3: "REMOVED",
 		4: "NOT_PRESENT",
 		5: "INVALID",
+		6: "CHANGED",
 	}
 	AllowedHostOutcome_Outcome_value = map[string]int32{
 		"UNSPECIFIED":     0,
@@ -115,6 +118,7 @@ var (
 		"REMOVED":         3,
 		"NOT_PRESENT":     4,
 		"INVALID":         5,
+		"CHANGED":         6,
 	}
 )
 
@@ -142,7 +146,7 @@ func (x AllowedHostOutcome_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AllowedHostOutcome_Outcome.Descriptor instead.
 func (AllowedHostOutcome_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // Kind is the way by which the host came into the list.
@@ -195,7 +199,7 @@ func (x EffectiveHost_Source_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EffectiveHost_Source_Kind.Descriptor instead.
 func (EffectiveHost_Source_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13, 0, 0}
 }
 
 // Route is the way to the host.
@@ -252,7 +256,7 @@ func (x CheckHostResponse_Route) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CheckHostResponse_Route.Descriptor instead.
 func (CheckHostResponse_Route) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // AllowedHost is one entry of the list.
@@ -452,7 +456,7 @@ func (x *ListAllowedHostsResponse) GetNextPageToken() string {
 // AddAllowedHostsRequest adds hosts.
 type AddAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000 hosts. One that is there already keeps its client certificate policy.
+	// 1 to 100,000 hosts. One that is there already keeps its client certificate policy.
 	Hosts []*AllowedHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -460,9 +464,11 @@ type AddAllowedHostsRequest struct {
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are added.
-	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Atomic bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	// A host that is there already gets the client certificate policy that is given for it, too.
+	SetClientCertificatePolicy bool `protobuf:"varint,5,opt,name=set_client_certificate_policy,json=setClientCertificatePolicy,proto3" json:"set_client_certificate_policy,omitempty"`
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
 }
 
 func (x *AddAllowedHostsRequest) Reset() {
@@ -523,13 +529,23 @@ func (x *AddAllowedHostsRequest) GetAtomic() bool {
 	return false
 }
 
+func (x *AddAllowedHostsRequest) GetSetClientCertificatePolicy() bool {
+	if x != nil {
+		return x.SetClientCertificatePolicy
+	}
+	return false
+}
+
 // AddAllowedHostsResponse tells what became of each host.
 type AddAllowedHostsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One outcome for each host of the request, in its order.
+	// One outcome for each host of the request, in its order. With counts only those that have a problem, a warning, open tunnels or a
+	// wildcard that still covers the host, at most 1,000, the invalid ones first chosen.
 	Outcomes []*AllowedHostOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
+	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,10 +594,17 @@ func (x *AddAllowedHostsResponse) GetEtag() string {
 	return ""
 }
 
+func (x *AddAllowedHostsResponse) GetCounts() *ChangeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // RemoveAllowedHostsRequest removes hosts.
 type RemoveAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1,000 hosts, in any spelling that an addition takes.
+	// 1 to 100,000 hosts, in any spelling that an addition takes.
 	Hosts []string `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -654,10 +677,13 @@ func (x *RemoveAllowedHostsRequest) GetAtomic() bool {
 // RemoveAllowedHostsResponse tells what became of each host.
 type RemoveAllowedHostsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One outcome for each host of the request, in its order.
+	// One outcome for each host of the request, in its order. With counts only those that have a problem, a warning, open tunnels or a
+	// wildcard that still covers the host, at most 1,000, the invalid ones first chosen.
 	Outcomes []*AllowedHostOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
+	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -704,6 +730,13 @@ func (x *RemoveAllowedHostsResponse) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *RemoveAllowedHostsResponse) GetCounts() *ChangeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
 }
 
 // SetAllowedHostRequest says how one host is to be.
@@ -843,6 +876,226 @@ func (x *SetAllowedHostResponse) GetEtag() string {
 	return ""
 }
 
+// SetAllowedHostsRequest says how hosts are to be.
+type SetAllowedHostsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 100,000 hosts, in any spelling that an addition takes.
+	Hosts []string `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	// Their own policy from now on.
+	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
+	// If set, the change is made only while the configuration still has this etag.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Answer as if, but change nothing.
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
+	// the others are changed.
+	Atomic        bool `protobuf:"varint,5,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowedHostsRequest) Reset() {
+	*x = SetAllowedHostsRequest{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowedHostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowedHostsRequest) ProtoMessage() {}
+
+func (x *SetAllowedHostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowedHostsRequest.ProtoReflect.Descriptor instead.
+func (*SetAllowedHostsRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SetAllowedHostsRequest) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsRequest) GetClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.ClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
+func (x *SetAllowedHostsRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SetAllowedHostsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *SetAllowedHostsRequest) GetAtomic() bool {
+	if x != nil {
+		return x.Atomic
+	}
+	return false
+}
+
+// SetAllowedHostsResponse has the hosts after the change.
+type SetAllowedHostsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One outcome for each host of the request, in its order. With counts only those that are invalid, at most 1,000.
+	Outcomes []*SetAllowedHostOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Hash of the local configuration after the change.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
+	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowedHostsResponse) Reset() {
+	*x = SetAllowedHostsResponse{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowedHostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowedHostsResponse) ProtoMessage() {}
+
+func (x *SetAllowedHostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowedHostsResponse.ProtoReflect.Descriptor instead.
+func (*SetAllowedHostsResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetAllowedHostsResponse) GetOutcomes() []*SetAllowedHostOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *SetAllowedHostsResponse) GetCounts() *ChangeCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// SetAllowedHostOutcome is what became of one host whose policy was set.
+type SetAllowedHostOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host as it is now. Where it is invalid, no more than its name as it was given.
+	Host *AllowedHost `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The policy that it had of its own before.
+	PreviousClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=previous_client_certificate_policy,json=previousClientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"previous_client_certificate_policy,omitempty"`
+	// Why it is invalid; absent if it is not. Nothing was done for it.
+	Problem *Problem `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	// The position of the host in the request, counted from 0. Set with counts only.
+	Index         *int32 `protobuf:"varint,4,opt,name=index,proto3,oneof" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowedHostOutcome) Reset() {
+	*x = SetAllowedHostOutcome{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowedHostOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowedHostOutcome) ProtoMessage() {}
+
+func (x *SetAllowedHostOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowedHostOutcome.ProtoReflect.Descriptor instead.
+func (*SetAllowedHostOutcome) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetAllowedHostOutcome) GetHost() *AllowedHost {
+	if x != nil {
+		return x.Host
+	}
+	return nil
+}
+
+func (x *SetAllowedHostOutcome) GetPreviousClientCertificatePolicy() AllowedHost_ClientCertificatePolicy {
+	if x != nil {
+		return x.PreviousClientCertificatePolicy
+	}
+	return AllowedHost_UNSPECIFIED
+}
+
+func (x *SetAllowedHostOutcome) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+func (x *SetAllowedHostOutcome) GetIndex() int32 {
+	if x != nil && x.Index != nil {
+		return *x.Index
+	}
+	return 0
+}
+
 // AllowedHostOutcome is what became of one host in a change.
 type AllowedHostOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -860,13 +1113,15 @@ type AllowedHostOutcome struct {
 	StillCoveredBy string `protobuf:"bytes,6,opt,name=still_covered_by,json=stillCoveredBy,proto3" json:"still_covered_by,omitempty"`
 	// The entry's own policy: that it has now, or had when it was removed.
 	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,7,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// The position of the host in the request, counted from 0. Set with counts only.
+	Index         *int32 `protobuf:"varint,8,opt,name=index,proto3,oneof" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AllowedHostOutcome) Reset() {
 	*x = AllowedHostOutcome{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1133,7 @@ func (x *AllowedHostOutcome) String() string {
 func (*AllowedHostOutcome) ProtoMessage() {}
 
 func (x *AllowedHostOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[9]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1146,7 @@ func (x *AllowedHostOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllowedHostOutcome.ProtoReflect.Descriptor instead.
 func (*AllowedHostOutcome) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{9}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AllowedHostOutcome) GetHost() string {
@@ -943,6 +1198,13 @@ func (x *AllowedHostOutcome) GetClientCertificatePolicy() AllowedHost_ClientCert
 	return AllowedHost_UNSPECIFIED
 }
 
+func (x *AllowedHostOutcome) GetIndex() int32 {
+	if x != nil && x.Index != nil {
+		return *x.Index
+	}
+	return 0
+}
+
 // EffectiveHost is a host that is allowed.
 type EffectiveHost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -965,7 +1227,7 @@ type EffectiveHost struct {
 
 func (x *EffectiveHost) Reset() {
 	*x = EffectiveHost{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1239,7 @@ func (x *EffectiveHost) String() string {
 func (*EffectiveHost) ProtoMessage() {}
 
 func (x *EffectiveHost) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[10]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1252,7 @@ func (x *EffectiveHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectiveHost.ProtoReflect.Descriptor instead.
 func (*EffectiveHost) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *EffectiveHost) GetHost() string {
@@ -1048,7 +1310,7 @@ type ListEffectiveHostsRequest struct {
 
 func (x *ListEffectiveHostsRequest) Reset() {
 	*x = ListEffectiveHostsRequest{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1322,7 @@ func (x *ListEffectiveHostsRequest) String() string {
 func (*ListEffectiveHostsRequest) ProtoMessage() {}
 
 func (x *ListEffectiveHostsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1335,7 @@ func (x *ListEffectiveHostsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEffectiveHostsRequest.ProtoReflect.Descriptor instead.
 func (*ListEffectiveHostsRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{11}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListEffectiveHostsRequest) GetPageSize() int32 {
@@ -1105,7 +1367,7 @@ type ListEffectiveHostsResponse struct {
 
 func (x *ListEffectiveHostsResponse) Reset() {
 	*x = ListEffectiveHostsResponse{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1379,7 @@ func (x *ListEffectiveHostsResponse) String() string {
 func (*ListEffectiveHostsResponse) ProtoMessage() {}
 
 func (x *ListEffectiveHostsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1392,7 @@ func (x *ListEffectiveHostsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEffectiveHostsResponse.ProtoReflect.Descriptor instead.
 func (*ListEffectiveHostsResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{12}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListEffectiveHostsResponse) GetHosts() []*EffectiveHost {
@@ -1167,7 +1429,7 @@ type CheckHostRequest struct {
 
 func (x *CheckHostRequest) Reset() {
 	*x = CheckHostRequest{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1441,7 @@ func (x *CheckHostRequest) String() string {
 func (*CheckHostRequest) ProtoMessage() {}
 
 func (x *CheckHostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1454,7 @@ func (x *CheckHostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostRequest.ProtoReflect.Descriptor instead.
 func (*CheckHostRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckHostRequest) GetHost() string {
@@ -1245,7 +1507,7 @@ type CheckHostResponse struct {
 
 func (x *CheckHostResponse) Reset() {
 	*x = CheckHostResponse{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1519,7 @@ func (x *CheckHostResponse) String() string {
 func (*CheckHostResponse) ProtoMessage() {}
 
 func (x *CheckHostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[14]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1532,7 @@ func (x *CheckHostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostResponse.ProtoReflect.Descriptor instead.
 func (*CheckHostResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CheckHostResponse) GetHost() string {
@@ -1381,7 +1643,7 @@ type EffectiveHost_Source struct {
 
 func (x *EffectiveHost_Source) Reset() {
 	*x = EffectiveHost_Source{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1655,7 @@ func (x *EffectiveHost_Source) String() string {
 func (*EffectiveHost_Source) ProtoMessage() {}
 
 func (x *EffectiveHost_Source) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[15]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1668,7 @@ func (x *EffectiveHost_Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectiveHost_Source.ProtoReflect.Descriptor instead.
 func (*EffectiveHost_Source) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *EffectiveHost_Source) GetKind() EffectiveHost_Source_Kind {
@@ -1471,7 +1733,7 @@ type EffectiveHost_Source_Particular struct {
 
 func (x *EffectiveHost_Source_Particular) Reset() {
 	*x = EffectiveHost_Source_Particular{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1745,7 @@ func (x *EffectiveHost_Source_Particular) String() string {
 func (*EffectiveHost_Source_Particular) ProtoMessage() {}
 
 func (x *EffectiveHost_Source_Particular) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1758,7 @@ func (x *EffectiveHost_Source_Particular) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectiveHost_Source_Particular.ProtoReflect.Descriptor instead.
 func (*EffectiveHost_Source_Particular) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{10, 0, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{13, 0, 0}
 }
 
 func (x *EffectiveHost_Source_Particular) GetName() string {
@@ -1526,7 +1788,7 @@ type CheckHostResponse_Address struct {
 
 func (x *CheckHostResponse_Address) Reset() {
 	*x = CheckHostResponse_Address{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1800,7 @@ func (x *CheckHostResponse_Address) String() string {
 func (*CheckHostResponse_Address) ProtoMessage() {}
 
 func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1813,7 @@ func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostResponse_Address.ProtoReflect.Descriptor instead.
 func (*CheckHostResponse_Address) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{14, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17, 0}
 }
 
 func (x *CheckHostResponse_Address) GetAddress() string {
@@ -1572,7 +1834,7 @@ var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -1590,23 +1852,26 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x18ListAllowedHostsResponse\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xe4\x01\n" +
 	"\x16AddAllowedHostsRequest\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"r\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\x12A\n" +
+	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\xad\x01\n" +
 	"\x17AddAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x82\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x82\x01\n" +
 	"\x19RemoveAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"u\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xb0\x01\n" +
 	"\x1aRemoveAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xda\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xda\x01\n" +
 	"\x15SetAllowedHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
@@ -1615,7 +1880,23 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x16SetAllowedHostResponse\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\x8f\x04\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\"\xf5\x01\n" +
+	"\x16SetAllowedHostsRequest\x12\x14\n" +
+	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12t\n" +
+	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\xb0\x01\n" +
+	"\x17SetAllowedHostsResponse\x12F\n" +
+	"\boutcomes\x18\x01 \x03(\v2*.omsgateway.admin.v1.SetAllowedHostOutcomeR\boutcomes\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xb2\x02\n" +
+	"\x15SetAllowedHostOutcome\x124\n" +
+	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
+	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x126\n" +
+	"\aproblem\x18\x03 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x12\x19\n" +
+	"\x05index\x18\x04 \x01(\x05H\x00R\x05index\x88\x01\x01B\b\n" +
+	"\x06_index\"\xc1\x04\n" +
 	"\x12AllowedHostOutcome\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12I\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2/.omsgateway.admin.v1.AllowedHostOutcome.OutcomeR\aoutcome\x126\n" +
@@ -1623,14 +1904,17 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x12!\n" +
 	"\fopen_tunnels\x18\x05 \x01(\x05R\vopenTunnels\x12(\n" +
 	"\x10still_covered_by\x18\x06 \x01(\tR\x0estillCoveredBy\x12t\n" +
-	"\x19client_certificate_policy\x18\a \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\"e\n" +
+	"\x19client_certificate_policy\x18\a \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x19\n" +
+	"\x05index\x18\b \x01(\x05H\x00R\x05index\x88\x01\x01\"r\n" +
 	"\aOutcome\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05ADDED\x10\x01\x12\x13\n" +
 	"\x0fALREADY_PRESENT\x10\x02\x12\v\n" +
 	"\aREMOVED\x10\x03\x12\x0f\n" +
 	"\vNOT_PRESENT\x10\x04\x12\v\n" +
-	"\aINVALID\x10\x05\"\xa0\x06\n" +
+	"\aINVALID\x10\x05\x12\v\n" +
+	"\aCHANGED\x10\x06B\b\n" +
+	"\x06_index\"\xa0\x06\n" +
 	"\rEffectiveHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12C\n" +
 	"\asources\x18\x02 \x03(\v2).omsgateway.admin.v1.EffectiveHost.SourceR\asources\x12t\n" +
@@ -1692,12 +1976,13 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
 	"\x06DIRECT\x10\x01\x12\x0f\n" +
 	"\vRELAY_PROXY\x10\x02\x12\x16\n" +
-	"\x12RELAY_PROXY_BYPASS\x10\x032\xa8\x05\n" +
+	"\x12RELAY_PROXY_BYPASS\x10\x032\x96\x06\n" +
 	"\x12AllowedHostService\x12o\n" +
 	"\x10ListAllowedHosts\x12,.omsgateway.admin.v1.ListAllowedHostsRequest\x1a-.omsgateway.admin.v1.ListAllowedHostsResponse\x12l\n" +
 	"\x0fAddAllowedHosts\x12+.omsgateway.admin.v1.AddAllowedHostsRequest\x1a,.omsgateway.admin.v1.AddAllowedHostsResponse\x12u\n" +
 	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponse\x12i\n" +
-	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponse\x12u\n" +
+	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponse\x12l\n" +
+	"\x0fSetAllowedHosts\x12+.omsgateway.admin.v1.SetAllowedHostsRequest\x1a,.omsgateway.admin.v1.SetAllowedHostsResponse\x12u\n" +
 	"\x12ListEffectiveHosts\x12..omsgateway.admin.v1.ListEffectiveHostsRequest\x1a/.omsgateway.admin.v1.ListEffectiveHostsResponse\x12Z\n" +
 	"\tCheckHost\x12%.omsgateway.admin.v1.CheckHostRequest\x1a&.omsgateway.admin.v1.CheckHostResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
@@ -1714,7 +1999,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(AllowedHost_ClientCertificatePolicy)(0), // 0: omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	(AllowedHostOutcome_Outcome)(0),          // 1: omsgateway.admin.v1.AllowedHostOutcome.Outcome
@@ -1729,66 +2014,80 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*RemoveAllowedHostsResponse)(nil),       // 10: omsgateway.admin.v1.RemoveAllowedHostsResponse
 	(*SetAllowedHostRequest)(nil),            // 11: omsgateway.admin.v1.SetAllowedHostRequest
 	(*SetAllowedHostResponse)(nil),           // 12: omsgateway.admin.v1.SetAllowedHostResponse
-	(*AllowedHostOutcome)(nil),               // 13: omsgateway.admin.v1.AllowedHostOutcome
-	(*EffectiveHost)(nil),                    // 14: omsgateway.admin.v1.EffectiveHost
-	(*ListEffectiveHostsRequest)(nil),        // 15: omsgateway.admin.v1.ListEffectiveHostsRequest
-	(*ListEffectiveHostsResponse)(nil),       // 16: omsgateway.admin.v1.ListEffectiveHostsResponse
-	(*CheckHostRequest)(nil),                 // 17: omsgateway.admin.v1.CheckHostRequest
-	(*CheckHostResponse)(nil),                // 18: omsgateway.admin.v1.CheckHostResponse
-	(*EffectiveHost_Source)(nil),             // 19: omsgateway.admin.v1.EffectiveHost.Source
-	(*EffectiveHost_Source_Particular)(nil),  // 20: omsgateway.admin.v1.EffectiveHost.Source.Particular
-	(*CheckHostResponse_Address)(nil),        // 21: omsgateway.admin.v1.CheckHostResponse.Address
-	(*timestamppb.Timestamp)(nil),            // 22: google.protobuf.Timestamp
-	(*Problem)(nil),                          // 23: omsgateway.admin.v1.Problem
-	(*durationpb.Duration)(nil),              // 24: google.protobuf.Duration
+	(*SetAllowedHostsRequest)(nil),           // 13: omsgateway.admin.v1.SetAllowedHostsRequest
+	(*SetAllowedHostsResponse)(nil),          // 14: omsgateway.admin.v1.SetAllowedHostsResponse
+	(*SetAllowedHostOutcome)(nil),            // 15: omsgateway.admin.v1.SetAllowedHostOutcome
+	(*AllowedHostOutcome)(nil),               // 16: omsgateway.admin.v1.AllowedHostOutcome
+	(*EffectiveHost)(nil),                    // 17: omsgateway.admin.v1.EffectiveHost
+	(*ListEffectiveHostsRequest)(nil),        // 18: omsgateway.admin.v1.ListEffectiveHostsRequest
+	(*ListEffectiveHostsResponse)(nil),       // 19: omsgateway.admin.v1.ListEffectiveHostsResponse
+	(*CheckHostRequest)(nil),                 // 20: omsgateway.admin.v1.CheckHostRequest
+	(*CheckHostResponse)(nil),                // 21: omsgateway.admin.v1.CheckHostResponse
+	(*EffectiveHost_Source)(nil),             // 22: omsgateway.admin.v1.EffectiveHost.Source
+	(*EffectiveHost_Source_Particular)(nil),  // 23: omsgateway.admin.v1.EffectiveHost.Source.Particular
+	(*CheckHostResponse_Address)(nil),        // 24: omsgateway.admin.v1.CheckHostResponse.Address
+	(*timestamppb.Timestamp)(nil),            // 25: google.protobuf.Timestamp
+	(*ChangeCounts)(nil),                     // 26: omsgateway.admin.v1.ChangeCounts
+	(*Problem)(nil),                          // 27: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),              // 28: google.protobuf.Duration
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
-	22, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
+	25, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	4,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
 	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	13, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	13, // 5: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	0,  // 6: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	4,  // 7: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 8: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	1,  // 9: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	23, // 10: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	23, // 11: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	0,  // 12: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	19, // 13: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
-	0,  // 14: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	22, // 15: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	22, // 16: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
-	14, // 17: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	23, // 18: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
-	14, // 19: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
-	3,  // 20: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	21, // 21: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	23, // 22: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	24, // 23: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	23, // 24: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
-	2,  // 25: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	22, // 26: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	20, // 27: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
-	23, // 28: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 29: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 30: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 31: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 32: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	15, // 33: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	17, // 34: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 35: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 36: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 37: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 38: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	16, // 39: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	18, // 40: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	35, // [35:41] is the sub-list for method output_type
-	29, // [29:35] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	16, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	26, // 5: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	16, // 6: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	26, // 7: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	0,  // 8: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	4,  // 9: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 10: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	0,  // 11: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	15, // 12: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
+	26, // 13: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	4,  // 14: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 15: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	27, // 16: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	1,  // 17: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	27, // 18: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	27, // 19: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	0,  // 20: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	22, // 21: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	0,  // 22: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	25, // 23: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	25, // 24: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	17, // 25: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
+	27, // 26: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	17, // 27: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 28: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	24, // 29: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	27, // 30: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	28, // 31: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	27, // 32: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 33: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	25, // 34: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	23, // 35: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	27, // 36: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 37: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 38: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 39: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 40: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	13, // 41: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
+	18, // 42: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	20, // 43: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 44: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 45: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 46: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 47: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	14, // 48: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
+	19, // 49: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	21, // 50: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	44, // [44:51] is the sub-list for method output_type
+	37, // [37:44] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -1796,14 +2095,17 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 	if File_omsgateway_admin_v1_allowed_host_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_change_counts_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11].OneofWrappers = []any{}
+	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_allowed_host_proto_rawDesc), len(file_omsgateway_admin_v1_allowed_host_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

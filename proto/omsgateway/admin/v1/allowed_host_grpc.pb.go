@@ -23,6 +23,7 @@ const (
 	AllowedHostService_AddAllowedHosts_FullMethodName    = "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"
 	AllowedHostService_RemoveAllowedHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/RemoveAllowedHosts"
 	AllowedHostService_SetAllowedHost_FullMethodName     = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHost"
+	AllowedHostService_SetAllowedHosts_FullMethodName    = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHosts"
 	AllowedHostService_ListEffectiveHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/ListEffectiveHosts"
 	AllowedHostService_CheckHost_FullMethodName          = "/omsgateway.admin.v1.AllowedHostService/CheckHost"
 )
@@ -32,7 +33,12 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // AllowedHostService keeps the list of hosts that clients may reach. When a change returns, the next CONNECT and the next
-// list follow it and the configuration file holds it; no tunnel is cut.
+// list follow it and the configuration file holds it; no tunnel is cut. Whatever ends in the middle of a change, the gateway
+// included, all of it is made or nothing.
+//
+// The request of AddAllowedHosts, RemoveAllowedHosts and SetAllowedHosts may have 24 MiB. One of more than 1 MiB is received and
+// made at a time; the next waits for its turn for at most 20 s, and has to come within 30 s. Errors of such a request:
+// RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE, LARGE_CALL_BUSY, LARGE_CALL_SLOW).
 type AllowedHostServiceClient interface {
 	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by domain, a page at a time.
 	//
@@ -41,7 +47,8 @@ type AllowedHostServiceClient interface {
 	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
 	//
 	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS; with atomic, CHANGE_REFUSED);
-	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list).
+	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list; CONFIG_TOO_LARGE: the file of the configuration would have
+	// more than 16 MiB).
 	AddAllowedHosts(ctx context.Context, in *AddAllowedHostsRequest, opts ...grpc.CallOption) (*AddAllowedHostsResponse, error)
 	// RemoveAllowedHosts removes hosts in one change. A host that is not there is no error. Open tunnels to the host stay.
 	//
@@ -52,6 +59,11 @@ type AllowedHostServiceClient interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error)
+	// SetAllowedHosts gives hosts that are in the list another client certificate policy in one change. A host that is not in the list is
+	// invalid (ALLOWED_HOST_NOT_PRESENT).
+	//
+	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN).
+	SetAllowedHosts(ctx context.Context, in *SetAllowedHostsRequest, opts ...grpc.CallOption) (*SetAllowedHostsResponse, error)
 	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
 	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.
 	//
@@ -115,6 +127,16 @@ func (c *allowedHostServiceClient) SetAllowedHost(ctx context.Context, in *SetAl
 	return out, nil
 }
 
+func (c *allowedHostServiceClient) SetAllowedHosts(ctx context.Context, in *SetAllowedHostsRequest, opts ...grpc.CallOption) (*SetAllowedHostsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetAllowedHostsResponse)
+	err := c.cc.Invoke(ctx, AllowedHostService_SetAllowedHosts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *allowedHostServiceClient) ListEffectiveHosts(ctx context.Context, in *ListEffectiveHostsRequest, opts ...grpc.CallOption) (*ListEffectiveHostsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListEffectiveHostsResponse)
@@ -140,7 +162,12 @@ func (c *allowedHostServiceClient) CheckHost(ctx context.Context, in *CheckHostR
 // for forward compatibility.
 //
 // AllowedHostService keeps the list of hosts that clients may reach. When a change returns, the next CONNECT and the next
-// list follow it and the configuration file holds it; no tunnel is cut.
+// list follow it and the configuration file holds it; no tunnel is cut. Whatever ends in the middle of a change, the gateway
+// included, all of it is made or nothing.
+//
+// The request of AddAllowedHosts, RemoveAllowedHosts and SetAllowedHosts may have 24 MiB. One of more than 1 MiB is received and
+// made at a time; the next waits for its turn for at most 20 s, and has to come within 30 s. Errors of such a request:
+// RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE, LARGE_CALL_BUSY, LARGE_CALL_SLOW).
 type AllowedHostServiceServer interface {
 	// ListAllowedHosts answers the hosts that were configured on this gateway, sorted by domain, a page at a time.
 	//
@@ -149,7 +176,8 @@ type AllowedHostServiceServer interface {
 	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
 	//
 	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS; with atomic, CHANGE_REFUSED);
-	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list).
+	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list; CONFIG_TOO_LARGE: the file of the configuration would have
+	// more than 16 MiB).
 	AddAllowedHosts(context.Context, *AddAllowedHostsRequest) (*AddAllowedHostsResponse, error)
 	// RemoveAllowedHosts removes hosts in one change. A host that is not there is no error. Open tunnels to the host stay.
 	//
@@ -160,6 +188,11 @@ type AllowedHostServiceServer interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error)
+	// SetAllowedHosts gives hosts that are in the list another client certificate policy in one change. A host that is not in the list is
+	// invalid (ALLOWED_HOST_NOT_PRESENT).
+	//
+	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN).
+	SetAllowedHosts(context.Context, *SetAllowedHostsRequest) (*SetAllowedHostsResponse, error)
 	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
 	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.
 	//
@@ -194,6 +227,9 @@ func (UnimplementedAllowedHostServiceServer) RemoveAllowedHosts(context.Context,
 }
 func (UnimplementedAllowedHostServiceServer) SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetAllowedHost not implemented")
+}
+func (UnimplementedAllowedHostServiceServer) SetAllowedHosts(context.Context, *SetAllowedHostsRequest) (*SetAllowedHostsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetAllowedHosts not implemented")
 }
 func (UnimplementedAllowedHostServiceServer) ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEffectiveHosts not implemented")
@@ -294,6 +330,24 @@ func _AllowedHostService_SetAllowedHost_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AllowedHostService_SetAllowedHosts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetAllowedHostsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllowedHostServiceServer).SetAllowedHosts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllowedHostService_SetAllowedHosts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllowedHostServiceServer).SetAllowedHosts(ctx, req.(*SetAllowedHostsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AllowedHostService_ListEffectiveHosts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListEffectiveHostsRequest)
 	if err := dec(in); err != nil {
@@ -352,6 +406,10 @@ var AllowedHostService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetAllowedHost",
 			Handler:    _AllowedHostService_SetAllowedHost_Handler,
+		},
+		{
+			MethodName: "SetAllowedHosts",
+			Handler:    _AllowedHostService_SetAllowedHosts_Handler,
 		},
 		{
 			MethodName: "ListEffectiveHosts",
