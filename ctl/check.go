@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/apierr"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -67,11 +69,7 @@ func checkRows(r *adminv1.CheckHostResponse, decideOnly bool) [][]string {
 		[]string{"Used:", useText(e.GetUseCount(), e.GetLastUsedAt())},
 		[]string{"Client certificates:", policyName(e.GetClientCertificatePolicy())})
 	for i, address := range r.Addresses {
-		text := address.Address
-		if p := address.Refusal; p != nil {
-			text += ", refused: " + p.Metadata["kind"]
-		}
-		rows = append(rows, []string{first(i, "Leads to:"), text})
+		rows = append(rows, []string{first(i, "Leads to:"), addressText(address, r.Addresses)})
 	}
 	switch r.Route {
 	case adminv1.CheckHostResponse_RELAY_PROXY:
@@ -93,6 +91,19 @@ func checkRows(r *adminv1.CheckHostResponse, decideOnly bool) [][]string {
 		rows = append(rows, []string{"Connection:", "not tried, because the gateway is stopped"})
 	}
 	return rows
+}
+
+// addressText is an address with what became of it among all of its name.
+func addressText(address *adminv1.CheckHostResponse_Address, all []*adminv1.CheckHostResponse_Address) string {
+	switch {
+	case address.Refusal != nil:
+		return address.Address + ", refused: " + address.Refusal.Metadata["kind"]
+	case address.Failure != "":
+		return address.Address + ", not connected: " + printable.Escaped(address.Failure)
+	case !address.Tried && slices.ContainsFunc(all, (*adminv1.CheckHostResponse_Address).GetTried):
+		return address.Address + ", not tried" // none is, where a relay proxy connects
+	}
+	return address.Address
 }
 
 // first is label in the first of several rows.

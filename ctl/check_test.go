@@ -69,6 +69,11 @@ func (g *gateway) CheckHost(_ context.Context, r *adminv1.CheckHostRequest) (*ad
 		allowed.Connected, allowed.ConnectedAddress, allowed.ConnectTime = true, "192.0.2.1:443", durationpb.New(23*time.Millisecond)
 	case "unresolved":
 		allowed.Addresses, allowed.Unresolved = nil, problem(reason.New(reason.TargetNotFound, "host", "unresolved"))
+	case "slow":
+		allowed.Addresses = append([]*adminv1.CheckHostResponse_Address{
+			{Address: "192.0.2.7", Tried: true, Failure: "i/o\x1btimeout"}, {Address: "192.0.2.8", Tried: true},
+		}, allowed.Addresses...)
+		allowed.Connected, allowed.ConnectedAddress, allowed.ConnectTime = true, "192.0.2.8:443", durationpb.New(273*time.Millisecond)
 	case "unreachable":
 		allowed.Route, allowed.Unreachable = adminv1.CheckHostResponse_RELAY_PROXY_BYPASS,
 			problem(reason.New(reason.TargetUnreachable, "target", "unreachable:443"))
@@ -105,6 +110,13 @@ Client certificates:  Off
 	}{
 		{"good", result{Out: "Host:                 good\n" + entry + addresses +
 			"Route:                directly\nConnection:           opened to 192.0.2.1:443 in 23 ms\n"}},
+		{"slow", result{Out: "Host:                 slow\n" + entry + `Leads to:             192.0.2.7, not connected: i/o\x1btimeout
+                      192.0.2.8
+                      192.0.2.1, not tried
+                      127.0.0.1, refused: a loopback address
+Route:                directly
+Connection:           opened to 192.0.2.8:443 in 273 ms
+`}},
 		{"unresolved", result{1, "Host:                 unresolved\n" + entry + "Route:                directly\n" +
 			"Leads to:             failed, TARGET_NOT_FOUND\n", "omsgwctl: the name unresolved cannot be resolved; check the DNS of the gateway's computer\n"}},
 		{"unreachable", result{1, "Host:                 unreachable\n" + entry + addresses +

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -19,12 +18,15 @@ type Guard struct {
 	OwnAddress netip.Addr
 }
 
+// Own reports whether an address is one of this computer. It need not know those of loopback.
+type Own func(netip.Addr) (bool, error)
+
 // Check refuses what a name must not lead to: loopback, link-local, multicast, unspecified, 0.0.0.0/8, the broadcast address,
-// the host of an Azure virtual machine, IPv6 addresses that stand for one of these, and the gateway's own addresses at its port.
-// It asks own for the addresses of this computer only if port is OwnPort; an error of own refuses.
+// the host of an Azure virtual machine, the addresses of this computer, and IPv6 addresses that stand for one of these. Permitted
+// loopback is refused at the gateway's own port. An error of own refuses.
 //
 // Errors are *reason.Error ADDRESS_NOT_ALLOWED with the parts address and kind; the caller adds host.
-func (g Guard) Check(addr netip.Addr, port uint16, own func() ([]netip.Addr, error)) error {
+func (g Guard) Check(addr netip.Addr, port uint16, own Own) error {
 	if g.Literal {
 		return nil
 	}
@@ -32,15 +34,12 @@ func (g Guard) Check(addr netip.Addr, port uint16, own func() ([]netip.Addr, err
 	if kind := g.refused(addr); kind != "" {
 		return refusal(addr, kind)
 	}
-	if port == 0 || port != g.OwnPort {
+	kind := "an address of the gateway's computer"
+	if port != 0 && port == g.OwnPort {
+		kind = "an address of the gateway itself" // which would be its own client
+	} else if addr.IsLoopback() {
 		return nil
 	}
-	return checkOwn(addr, own)
-}
-
-// checkOwn refuses the gateway itself, which would be its own client.
-func checkOwn(addr netip.Addr, own func() ([]netip.Addr, error)) error {
-	const kind = "an address of the gateway itself"
 	itself, err := isOwn(addr, own)
 	switch {
 	case err != nil:
@@ -51,16 +50,17 @@ func checkOwn(addr netip.Addr, own func() ([]netip.Addr, error)) error {
 	return nil
 }
 
-// isOwn reports whether addr leads to this computer, whose addresses own has. Every loopback address does, and the unspecified one.
-func isOwn(addr netip.Addr, own func() ([]netip.Addr, error)) (bool, error) {
-	addrs, err := own()
-	if err != nil {
-		return false, err
+// isOwn reports whether addr leads to this computer. Every loopback address does, and the unspecified one.
+func isOwn(addr netip.Addr, own Own) (bool, error) {
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true, nil
 	}
-	for _, meant := range append(embedded(addr), addr) {
-		same := func(a netip.Addr) bool { return a.WithZone("").Unmap() == meant }
-		if meant.IsLoopback() || meant.IsUnspecified() || slices.ContainsFunc(addrs, same) {
-			return true, nil
+	if itself, err := own(addr); itself || err != nil {
+		return itself, err
+	}
+	for _, meant := range embedded(addr) {
+		if itself, err := isOwn(meant, own); itself || err != nil {
+			return itself, err
 		}
 	}
 	return false, nil

@@ -20,13 +20,13 @@ type Relay struct {
 // administrator has chosen, one of this computer too.
 //
 // Errors are *reason.Error RELAY_IS_GATEWAY with the part address; the caller adds relay.
-func (g Guard) CheckRelay(addr netip.Addr, port uint16, own func() ([]netip.Addr, error)) error {
+func (g Guard) CheckRelay(addr netip.Addr, port uint16, own Own) error {
 	addr = addr.WithZone("").Unmap()
 	if port == 0 || port != g.OwnPort {
 		return nil
 	}
 	if listens := g.OwnAddress; listens.IsValid() && !listens.IsUnspecified() {
-		own = func() ([]netip.Addr, error) { return []netip.Addr{listens}, nil }
+		own = func(addr netip.Addr) (bool, error) { return addr == listens, nil }
 		if addr.IsLoopback() && addr != listens {
 			return nil
 		}

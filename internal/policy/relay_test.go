@@ -128,7 +128,7 @@ func TestCheckRelay(t *testing.T) {
 	}
 
 	cause := errors.New("no addresses today")
-	err := guard.CheckRelay(netip.MustParseAddr("10.0.0.6"), ownPort, func() ([]netip.Addr, error) { return nil, cause })
+	err := guard.CheckRelay(netip.MustParseAddr("10.0.0.6"), ownPort, func(netip.Addr) (bool, error) { return false, cause })
 	if reason.Of(err) != reason.RelayIsGateway || !errors.Is(err, cause) {
 		t.Errorf("addresses unknown: %v", err)
 	}

@@ -15,7 +15,13 @@ import (
 // answers no more of them.
 func Silent(t testing.TB) netip.AddrPort {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return SilentAt(t, "127.0.0.1:0")
+}
+
+// SilentAt is Silent at an address of one's own, HOST:PORT.
+func SilentAt(t testing.TB, address string) netip.AddrPort {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

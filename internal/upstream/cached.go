@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,7 +12,7 @@ import (
 )
 
 // Cached is a Dialer that keeps the address to which a direct dial has connected, so that the next ones need not look the name up: for
-// KnownTime from before the look-up, as long as Go's resolver keeps the hosts file. The zero value is ready.
+// KnownTime from when the connection stood, as long as Go's resolver keeps the hosts file. The zero value is ready.
 type Cached struct {
 	Dialer
 
@@ -34,19 +33,19 @@ type known struct {
 
 // Dial is that of the Dialer.
 func (c *Cached) Dial(ctx context.Context, target hostname.Target, how policy.Decision) (net.Conn, []byte, error) {
-	began := time.Now()
 	conn, ahead, err := c.Dialer.Dial(ctx, target, how)
 	if err == nil && how.Relay == nil && !target.Host.IsAddr() {
 		if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-			c.keep(target, known{remote.AddrPort().Addr(), began.Add(KnownTime)})
+			c.keep(target, known{remote.AddrPort().Addr(), time.Now().Add(KnownTime)})
 		}
 	}
 	return conn, ahead, err
 }
 
-// Known answers the address that Dial would connect to, if that takes no look-up and the guard allows it now. It never waits.
+// Known answers the address that Dial would connect to, if that takes no look-up and the guard allows it now. It never waits if Own does
+// not; without Own it knows none.
 func (c *Cached) Known(target hostname.Target, how policy.Decision) (address netip.AddrPort, ok bool) {
-	if how.Relay != nil {
+	if how.Relay != nil || c.Own == nil {
 		return netip.AddrPort{}, false
 	}
 	addr := target.Host.Addr()
@@ -54,17 +53,21 @@ func (c *Cached) Known(target hostname.Target, how policy.Decision) (address net
 		addr = c.look(target)
 	}
 	addr = addr.Unmap()
-	if !addr.IsValid() || addr.Zone() != "" || how.Guard.Check(addr, target.Port, notAsked) != nil {
+	if !addr.IsValid() || addr.Zone() != "" || how.Guard.Check(addr, target.Port, c.Own) != nil {
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(addr, target.Port), true
 }
 
-// Forget has the next dial look the name up.
+// Forget has the next dial look the name up, and try the address that is kept, which could not be connected, after the others.
 func (c *Cached) Forget(target hostname.Target) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	k, kept := c.known[target]
 	delete(c.known, target)
+	c.mu.Unlock()
+	if kept {
+		c.History.note(netip.AddrPortFrom(k.addr.Unmap(), target.Port), false)
+	}
 }
 
 // look answers the zero Addr if none is kept.
@@ -89,8 +92,3 @@ func (c *Cached) keep(target hostname.Target, k known) {
 	}
 	c.known[hostname.Target{Host: target.Host.Clone(), Port: target.Port}] = k
 }
-
-// notAsked stands for the addresses of this computer, which are asked for by Dial alone.
-func notAsked() ([]netip.Addr, error) { return nil, errNotAsked }
-
-var errNotAsked = errors.New("the addresses of this computer were not asked for")

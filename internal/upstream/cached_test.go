@@ -13,7 +13,9 @@ import (
 
 func TestCachedKnowsWhatItHasDialled(t *testing.T) {
 	port := listen(t, "127.0.0.1:0")
-	dialer := upstream.Cached{Dialer: upstream.Dialer{Resolver: resolver(t, map[string][]string{"one.test.": {"127.0.0.1"}})}}
+	dialer := upstream.Cached{Dialer: upstream.Dialer{
+		Own: notOwn, Resolver: resolver(t, map[string][]string{"one.test.": {"127.0.0.1"}}),
+	}}
 	one := target(t, "one.test:"+strconv.Itoa(port))
 	how := direct(policy.Guard{AllowLoopback: true}, time.Minute)
 	expect := func(doing string, how policy.Decision, want bool) {
@@ -35,8 +37,8 @@ func TestCachedKnowsWhatItHasDialled(t *testing.T) {
 	dial()
 	expect("afterwards", how, true)
 	expect("to a stricter guard", direct(policy.Guard{}, time.Minute), false)
-	asking := policy.Guard{AllowLoopback: true, OwnPort: uint16(port)}
-	expect("to a guard for which this computer has to be asked", direct(asking, time.Minute), false)
+	atItsPort := policy.Guard{AllowLoopback: true, OwnPort: uint16(port)}
+	expect("to the gateway itself", direct(atItsPort, time.Minute), false)
 	through := how
 	through.Relay = &policy.Relay{}
 	expect("behind a relay proxy", through, false)
@@ -58,7 +60,7 @@ func TestCachedKnowsWhatItHasDialled(t *testing.T) {
 }
 
 func TestCachedKnowsAddresses(t *testing.T) {
-	var dialer upstream.Cached
+	dialer := upstream.Cached{Dialer: upstream.Dialer{Own: notOwn}}
 	literal := direct(policy.Guard{Literal: true}, time.Minute)
 	for authority, want := range map[string]string{
 		"192.0.2.1:443":     "192.0.2.1:443",
@@ -80,7 +82,7 @@ func TestCachedIsBounded(t *testing.T) {
 	for i := range many {
 		hosts["h"+strconv.Itoa(i)+".test."] = []string{"127.0.0.1"}
 	}
-	dialer := upstream.Cached{Dialer: upstream.Dialer{Resolver: resolver(t, hosts)}}
+	dialer := upstream.Cached{Dialer: upstream.Dialer{Own: notOwn, Resolver: resolver(t, hosts)}}
 	how := direct(policy.Guard{AllowLoopback: true}, time.Minute)
 	for i := range many {
 		to := target(t, "h"+strconv.Itoa(i)+".test:"+strconv.Itoa(port))

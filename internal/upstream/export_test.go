@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -39,4 +40,35 @@ func (c *Cached) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.known)
+}
+
+// Bounds of a History.
+const (
+	HistoryTime = historyTime
+	MaxHistory  = maxHistory
+)
+
+// Note remembers what became of an attempt.
+func (h *History) Note(address netip.AddrPort, connected bool) { h.note(address, connected) }
+
+// Order sorts the addresses for a dial.
+func (h *History) Order(addresses []netip.Addr, port uint16) []netip.Addr {
+	return h.order(addresses, port)
+}
+
+// Age lets the time pass for all that is remembered.
+func (h *History) Age(by time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for address, o := range h.outcomes {
+		o.until = o.until.Add(-by)
+		h.outcomes[address] = o
+	}
+}
+
+// Len is how many addresses are remembered.
+func (h *History) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.outcomes)
 }

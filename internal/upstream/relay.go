@@ -24,12 +24,15 @@ const checkTime = 2 * time.Second
 // CheckRelay is RELAY_IS_GATEWAY if address leads to the gateway itself. A name that cannot be resolved within 2 seconds passes, since
 // every dial checks again.
 func (d Dialer) CheckRelay(ctx context.Context, address hostname.RelayAddress, guard policy.Guard) error {
-	addrs, err := d.lookUp(ctx, address.Target, checkTime)
+	limited, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	addrs, err := d.lookUp(limited, address.Target, address.Target.Host.Name())
 	if err != nil {
 		return ctx.Err()
 	}
+	own := d.own()
 	for _, addr := range addrs {
-		if err := guard.CheckRelay(addr, address.Target.Port, interfaceAddrs); err != nil {
+		if err := guard.CheckRelay(addr, address.Target.Port, own); err != nil {
 			return ofRelay(err, address)
 		}
 	}
@@ -91,38 +94,17 @@ func (d Dialer) via(before string) string {
 
 // guardLocally looks up a name that the relay proxy will look up again, and refuses one of whose addresses any is refused: which of
 // them the relay proxy takes, nobody knows.
-func (d Dialer) guardLocally(ctx context.Context, target hostname.Target, how policy.Decision) ([]netip.Addr, error) {
-	addrs, err := d.lookUp(ctx, target, how.Limits.DialTimeout)
+func (d Dialer) guardLocally(ctx context.Context, target hostname.Target, how policy.Decision) ([]Address, error) {
+	addresses, err := d.resolve(ctx, target, how)
 	if err != nil {
 		return nil, err
 	}
-	for _, addr := range addrs {
-		if err := how.Guard.Check(addr, target.Port, interfaceAddrs); err != nil {
-			return nil, named(err, target)
+	for _, address := range addresses {
+		if address.Refused != nil {
+			return nil, address.Refused
 		}
 	}
-	return addrs, nil
-}
-
-// lookUp is the addresses of target. Its errors are those of a dial.
-func (d Dialer) lookUp(ctx context.Context, target hostname.Target, timeout time.Duration) ([]netip.Addr, error) {
-	if target.Host.IsAddr() {
-		return []netip.Addr{target.Host.Addr()}, nil
-	}
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	resolver := d.Resolver
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
-	addrs, err := resolver.LookupNetIP(limited, "ip", target.Host.Name())
-	if err == nil {
-		err = limited.Err() // the resolver may have an answer all the same
-	}
-	if err != nil {
-		return nil, explain(ctx, err, target, timeout)
-	}
-	return addrs, nil
+	return addresses, nil
 }
 
 // reach connects to the relay proxy itself, with TLS if it is to be spoken to in it.
@@ -159,9 +141,11 @@ func inTime(
 }
 
 func (d Dialer) connectRelay(ctx context.Context, how policy.Decision) (net.Conn, error) {
-	return d.connect(ctx, how.Relay.Address.Target, how.Limits.DialTimeout, func(addr netip.Addr, port uint16) error {
-		return how.Guard.CheckRelay(addr, port, interfaceAddrs)
+	own, to := d.own(), how.Relay.Address.Target
+	conn, _, err := d.connect(ctx, to, to.Host.Name(), how.Limits.DialTimeout, func(addr netip.Addr) error {
+		return how.Guard.CheckRelay(addr, to.Port, own)
 	})
+	return conn, err
 }
 
 // ofRelay is an error of a look-up, connectRelay or secure as one about the relay proxy.

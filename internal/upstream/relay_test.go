@@ -336,7 +336,7 @@ func resolveLocally(d *policy.Decision) { d.Relay.ResolveLocally = true }
 
 // A name that may be dialled is handed to the relay proxy as it is; so is an address.
 func TestNamesThatAreResolvedLocallyToo(t *testing.T) {
-	dialer := upstream.Dialer{Resolver: resolver(t, map[string][]string{"a.example.com.": {"192.0.2.1", "192.0.2.2"}})}
+	dialer := upstream.Dialer{Own: notOwn, Resolver: resolver(t, map[string][]string{"a.example.com.": {"192.0.2.1", "192.0.2.2"}})}
 	for _, host := range []string{"a.example.com:443", "192.0.2.7:443"} {
 		r := startRelay(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n") })
 		how := r.way()

@@ -8,28 +8,32 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/ownaddr"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
-	"github.com/omsgateway/omsgateway/internal/socket"
 )
 
-// Dialer opens connections, over IPv6 and IPv4 as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
+// Dialer opens connections. Of several addresses of a name it tries one after another beside each other, over IPv6 and IPv4 in turns,
+// as Happy Eyeballs (RFC 8305) has it. The zero value is ready.
+//
+// A target's name with a dot is looked up as it stands, whatever the search list of the system; its hosts file counts. The name of a
+// relay proxy, and one without a dot, is looked up as the system does it.
 type Dialer struct {
 	Resolver *net.Resolver  // nil is the system's
 	Roots    *x509.CertPool // by which the certificate of a relay proxy is verified; nil is the system's
 	Name     string         // by which this gateway knows its own requests when they come back, a token; empty for none
+	Own      policy.Own     // nil asks the system for the addresses of this computer at each dial
+	History  *History       // which addresses connected; nil remembers nothing
 }
 
 // Dial connects to target in the way that the policy has decided: directly, or through a relay proxy. ahead are bytes from the target
 // that were read already, at most 16 KiB; only a relay proxy makes that happen.
 //
-// Directly it takes no longer than how.Limits.DialTimeout, and every address is put to how.Guard when it is dialled, not in a look-up
-// before, so that a name cannot answer one address to the check and another to the connection. Errors are *reason.Error:
+// Directly it takes no longer than how.Limits.DialTimeout, and the very addresses that how.Guard has passed are dialled, so that a name
+// cannot answer one address to the check and another to the connection. Errors are *reason.Error:
 // ADDRESS_NOT_ALLOWED if the guard refused every address, TARGET_NOT_FOUND, TARGET_TIMEOUT, RESOURCES_EXHAUSTED if the system has no
 // descriptor or memory left for one more connection, else TARGET_UNREACHABLE.
 //
@@ -44,61 +48,61 @@ func (d Dialer) Dial(ctx context.Context, target hostname.Target, how policy.Dec
 	if how.Relay != nil {
 		return d.dialThrough(ctx, target, how)
 	}
-	conn, err = d.connect(ctx, target, how.Limits.DialTimeout, func(addr netip.Addr, port uint16) error {
-		return how.Guard.Check(addr, port, interfaceAddrs)
-	})
+	conn, _, err = d.direct(ctx, target, how)
 	return conn, nil, err
 }
 
-// connect opens a TCP connection. check judges each address that is about to be dialled; if it refuses all, its first error is the
-// answer.
-func (d Dialer) connect(
-	ctx context.Context, to hostname.Target, timeout time.Duration, check func(netip.Addr, uint16) error,
-) (net.Conn, error) {
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-
-	var refused atomic.Pointer[error]
-	var passed atomic.Bool
-	dialer := net.Dialer{
-		Resolver: d.Resolver,
-		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			dialled, err := netip.ParseAddrPort(address)
-			if err == nil {
-				err = check(dialled.Addr(), dialled.Port())
-			}
-			if err != nil {
-				refused.CompareAndSwap(nil, &err)
-				return err
-			}
-			passed.Store(true)
-			return nil
-		},
-		KeepAliveConfig: socket.KeepAlive(),
-	}
-	conn, err := dialer.DialContext(limited, "tcp", to.String())
-	if err == nil {
-		return conn, nil
-	}
-	if cause := refused.Load(); cause != nil && !passed.Load() {
-		return nil, named(*cause, to)
-	}
-	return nil, explain(ctx, err, to, timeout)
+// direct is Dial without a relay proxy. It also tells what became of each address of the name, if that could be looked up.
+func (d Dialer) direct(ctx context.Context, target hostname.Target, how policy.Decision) (net.Conn, []Address, error) {
+	return d.connect(ctx, target, qualified(target.Host), how.Limits.DialTimeout, d.guard(target, how))
 }
 
-// interfaceAddrs lists the addresses of this computer.
-func interfaceAddrs() ([]netip.Addr, error) {
-	list, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
+// guard is how.Guard for the addresses of target.
+func (d Dialer) guard(target hostname.Target, how policy.Decision) func(netip.Addr) error {
+	own := d.own()
+	return func(addr netip.Addr) error {
+		if err := how.Guard.Check(addr, target.Port, own); err != nil {
+			return named(err, target)
+		}
+		return nil
 	}
-	addrs := make([]netip.Addr, 0, len(list))
-	for _, a := range list {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			addrs = append(addrs, prefix.Addr().WithZone(""))
+}
+
+// own reports what is an address of this computer.
+func (d Dialer) own() policy.Own {
+	if d.Own != nil {
+		return d.Own
+	}
+	addrs, err := ownaddr.Read()
+	return func(addr netip.Addr) (bool, error) { return addrs.Has(addr), err }
+}
+
+// connect opens a TCP connection to one of the addresses that name leads to. check judges each of them; if it refuses all, its first
+// error is the answer. What became of each address comes with errors, too, but for that of the look-up.
+func (d Dialer) connect(
+	ctx context.Context, to hostname.Target, name string, timeout time.Duration, check func(netip.Addr) error,
+) (net.Conn, []Address, error) {
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	addrs, err := d.lookUp(limited, to, name)
+	if err != nil {
+		return nil, nil, explain(ctx, err, to, timeout)
+	}
+	addresses := judge(d.History.order(addrs, to.Port), check)
+	var passed []*Address
+	for i := range addresses {
+		if addresses[i].Refused == nil {
+			passed = append(passed, &addresses[i])
 		}
 	}
-	return addrs, nil
+	if len(passed) == 0 {
+		return nil, addresses, addresses[0].Refused
+	}
+	conn, err := d.race(limited, passed[:min(len(passed), maxAddresses)], to.Port)
+	if err != nil {
+		return nil, addresses, explain(ctx, err, to, timeout)
+	}
+	return conn, addresses, nil
 }
 
 // named adds the host to a refusal of the guard, which knows only the address.

@@ -79,15 +79,21 @@ type walk struct {
 
 func (w *walk) resolve(ctx context.Context) (string, error) {
 	address := w.how.Relay.Address
-	addrs, err := w.dialer.lookUp(ctx, address.Target, w.how.Limits.DialTimeout)
+	limited, cancel := context.WithTimeout(ctx, w.how.Limits.DialTimeout)
+	defer cancel()
+	addrs, err := w.dialer.lookUp(limited, address.Target, address.Target.Host.Name())
 	if err != nil {
-		return "", ofRelay(err, address)
+		return "", ofRelay(explain(ctx, err, address.Target, w.how.Limits.DialTimeout), address)
 	}
 	detail := found(address.Target, addrs)
 	if w.how.Relay.ResolveLocally {
-		addrs, err := w.dialer.guardLocally(ctx, w.target, w.how)
+		addresses, err := w.dialer.guardLocally(ctx, w.target, w.how)
 		if err != nil {
 			return detail, err
+		}
+		addrs = nil
+		for _, a := range addresses {
+			addrs = append(addrs, a.Addr)
 		}
 		detail += "; " + found(w.target, addrs)
 	}

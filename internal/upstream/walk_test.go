@@ -74,7 +74,7 @@ func TestWalk(t *testing.T) {
 			if c.change != nil {
 				c.change(&how)
 			}
-			dialer := upstream.Dialer{Roots: ca.Pool(), Resolver: resolver(t, map[string][]string{
+			dialer := upstream.Dialer{Own: notOwn, Roots: ca.Pool(), Resolver: resolver(t, map[string][]string{
 				"a.example.com.": {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"},
 			})}
 			steps := dialer.Walk(t.Context(), target(t, "a.example.com:443"), how)

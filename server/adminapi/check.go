@@ -2,6 +2,8 @@ package adminapi
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/upstream"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
@@ -49,10 +52,12 @@ func (s *allowedHosts) CheckHost(ctx context.Context, req *adminv1.CheckHostRequ
 	}
 	defer leave()
 	decision.Limits.DialTimeout, decision.Limits.RelayTimeout = checkDialTimeout, checkRelayTimeout
-	if err := s.resolve(ctx, resp, target, decision); err != nil {
+	found, err := s.gateway.Dialer.CheckTarget(ctx, target, decision)
+	if err != nil {
 		return nil, err
 	}
-	return resp, s.connect(ctx, resp, target, decision)
+	tell(resp, found)
+	return resp, nil
 }
 
 func tooManyChecks(limit, whom string) *reason.Error {
@@ -70,48 +75,30 @@ func route(now *settings.Snapshot, decision policy.Decision) (adminv1.CheckHostR
 	return adminv1.CheckHostResponse_DIRECT, ""
 }
 
-// resolve returns where the target leads. The error is that of ctx.
-func (s *allowedHosts) resolve(
-	ctx context.Context, resp *adminv1.CheckHostResponse, target hostname.Target, decision policy.Decision,
-) error {
-	addresses, err := s.gateway.Dialer.Resolve(ctx, target, decision)
-	if reason.Of(err) == "" && err != nil {
-		return err
-	}
-	if err != nil {
-		resp.Unresolved = problem(err)
-	}
-	for _, a := range addresses {
-		address := &adminv1.CheckHostResponse_Address{Address: a.Addr.String()}
+// tell has resp tell what was found.
+func tell(resp *adminv1.CheckHostResponse, found upstream.Checked) {
+	for _, a := range found.Addresses {
+		address := &adminv1.CheckHostResponse_Address{Address: a.Addr.String(), Tried: a.Tried}
 		if a.Refused != nil {
 			address.Refusal = problem(a.Refused)
 		}
+		if network, ok := errors.AsType[*net.OpError](a.Err); ok {
+			address.Failure = network.Err.Error() // the rest is the address again
+		} else if a.Err != nil {
+			address.Failure = a.Err.Error()
+		}
 		resp.Addresses = append(resp.Addresses, address)
 	}
-	return nil
-}
-
-// connect opens a connection as a tunnel would, and closes it. The error is that of ctx.
-func (s *allowedHosts) connect(
-	ctx context.Context, resp *adminv1.CheckHostResponse, target hostname.Target, decision policy.Decision,
-) error {
-	if resp.Unresolved != nil {
-		return nil
-	}
-	began := time.Now()
-	conn, _, err := s.gateway.Dialer.Dial(ctx, target, decision)
 	switch {
-	case err == nil:
-		resp.Connected = true
-		resp.ConnectTime = durationpb.New(time.Since(began))
-		resp.ConnectedAddress = conn.RemoteAddr().String()
-		_ = conn.Close()
-	case reason.Of(err) == "":
-		return err
+	case found.Unresolved != nil:
+		resp.Unresolved = problem(found.Unresolved)
+	case found.Failed != nil:
+		resp.Unreachable = problem(found.Failed)
 	default:
-		resp.Unreachable = problem(err)
+		resp.Connected = true
+		resp.ConnectedAddress = found.Connected.String()
+		resp.ConnectTime = durationpb.New(found.Took)
 	}
-	return nil
 }
 
 // parseTarget reads what a person calls a host: as an allowed host is spelled, but not a wildcard.

@@ -18,6 +18,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/ownaddr"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/resumption"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -115,7 +116,13 @@ func Run(orders Orders, o Options) (err error) {
 	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", events)()
 	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", events)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
-	dialer := &upstream.Cached{Dialer: upstream.Dialer{Name: "oms-gateway-" + rand.Text()}}
+	own := ownaddr.Watch(func(err error) {
+		events.Emit(event.Failure(event.GatewayServer, "to keep what addresses this computer has", err))
+	})
+	defer own.Close()
+	dialer := &upstream.Cached{Dialer: upstream.Dialer{
+		Name: "oms-gateway-" + rand.Text(), Own: own.Has, History: &upstream.History{},
+	}}
 	proxy := forward.New(forward.Options{
 		Policy:   func() *policy.Policy { return store.Current().Policy },
 		Dialer:   dialer,

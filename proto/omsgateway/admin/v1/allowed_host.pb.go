@@ -1486,8 +1486,9 @@ type CheckHostResponse struct {
 	Entry *EffectiveHost `protobuf:"bytes,4,opt,name=entry,proto3" json:"entry,omitempty"`
 	// The way that a tunnel would take.
 	Route CheckHostResponse_Route `protobuf:"varint,5,opt,name=route,proto3,enum=omsgateway.admin.v1.CheckHostResponse_Route" json:"route,omitempty"`
-	// Where the name leads, at most 50 addresses; an IP address leads to itself. Empty if nothing was looked up, as when the relay
-	// proxy alone resolves names (setting RelayProxyResolveLocally).
+	// Where the name leads, at most 50 addresses, in the order in which they have their turn: the next one after 250 ms without a
+	// connection, or when one has failed. An IP address leads to itself. Empty if nothing was looked up, as when the relay proxy alone
+	// resolves names (setting RelayProxyResolveLocally).
 	Addresses []*CheckHostResponse_Address `protobuf:"bytes,6,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Why the name could not be looked up.
 	Unresolved *Problem `protobuf:"bytes,7,opt,name=unresolved,proto3" json:"unresolved,omitempty"`
@@ -1781,7 +1782,13 @@ type CheckHostResponse_Address struct {
 	// The IP address.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// Why the gateway would not connect to it (ADDRESS_NOT_ALLOWED); absent if it would.
-	Refusal       *Problem `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	Refusal *Problem `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The gateway has begun to connect to it. It does not where another address has connected before the turn of this one came, and
+	// where a relay proxy connects.
+	Tried bool `protobuf:"varint,3,opt,name=tried,proto3" json:"tried,omitempty"`
+	// Why it has not connected, in the words of the operating system, or that another address was faster. Empty if it has, or was not
+	// tried.
+	Failure       string `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1828,6 +1835,20 @@ func (x *CheckHostResponse_Address) GetRefusal() *Problem {
 		return x.Refusal
 	}
 	return nil
+}
+
+func (x *CheckHostResponse_Address) GetTried() bool {
+	if x != nil {
+		return x.Tried
+	}
+	return false
+}
+
+func (x *CheckHostResponse_Address) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
 }
 
 var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
@@ -1950,7 +1971,7 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x10CheckHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
 	"\vdecide_only\x18\x02 \x01(\bR\n" +
-	"decideOnly\"\x99\x06\n" +
+	"decideOnly\"\xca\x06\n" +
 	"\x11CheckHostResponse\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x18\n" +
 	"\aallowed\x18\x02 \x01(\bR\aallowed\x126\n" +
@@ -1967,10 +1988,12 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\vconnectTime\x12>\n" +
 	"\vunreachable\x18\v \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\vunreachable\x12\x1f\n" +
 	"\vrelay_proxy\x18\f \x01(\tR\n" +
-	"relayProxy\x1a[\n" +
+	"relayProxy\x1a\x8b\x01\n" +
 	"\aAddress\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x126\n" +
-	"\arefusal\x18\x02 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\arefusal\"M\n" +
+	"\arefusal\x18\x02 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\arefusal\x12\x14\n" +
+	"\x05tried\x18\x03 \x01(\bR\x05tried\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"M\n" +
 	"\x05Route\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
