@@ -41,7 +41,8 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	rows = append(rows,
 		[]string{"Configuration:", s.ConfigFile},
 		[]string{"Allowed hosts:", number(int64(s.AllowedHosts)) + learnedText(s.LearnedHosts)},
-		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + command.Plural(s.ConnectedClients, "client")},
+		[]string{"Client connections:", number(s.ActiveClientConnections) + " from " + command.Plural(s.ConnectedClients, "client") +
+			mostText(s.MaxClientConnections)},
 		[]string{"Open tunnels:", number(s.OpenTunnels) + " (" + number(s.TunnelsOpened) + " since the start)"},
 		[]string{"Sent to targets:", command.Size(s.BytesSent)},
 		[]string{"Received from targets:", command.Size(s.BytesReceived)},
@@ -68,6 +69,14 @@ func learnedText(hosts int32) string {
 		return ""
 	}
 	return fmt.Sprintf(", and %d learned from monitoring agents", hosts)
+}
+
+// mostText is empty for an older gateway, which does not say it.
+func mostText(connections int64) string {
+	if connections == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (at most %d)", connections)
 }
 
 func stateText(s adminv1.GetStatusResponse_State) string {

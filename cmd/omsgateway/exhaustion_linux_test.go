@@ -2,10 +2,14 @@ package main_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,4 +72,79 @@ func TestDescriptorsUsedUp(t *testing.T) {
 		}
 	}
 	r.stop(t)
+}
+
+// TestFewDescriptors has clients open as many tunnels as they get, and ask for more all the time, in a process that may have fewer
+// descriptors than MaxConnections needs. It says so, tells clients why, and can be administered meanwhile.
+func TestFewDescriptors(t *testing.T) {
+	const descriptors, most = 256, (256 - 64) / 2
+	o := newTestOrigin(t)
+	dir := t.TempDir()
+	r := runGatewayWith(t, func(line []string) []string {
+		return append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, descriptors), "sh"}, line...)
+	}, dir, "--listen", "127.0.0.1:0", "--set", "AllowLoopbackTargets=On")
+	target := "localhost:" + o.port
+	omsgwctl(t, r, "allowed-host", "add", target)
+
+	const advice = "at most 96 client connections can be open, and not 20000 as MaxConnections says"
+	if got := omsgwctl(t, r, "event", "list", "--id", "100"); !strings.Contains(got, advice) {
+		t.Errorf("no event says it: %s", got)
+	}
+	if got := omsgwctl(t, r, "status"); !strings.Contains(got, "(at most 96)") || !strings.Contains(got, advice) {
+		t.Errorf("status does not say it: %s", got)
+	}
+	if got := omsgwctl(t, r, "status", "--json"); !strings.Contains(got, `"maxClientConnections": "96"`) ||
+		!strings.Contains(got, "DESCRIPTORS_TOO_FEW") {
+		t.Errorf("the JSON of status does not say it: %s", got)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer cancel()
+	var open atomic.Int64
+	told := make(chan struct{}, 1) // a client that it has no place; most are not told, for want of descriptors
+	for n := range 200 {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := dialFrom(r.proxy, fmt.Sprintf("127.0.0.%d", 2+n))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				gone := context.AfterFunc(ctx, func() { _ = conn.Close() })
+				if err := connect(conn, target); err == nil {
+					open.Add(1)
+					_, _ = io.Copy(io.Discard, conn)
+					open.Add(-1)
+				} else if strings.Contains(err.Error(), "503") {
+					select {
+					case told <- struct{}{}:
+					default:
+					}
+				}
+				gone()
+				_ = conn.Close()
+				select {
+				case <-time.After(20 * time.Millisecond):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	// The last eighth is for clients that have less than others, and all of these have the same.
+	for over := time.Now().Add(patience); open.Load() < most || len(told) == 0; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatalf("%d tunnels are open, and %d clients were told that there are no more\n%s", open.Load(), len(told), r.log)
+		}
+	}
+	for n := range 20 {
+		omsgwctl(t, r, "allowed-host", "add", fmt.Sprintf("h%d.example.com", n))
+	}
+	if got := omsgwctl(t, r, "status"); !strings.Contains(got, "running") {
+		t.Errorf("the status is %s", got)
+	}
+	if got := open.Load(); got != most {
+		t.Errorf("%d tunnels are open, want %d", got, most)
+	}
 }

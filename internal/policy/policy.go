@@ -71,6 +71,7 @@ func (e Entry) Equal(f Entry) bool {
 // Limits are all that the data path needs to know before and after a decision.
 type Limits struct {
 	MaxConnections          int           // open client connections
+	MaxRefused              int           // connections without a place that are answered at a time; more are closed without an answer
 	MaxRequestHeads         int           // connections whose request has not been read yet
 	MaxConnectionsPerClient int           // open connections of one client address; 0 is no limit
 	MaxHandshakes           int           // tunnels whose TLS handshake is watched

@@ -16,6 +16,7 @@ const (
 	DeniedHostPorts          Reason = "DENIED_HOST_PORTS"
 	DeniedHostAllowed        Reason = "DENIED_HOST_ALLOWED"
 	CertificatePolicyUnknown Reason = "CLIENT_CERTIFICATE_POLICY_UNKNOWN"
+	DescriptorsTooFew        Reason = "DESCRIPTORS_TOO_FEW"            // a warning
 	FirewallRuleDiffers      Reason = "FIREWALL_RULE_DIFFERS"          // a warning, of Windows
 	FirewallRuleWide         Reason = "FIREWALL_RULE_WIDE"             // a warning, of Windows
 	CertificatesJudged       Reason = "CLIENT_CERTIFICATES_JUDGED"     // a warning: the change is made
@@ -49,6 +50,7 @@ var adminTexts = map[Reason]string{
 	DeniedHostPorts:          `clients were refused {host} at several ports; say which: {hosts}`,
 	DeniedHostAllowed:        `{host} is allowed already, but its name leads to an address that is refused; omsgwctl check {host} tells more`,
 	CertificatePolicyUnknown: `the client certificate policy of a host cannot be "{value}": it is one of {choices}`,
+	DescriptorsTooFew:        `at most {connections} client connections can be open, and not {limit} as MaxConnections says: this process may not have descriptors for more; raise its limit of open files (LimitNOFILE= of the service, ulimit -n)`,
 	FirewallRuleDiffers:      `the rule {rule} of the Windows firewall does not let clients in at TCP port {port}; move it, in a PowerShell that runs as administrator: {command}`,
 	FirewallRuleWide:         `the rule {rule} of the Windows firewall lets clients in at more than TCP port {port}; narrow it, in a PowerShell that runs as administrator: {command}`,
 	CertificatesJudged:       `the list was empty: from now on every client certificate that can be seen and is not in the list is refused (setting ClientCertificatePolicy is Automatic)`,

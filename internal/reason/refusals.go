@@ -168,6 +168,7 @@ var refusals = map[Reason]refusal{
 	DeniedHostPorts:          {class: ClassNotice},
 	DeniedHostAllowed:        {class: ClassNotice},
 	CertificatePolicyUnknown: {class: ClassInvalid},
+	DescriptorsTooFew:        {class: ClassNotice},
 	FirewallRuleDiffers:      {class: ClassNotice},
 	FirewallRuleWide:         {class: ClassNotice},
 	CertificatesJudged:       {class: ClassNotice},

@@ -26,6 +26,10 @@ type Options struct {
 	Dir       string        // the state folder; made by package statefolder if absent
 	Overrides []Value       // settings of the command line, fixed for the life of the Store
 	Events    event.Changes // records each change before it is made, and gets its events
+
+	// Descriptors are how many this process may have; 0 sets no limit. With fewer than MaxConnections needs, fewer connections are in
+	// force.
+	Descriptors int
 }
 
 // Snapshot is the whole configuration at one moment. It is never changed.
@@ -44,6 +48,7 @@ type Store struct {
 	path    string
 	events  event.Changes
 	lock    *filelock.Lock
+	files   int // Options.Descriptors
 	current atomic.Pointer[Snapshot]
 
 	writer  chan struct{} // holds one element while a change is made; it guards what follows
@@ -76,6 +81,7 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 		path:   osdefaults.ConfigFile(dir),
 		events: o.Events,
 		lock:   lock,
+		files:  o.Descriptors,
 		writer: make(chan struct{}, 1),
 		slots:  Slots{policy.CommandLine: {Settings: overrides}},
 	}
@@ -121,7 +127,7 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := Compile(c, s.slots)
+	snapshot, err := Compile(c, s.slots, s.files)
 	if err != nil {
 		return err
 	}
@@ -132,14 +138,16 @@ func (s *Store) load() error {
 	return nil
 }
 
-// Compile makes the snapshot of a valid configuration and of what the other sources bring, without putting it in force. Errors are what is
-// wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
-func Compile(c config.Config, slots Slots) (*Snapshot, error) {
+// Compile makes the snapshot of a valid configuration and of what the other sources bring, without putting it in force; descriptors are as
+// in Options. Errors are what is wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
+func Compile(c config.Config, slots Slots, descriptors int) (*Snapshot, error) {
 	inForce, fixed, err := layered(c.Settings, slots)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := policy.Compile(policyInput(inForce, c, slots))
+	input := policyInput(inForce, c, slots)
+	input.Limits = within(input.Limits, descriptors)
+	compiled, err := policy.Compile(input)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the policy: %w", err)
 	}

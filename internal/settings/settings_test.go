@@ -504,3 +504,30 @@ func rename(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+func TestDescriptors(t *testing.T) {
+	for _, c := range []struct{ set, descriptors, connections, refused int }{
+		{20000, 0, 20000, 256},
+		{20000, 131072, 20000, 256},
+		{480, 1024, 480, 16},
+		{481, 1024, 480, 16},
+		{430, 1024, 430, 100},
+		{20000, 66, 1, 16},
+		{20000, 20, 1, 16},
+	} {
+		file := config.Default()
+		file.Settings.MaxConnections = c.set
+		s, err := settings.Compile(file, nil, c.descriptors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.Policy.Limits()
+		if got.MaxConnections != c.connections || got.MaxRefused != c.refused {
+			t.Errorf("%d connections with %d descriptors: %d, and %d that are refused; want %d and %d",
+				c.set, c.descriptors, got.MaxConnections, got.MaxRefused, c.connections, c.refused)
+		}
+		if fewer := reason.Of(s.FewerConnections()) == reason.DescriptorsTooFew; fewer != (c.connections < c.set) {
+			t.Errorf("%d connections with %d descriptors: %v", c.set, c.descriptors, s.FewerConnections())
+		}
+	}
+}

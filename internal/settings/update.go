@@ -109,7 +109,7 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 			return nil, reason.New(reason.SettingFixed, "key", row.Key)
 		}
 	}
-	after, err := Compile(changed, s.slots)
+	after, err := Compile(changed, s.slots, s.files)
 	if err != nil {
 		return nil, err
 	}

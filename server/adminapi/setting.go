@@ -51,7 +51,7 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 		Etag:          after.Etag,
 		PreviousValue: setting(row, before).GetValue(),
 	}
-	if row.Key == "ListenPort" || row.Key == "ListenAddress" {
+	if row.Key == "ListenPort" || row.Key == "ListenAddress" || row.Key == "MaxConnections" {
 		resp.Warnings = s.gateway.warnings(after)
 	}
 	return resp, nil

@@ -26,6 +26,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		ListenAddresses:         g.Status.Addresses(),
 		Etag:                    now.Etag,
 		ActiveClientConnections: counts.ActiveConnections,
+		MaxClientConnections:    int64(now.Policy.Limits().MaxConnections),
 		ConnectedClients:        counts.ConnectedClients,
 		Errors:                  counts.Errors,
 		Rejections:              counts.Rejections,
@@ -49,8 +50,11 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 
 // warnings are what an administrator should see to when now is in force.
 func (g Gateway) warnings(now *settings.Snapshot) []*adminv1.Problem {
-	if err := g.Firewall(now.Settings); err != nil {
-		return []*adminv1.Problem{problem(err)}
+	var warnings []*adminv1.Problem
+	for _, err := range []error{g.Firewall(now.Settings), now.FewerConnections()} {
+		if err != nil {
+			warnings = append(warnings, problem(err))
+		}
 	}
-	return nil
+	return warnings
 }

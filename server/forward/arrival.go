@@ -65,7 +65,7 @@ func (c *connection) release() {
 // mayRefuse counts a connection for which there is no place, and reports whether it is to be answered; else it is to be closed at once.
 func (c *connection) mayRefuse(err error) bool {
 	c.server.Counters.Refused(reason.Of(err))
-	return c.server.lifecycle.turnDown(c)
+	return c.server.lifecycle.turnDown(c, c.server.Policy().Limits().MaxRefused)
 }
 
 // refuse answers a connection that mayRefuse has let pass.

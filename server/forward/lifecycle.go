@@ -46,9 +46,6 @@ const (
 	refused
 )
 
-// maxRefused is how many connections without a place are answered at once; more are closed without an answer.
-const maxRefused = 256
-
 func newLifecycle() *lifecycle {
 	l := &lifecycle{waiting: make(map[*connection]net.Conn)}
 	l.stopping, l.cancel = context.WithCancel(context.Background())
@@ -69,11 +66,11 @@ func (l *lifecycle) arrive(c *connection) error {
 }
 
 // turnDown notes a connection that is to be answered and no more, and adds it to those that are running. It reports false if there are
-// too many of them.
-func (l *lifecycle) turnDown(c *connection) bool {
+// as many as may be.
+func (l *lifecycle) turnDown(c *connection, most int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refused == maxRefused {
+	if l.refused >= most {
 		return false
 	}
 	c.stage = refused

@@ -78,6 +78,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 	t.Helper()
 	in := policy.Input{Limits: policy.Limits{
 		MaxConnections:   100,
+		MaxRefused:       256,
 		MaxRequestHeads:  80,
 		MaxHandshakes:    50,
 		HeadTimeout:      patience,

@@ -23,6 +23,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/resumption"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	"github.com/omsgateway/omsgateway/internal/setup"
+	"github.com/omsgateway/omsgateway/internal/socket"
 	"github.com/omsgateway/omsgateway/internal/splice"
 	"github.com/omsgateway/omsgateway/internal/statefolder"
 	"github.com/omsgateway/omsgateway/internal/tunnel"
@@ -96,7 +97,9 @@ func Run(orders Orders, o Options) (err error) {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
-	store, err := settings.OpenWithin(ctx, folderWaitTime, settings.Options{Dir: o.StateDir, Overrides: overrides, Events: events})
+	store, err := settings.OpenWithin(ctx, folderWaitTime, settings.Options{
+		Dir: o.StateDir, Overrides: overrides, Events: events, Descriptors: socket.Descriptors(),
+	})
 	if err != nil {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
@@ -145,6 +148,7 @@ func Run(orders Orders, o Options) (err error) {
 	}
 	store.AddEffect(clients)
 	store.AddEffect(logLevel{events})
+	store.AddEffect(fewerConnections{events})
 	if o.Registry != nil {
 		setup.TakeOver(ctx, o.Registry, store, setup.Files{
 			Config: osdefaults.ConfigFile(o.StateDir),
@@ -153,7 +157,7 @@ func Run(orders Orders, o Options) (err error) {
 	}
 
 	// The admin API. Its socket opens before the proxy port, since whoever sees the port open may administer at once.
-	socket, err := localsock.Listen(o.Address)
+	local, err := localsock.Listen(o.Address)
 	if err != nil {
 		events.Emit(event.Failure(event.GatewayServer, "to open the admin API", err))
 		return err
@@ -179,7 +183,7 @@ func Run(orders Orders, o Options) (err error) {
 		},
 	}, localsock.ServerCredentials(localsock.Rules{ChangeGroup: osdefaults.AdminGroup, ReadGroup: osdefaults.ReadGroup}))
 	go func() {
-		if err := admin.Serve(caller.Limit(socket, adminConnections, adminConnectionsPerUser)); err != nil {
+		if err := admin.Serve(caller.Limit(local, adminConnections, adminConnectionsPerUser)); err != nil {
 			events.Emit(event.Failure(event.GatewayServer, "to serve the admin API", err))
 		}
 	}()
@@ -193,6 +197,7 @@ func Run(orders Orders, o Options) (err error) {
 	if err := checkFirewall(store.Current().Settings); err != nil {
 		events.Emit(event.Advice(event.GatewayServer, err))
 	}
+	adviseOnConnections(store.Current(), events)
 	orders.Running()
 
 	attend(orders, clients, store, &state, events)
@@ -274,6 +279,22 @@ func (l logLevel) Prepare(_ context.Context, _, after *settings.Snapshot) (setti
 
 func setLogLevel(events *event.Hub, s *settings.Snapshot) {
 	events.SetLevel(event.Level(s.Settings.LogLevel))
+}
+
+// fewerConnections tells that a change of MaxConnections asks for more than there can be.
+type fewerConnections struct{ events event.Sink }
+
+func (f fewerConnections) Prepare(_ context.Context, before, after *settings.Snapshot) (settings.Prepared, error) {
+	if before.Settings.MaxConnections == after.Settings.MaxConnections {
+		return settings.Prepared{}, nil
+	}
+	return settings.Prepared{Commit: func() { adviseOnConnections(after, f.events) }}, nil
+}
+
+func adviseOnConnections(s *settings.Snapshot, events event.Sink) {
+	if err := s.FewerConnections(); err != nil {
+		events.Emit(event.Advice(event.GatewayServer, err))
+	}
 }
 
 func closeStore(store *settings.Store, events event.Sink) {

@@ -165,9 +165,12 @@ type GetStatusResponse struct {
 	// Number of hosts that are allowed because monitoring agents on this computer are configured to reach them (DiscoveryService).
 	LearnedHosts int32 `protobuf:"varint,20,opt,name=learned_hosts,json=learnedHosts,proto3" json:"learned_hosts,omitempty"`
 	// What an administrator should see to, for example that the Windows firewall lets nobody in at the port (FIREWALL_RULE_DIFFERS).
-	Warnings      []*Problem `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Warnings []*Problem `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many client connections can be open at the same time: MaxConnections, or fewer where the process may not have descriptors
+	// for so many (DESCRIPTORS_TOO_FEW among the warnings). Two are for each connection, and 64 for everything else.
+	MaxClientConnections int64 `protobuf:"varint,22,opt,name=max_client_connections,json=maxClientConnections,proto3" json:"max_client_connections,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -347,12 +350,19 @@ func (x *GetStatusResponse) GetWarnings() []*Problem {
 	return nil
 }
 
+func (x *GetStatusResponse) GetMaxClientConnections() int64 {
+	if x != nil {
+		return x.MaxClientConnections
+	}
+	return 0
+}
+
 var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xe1\b\n" +
+	"\x10GetStatusRequest\"\x97\t\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -380,7 +390,8 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"configFile\x12E\n" +
 	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x12#\n" +
 	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x128\n" +
-	"\bwarnings\x18\x15 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x1aC\n" +
+	"\bwarnings\x18\x15 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x124\n" +
+	"\x16max_client_connections\x18\x16 \x01(\x03R\x14maxClientConnections\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
