@@ -144,8 +144,7 @@ func TestRefusedClientThatDoesNotRead(t *testing.T) {
 	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
 		in := inspect(t, e, splice.Options{}, joinSmall)
 		flood := []byte(strings.Repeat("f", 8<<20))
-		_ = in.target.SetWriteDeadline(time.Now().Add(time.Second / 2)) // nobody reads
-		n, _ := in.target.Write(flood)
+		n := writeUntilFull(in.target, flood)
 		send(t, in.client, "this?")
 		r := in.expectRefused(t)
 		got, err := io.ReadAll(in.client)
@@ -153,6 +152,18 @@ func TestRefusedClientThatDoesNotRead(t *testing.T) {
 			t.Errorf("read %d bytes, %v; %d were written, of %d", len(got), err, r.Received, n)
 		}
 	})
+}
+
+// writeUntilFull writes data of which nobody reads anything, until nothing more is taken for a while, and returns how much was.
+func writeUntilFull(to net.Conn, data []byte) (n int) {
+	for {
+		_ = to.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		more, err := to.Write(data[n:])
+		n += more
+		if more == 0 || err == nil {
+			return n
+		}
+	}
 }
 
 // TestInspectionDrops has the receiver get the end of the stream instead of a chunk, and the other direction go on.
@@ -346,8 +357,7 @@ func TestRelease(t *testing.T) {
 				in := inspect(t, e, splice.Options{Idle: time.Hour}, joinSmall)
 				tt.prepare(in)
 				flood := []byte(strings.Repeat("0123456789abcdef", 1<<19))
-				_ = in.target.SetWriteDeadline(time.Now().Add(time.Second / 2)) // nobody reads
-				written, _ := in.target.Write(flood)
+				written := writeUntilFull(in.target, flood)
 				in.pair.Release()
 				r := in.result(t)
 				if r.End != splice.EndReleased || r.Err != nil || r.Left == nil {

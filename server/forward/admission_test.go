@@ -172,7 +172,7 @@ func TestHandshakeEndedInPieces(t *testing.T) {
 
 // TestClientThatSaysNothing has a tunnel end soon in which no hello begins, and one stay in which it has.
 func TestClientThatSaysNothing(t *testing.T) {
-	overEngines(t, func(t *testing.T, start starter) {
+	overEnginesAtOnce(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
 		r := start(t, target, func(in *policy.Input) { in.Limits.HelloTimeout = time.Second })
 		clientConfig, serverConfig := configs(t)

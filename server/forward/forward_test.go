@@ -193,6 +193,7 @@ func TestProbes(t *testing.T) {
 		if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
 			t.Errorf("%s: after the answer: %q, %v", method, rest, err)
 		}
+		_ = conn.Close() // else the gateway lingers
 	}
 	bare := r.dial()
 	_ = bare.Close()
@@ -227,6 +228,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestSlowHead(t *testing.T) {
+	t.Parallel()
 	r := start(t, never(t), func(in *policy.Input) { in.Limits.HeadTimeout = 50 * time.Millisecond })
 	silent := r.dial()
 	if got, err := io.ReadAll(silent); err != nil || len(got) > 0 {
@@ -271,6 +273,7 @@ func TestDialFailures(t *testing.T) {
 }
 
 func TestDialIsGivenUpWhenTheClientGoesAway(t *testing.T) {
+	t.Parallel()
 	dialling, gaveUp := make(chan struct{}), make(chan struct{})
 	r := start(t, dialer(func(ctx context.Context, _ hostname.Target) (net.Conn, error) {
 		close(dialling)
@@ -360,6 +363,7 @@ func (r *rig) tryConnect() int {
 }
 
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	r := start(t, startTarget(t, nil), nil)
 	head := r.dial()
 	if _, err := io.WriteString(head, "CONNECT a.exam"); err != nil {

@@ -122,7 +122,7 @@ func (p pair) expectData(at handshake.Direction, want []byte) {
 // is stuck in a write to the client: a loop gives the pair up with bytes that are not written.
 func TestDataInHandWhenAClientFinishes(t *testing.T) {
 	turns := resumed(t)
-	overEngines(t, func(t *testing.T, start starter) {
+	overEnginesAtOnce(t, func(t *testing.T, start starter) {
 		target := startRaw(t)
 		r := start(t, target, nil)
 		for round := range 4 {
@@ -157,6 +157,7 @@ const longDial = 1200 * time.Millisecond
 // TestBytesThatComeDuringALongDial has the client's part come before, while and after the gateway watches it for the dial's sake, and
 // more of it than the gateway takes meanwhile.
 func TestBytesThatComeDuringALongDial(t *testing.T) {
+	t.Parallel()
 	clientConfig, serverConfig := configs(t)
 	clientConfig.MaxVersion = tls.VersionTLS12
 	offending := record(22, 1, 0, 0, 0)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -30,7 +31,11 @@ import (
 	"github.com/omsgateway/omsgateway/server/forward"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // what runs side by side here waits for limits, and not for a processor
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of a test.
 const patience = 20 * time.Second
@@ -65,13 +70,23 @@ type starter func(t *testing.T, dialer forward.Dialer, change func(*policy.Input
 
 // overEngines runs a test over each kind of engine.
 func overEngines(t *testing.T, test func(t *testing.T, start starter)) {
-	t.Run("goroutine", func(t *testing.T) {
-		test(t, func(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
-			t.Helper()
-			return startWith(t, splice.NewGoroutineEngine(), dialer, change)
-		})
-	})
+	t.Run("goroutine", func(t *testing.T) { test(t, startPlain) })
 	t.Run("best", func(t *testing.T) { test(t, start) })
+}
+
+// overEnginesAtOnce does so side by side, for a test that waits for limits.
+func overEnginesAtOnce(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Parallel()
+	overEngines(t, func(t *testing.T, start starter) {
+		t.Parallel()
+		test(t, start)
+	})
+}
+
+// startPlain starts a server with the engine for every system.
+func startPlain(t *testing.T, dialer forward.Dialer, change func(*policy.Input)) *rig {
+	t.Helper()
+	return startWith(t, splice.NewGoroutineEngine(), dialer, change)
 }
 
 func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change func(*policy.Input)) *rig {

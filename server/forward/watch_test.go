@@ -355,7 +355,7 @@ func largeCertificate() []byte {
 }
 
 func TestHandshakeTimeout(t *testing.T) {
-	overEngines(t, func(t *testing.T, start starter) {
+	overEnginesAtOnce(t, func(t *testing.T, start starter) {
 		clientConfig, serverConfig := configs(t)
 		clientConfig.MaxVersion = tls.VersionTLS12
 		turns := converse(t, clientConfig, serverConfig)
@@ -375,7 +375,7 @@ func TestHandshakeTimeout(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				target := startRaw(t)
-				r := start(t, target, func(in *policy.Input) { in.Limits.HandshakeTimeout = 300 * time.Millisecond })
+				r := start(t, target, func(in *policy.Input) { in.Limits.HandshakeTimeout = time.Second })
 				p := r.tunnel(target)
 				p.play(tt.before...)
 				p.expectEnd(client, tt.alert)
