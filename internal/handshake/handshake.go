@@ -1,5 +1,5 @@
 // Package handshake watches the TLS handshake in a tunnel without decrypting it: it reads the plaintext part in both directions
-// and tells whether the session may go on. What it cannot follow is refused.
+// and reports whether the session may go on. What it cannot follow is refused.
 //
 // It covers TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446). Up to TLS 1.2 it follows the whole handshake to both ChangeCipherSpecs;
 // of TLS 1.3 it sees the hellos, the rest being encrypted.
@@ -95,7 +95,7 @@ const (
 	// Ended: a side has ended the handshake with an alert or by closing, before the verdict. Only alerts pass now, and the caller
 	// closes both sides within CloseLimit. It is no refusal.
 	Ended
-	// Refused: Feed or Timeout has answered a Refusal.
+	// Refused: Feed or Timeout has returned a Refusal.
 	Refused
 )
 
@@ -186,7 +186,7 @@ func (w *Watcher) End(d Direction) Verdict {
 	return w.verdict(d)
 }
 
-// Timeout tells that TimeLimit is over. It answers a *Refusal, or nil if the handshake is Done or Ended.
+// Timeout is told that TimeLimit is over. It returns a *Refusal, or nil if the handshake is Done or Ended.
 func (w *Watcher) Timeout() error {
 	switch w.state {
 	case Pending, Verified:

@@ -28,7 +28,7 @@ func (s Shown) same(other Shown) bool {
 	return s.Visibility == other.Visibility && (s.Visibility != Visible || s.Certificate.SHA256 == other.Certificate.SHA256)
 }
 
-// Visibility tells whether the client's certificate could be seen, and why not.
+// Visibility is whether the client's certificate could be seen, or why not.
 type Visibility uint8
 
 const (

@@ -72,7 +72,7 @@ func (a *acceptor) fail(err error) {
 	}
 }
 
-// drained accepts connections and answers whether there are no more, for now or for good.
+// drained accepts connections and reports whether there are no more, for now or for good.
 func (a *acceptor) drained() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -37,7 +37,7 @@ func kernelEngine(t *testing.T) splice.Engine {
 	return e
 }
 
-// door is a listener that an engine accepts from; plan answers what becomes of each connection.
+// door is a listener that an engine accepts from; plan returns what becomes of each connection.
 type door struct {
 	t       *testing.T
 	address string
@@ -485,7 +485,7 @@ func TestAcceptTellsOfFailures(t *testing.T) {
 	}
 }
 
-// fill opens what is needed so that no descriptor is vacant below the one that it answers.
+// fill opens what is needed so that no descriptor is vacant below the one that it returns.
 func fill(t *testing.T) (vacant int) {
 	t.Helper()
 	names, err := os.ReadDir("/proc/self/fd")

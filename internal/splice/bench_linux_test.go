@@ -288,7 +288,7 @@ func transfer(b *testing.B, c net.Conn, uploads int, wait bool) {
 	}
 }
 
-// bulk moves about a GB through so many tunnels at once, and answers the GB.
+// bulk moves about a GB through so many tunnels at once, and returns the GB.
 func bulk(b *testing.B, r *relayProcess, tunnels int) float64 {
 	const total = 1000 << 20
 	each := total / tunnels / upload

@@ -91,7 +91,7 @@ func setOption(fd uintptr, o socket.Option) {
 		unsafe.Sizeof(o.Value), 0)
 }
 
-// connectedToItself tells whether a socket was given the very port that it was to connect to, on this computer: TCP then opens a
+// connectedToItself reports whether a socket was given the very port that it was to connect to, on this computer: TCP then opens a
 // connection, although nobody listens there (RFC 9293 section 3.5). Ports below 1024 are not given to anybody (ip_local_port_range).
 func connectedToItself(socket int, target netip.AddrPort) bool {
 	if target.Port() < 1024 {
@@ -197,7 +197,7 @@ func retried(name string, call func() (n, _ uintptr, errno unix.Errno)) (int, er
 	}
 }
 
-// cannotSplice tells whether err says that the system, or these sockets, have no splice.
+// cannotSplice reports whether err says that the system, or these sockets, have no splice.
 func cannotSplice(err error) bool {
 	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL)
 }

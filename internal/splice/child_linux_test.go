@@ -45,7 +45,7 @@ func TestOnALesserSystem(t *testing.T) {
 	}
 }
 
-// wantFallback tells whether the system is one that the engine for it cannot move bytes on as it likes best.
+// wantFallback reports whether the system is one that the engine for it cannot move bytes on as it likes best.
 func wantFallback() bool { return denials[os.Getenv(denyEnv)].told }
 
 // isChild prepares this process for what it was started for, and runs that unless it is tests.

@@ -1,4 +1,4 @@
 package splice
 
-// ConnectedToItself tells whether a socket is its own peer.
+// ConnectedToItself reports whether a socket is its own peer.
 var ConnectedToItself = connectedToItself

@@ -2,7 +2,7 @@ package splice
 
 import "time"
 
-// Inspection judges what is sent before it is forwarded. It is over when it answers [PassAll], and the pair goes on as if there had
+// Inspection judges what is sent before it is forwarded. It is over when it returns [PassAll], and the pair goes on as if there had
 // been none, or when the pair ends. The engine calls one method at a time. They must not wait for anything.
 type Inspection interface {
 	// Chunk is put each chunk that was read, in the order of each direction, the heads first. It may not keep the chunk.
@@ -16,7 +16,7 @@ type Inspection interface {
 	Late() Verdict
 }
 
-// Verdict is what an inspection answers.
+// Verdict is what an inspection returns.
 type Verdict struct {
 	Action Action
 

@@ -132,7 +132,7 @@ func (l *loop) add(p *spliced) {
 	}
 }
 
-// attach answers false for a pair whose ending is known. The lock is held until both sockets are watched: the loop finds the pair of
+// attach returns false for a pair whose ending is known. The lock is held until both sockets are watched: the loop finds the pair of
 // an event under it, and so does not serve one that is half there.
 func (l *loop) attach(p *spliced) bool {
 	l.mu.Lock()
@@ -212,7 +212,7 @@ func (l *loop) run() {
 	}
 }
 
-// serve does what there is to do. It answers true when the loop is to quit, false when it is to wait: fewer events than
+// serve does what there is to do. It returns true when the loop is to quit, false when it is to wait: fewer events than
 // there was room for are all there were, and the edge of a later one wakes the loop again.
 //
 // The first round is made without the scheduler's knowledge (see call_linux.go), any further one begins with an ordinary
@@ -326,7 +326,7 @@ func (l *loop) move(p *spliced, from Side) {
 	}
 }
 
-// fill reads from a direction that holds nothing, writes what was read as far as the receiver takes it, and answers how much
+// fill reads from a direction that holds nothing, writes what was read as far as the receiver takes it, and returns how much
 // that was. Much goes through the pipe, as much as the receiver has room for. Little is cheaper copied: a read that does not
 // fill its buffer need not be repeated to know that there is no more.
 func (l *loop) fill(p *spliced, from Side) int {
@@ -504,7 +504,7 @@ func (l *loop) fallBack(p *spliced, cause error) {
 	}
 }
 
-// opened follows an event of a pair whose target is not connected yet, and answers whether it is now.
+// opened follows an event of a pair whose target is not connected yet, and reports whether it is now.
 func (l *loop) opened(p *spliced, e *edge) bool {
 	const failed = unix.EPOLLHUP | unix.EPOLLERR
 	switch {

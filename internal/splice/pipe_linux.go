@@ -16,7 +16,7 @@ type pipe struct {
 	opened bool
 }
 
-// open makes sure that there is a pipe, and answers false if there can be none, for want of descriptors mostly.
+// open makes sure that there is a pipe, and returns false if there can be none, for want of descriptors mostly.
 func (p *pipe) open() bool {
 	if p.opened {
 		return true

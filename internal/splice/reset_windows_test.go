@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// isReset does not ask for ECONNRESET, which is an invention of Go's here and is never answered.
+// isReset does not ask for ECONNRESET, which is an invention of Go's here and is never returned.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.WSAECONNRESET) || errors.Is(err, syscall.WSAECONNABORTED)
 }

@@ -35,7 +35,7 @@ func (s *source) read() (b *buffer, n int, err error) {
 	return s.got, s.n, s.err
 }
 
-// readNow reads what is there, or answers false and borrows nothing.
+// readNow reads what is there, or returns false and borrows nothing.
 func (s *source) readNow(fd uintptr) bool {
 	b := s.buffers.get()
 	n, err := ignoringEINTR(func() (int, error) { return unix.Read(int(fd), b[:]) })
@@ -76,7 +76,7 @@ func watch(c net.Conn) error {
 	return errors.Join(failed, err)
 }
 
-// hungUp tells whether a TCP connection is over in both directions: each side has finished, or it was reset.
+// hungUp reports whether a TCP connection is over in both directions: each side has finished, or it was reset.
 func hungUp(t *net.TCPConn) bool {
 	raw, err := t.SyscallConn()
 	if err != nil {
@@ -119,7 +119,7 @@ func ignoringEINTR(call func() (int, error)) (int, error) {
 
 const errReset = unix.ECONNRESET
 
-// isReset tells whether err says that the peer reset the connection. A write after the reset was seen fails with EPIPE, a
+// isReset reports whether err says that the peer reset the connection. A write after the reset was seen fails with EPIPE, a
 // shutdown with ENOTCONN.
 func isReset(err error) bool {
 	return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) ||

@@ -12,7 +12,7 @@ type reader struct{ more bool }
 
 // read waits for bytes and reads them into a borrowed buffer, which may be nil when n is 0 and is the caller's to put back.
 //
-// RawConn.Read waits with a receive of no bytes when its function answers false, and calls it again when bytes are there.
+// RawConn.Read waits with a receive of no bytes when its function returns false, and calls it again when bytes are there.
 func (s *source) read() (b *buffer, n int, err error) {
 	if s.raw != nil && !s.more {
 		waited := false
@@ -39,7 +39,7 @@ func hungUp(*net.TCPConn) bool { return false }
 
 const errReset = windows.WSAECONNRESET
 
-// isReset tells whether err says that the peer reset the connection, or that the system gave it up for one.
+// isReset reports whether err says that the peer reset the connection, or that the system gave it up for one.
 func isReset(err error) bool {
 	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) ||
 		errors.Is(err, windows.WSAENOTCONN)

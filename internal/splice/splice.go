@@ -105,7 +105,7 @@ func (e End) String() string {
 	return fmt.Sprintf("end_%d", int(e))
 }
 
-// abrupt tells whether the bytes that passed may not be all that were sent, so that the peers must see a reset and no FIN.
+// abrupt reports whether the bytes that passed may not be all that were sent, so that the peers must see a reset and no FIN.
 func (e End) abrupt() bool {
 	return e == EndClientReset || e == EndTargetReset || e == EndError
 }

@@ -132,7 +132,7 @@ func statusOf(code []byte) (int, bool) {
 	return int(status), err == nil
 }
 
-// interim tells whether another answer follows. A switch of protocols (101) is none: nobody asked for it.
+// interim reports whether another answer follows. A switch of protocols (101) is none: nobody asked for it.
 func (a answer) interim() bool { return a.status < 200 && a.status != 101 }
 
 // refusal is the reason for which a does not open a tunnel, with parts of its text, or "" if it does, as every 2xx: what its fields say

@@ -42,7 +42,7 @@ func (c *Cached) Dial(ctx context.Context, target hostname.Target, how policy.De
 	return conn, ahead, err
 }
 
-// Known answers the address that Dial would connect to, if that takes no look-up and the guard allows it now. It never waits if Own does
+// Known returns the address that Dial would connect to, if that takes no look-up and the guard allows it now. It never waits if Own does
 // not; without Own it knows none.
 func (c *Cached) Known(target hostname.Target, how policy.Decision) (address netip.AddrPort, ok bool) {
 	if how.Relay != nil || c.Own == nil {
@@ -70,7 +70,7 @@ func (c *Cached) Forget(target hostname.Target) {
 	}
 }
 
-// look answers the zero Addr if none is kept.
+// look returns the zero Addr if none is kept.
 func (c *Cached) look(target hostname.Target) netip.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()

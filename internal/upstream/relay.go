@@ -69,7 +69,7 @@ func (d Dialer) dialThrough(
 // maxVia bounds what is passed on of a request's Via, in bytes. Nobody has so many proxies one behind the other.
 const maxVia = 1 << 10
 
-// had tells whether a request with this Via (RFC 9110, section 7.6.3) has come through this gateway before, or through so many proxies
+// had reports whether a request with this Via (RFC 9110, section 7.6.3) has come through this gateway before, or through so many proxies
 // that it must be in a loop.
 func (d Dialer) had(via string) bool {
 	if d.Name == "" {

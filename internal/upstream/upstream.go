@@ -43,7 +43,7 @@ type Dialer struct {
 // The connection can be half-closed, and its deadlines cut nothing short for good: what a Write has not taken by then may be written
 // later. It is a *net.TCPConn, or has one under NetConn, where the relay proxy is spoken to in TLS.
 //
-// A context that is cancelled is answered with its own error.
+// The error of a context that is cancelled is its own.
 func (d Dialer) Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error) {
 	if how.Relay != nil {
 		return d.dialThrough(ctx, target, how)

@@ -100,7 +100,7 @@ func (w *walk) resolve(ctx context.Context) (string, error) {
 	return detail, nil
 }
 
-// found tells the first addresses of a name.
+// found is the text of the first addresses of a name.
 func found(target hostname.Target, addrs []netip.Addr) string {
 	if target.Host.IsAddr() {
 		return target.Host.Name() + " is an address"
@@ -174,7 +174,7 @@ func (w *walk) handshake(ctx context.Context) (string, error) {
 	return "", reason.Wrap(err, reason.TargetTLSFailed, "target", w.target.String())
 }
 
-// described tells the version and the certificate of a TLS connection whose handshake is done.
+// described is the text of the version and the certificate of a TLS connection whose handshake is done.
 func described(conn net.Conn) string {
 	secured, ok := conn.(*tls.Conn)
 	if !ok {

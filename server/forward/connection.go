@@ -97,7 +97,7 @@ func (c *connection) caught() {
 	c.release()
 }
 
-// failed tells of a fault of the program, if there is one.
+// failed counts a fault of the program, if there is one, and reports whether there is.
 func (c *connection) failed(fault any) bool {
 	if fault == nil {
 		return false
@@ -117,7 +117,7 @@ func (c *connection) proceed(buf []byte) {
 	c.reach(buf, rest)
 }
 
-// judge decides what becomes of a request that was read, or could not be. It answers nil if its target is to be reached, else what is
+// judge decides what becomes of a request that was read, or could not be. It returns nil if its target is to be reached, else what is
 // to be done instead, which may wait.
 func (c *connection) judge(request head, err error) (instead func()) {
 	if err == nil && isProbe(request) {
@@ -186,7 +186,7 @@ func (c *connection) readUntil(deadline time.Time) error {
 	return nil
 }
 
-// isProbe tells whether a load balancer asks how the gateway is. Nothing else is answered but CONNECT.
+// isProbe reports whether a load balancer asks how the gateway is. Nothing else is answered but CONNECT.
 func isProbe(h head) bool {
 	return (h.method == http.MethodGet || h.method == http.MethodHead) && h.target == "/healthz" && !h.hasBody
 }

@@ -184,7 +184,7 @@ func configs(t *testing.T) (client, server *tls.Config) {
 	return client, server
 }
 
-// converse makes a TLS session in memory and answers what each side has said in its handshake.
+// converse makes a TLS session in memory and returns what each side has said in its handshake.
 func converse(t *testing.T, client, server *tls.Config) []turn {
 	t.Helper()
 	c, s := net.Pipe()

@@ -105,7 +105,7 @@ func TestEnginesTellTheSame(t *testing.T) {
 // varying is what differs from one connection to the next.
 var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|dial_ms=\d+|total_s=[\d.]+`)
 
-// told waits until there is no connection and the server has ended, and answers all events and counts.
+// told waits until there is no connection and the server has ended, and returns all events and counts.
 func (r *rig) told() string {
 	r.t.Helper()
 	for end := time.Now().Add(patience); r.counters.Snapshot().ActiveConnections > 0 || r.server.Left() != (forward.Left{}); {

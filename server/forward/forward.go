@@ -29,17 +29,17 @@ import (
 
 // Dialer opens the outward connection of a tunnel in the way that a policy has decided. Its errors are *reason.Error, or that of ctx.
 type Dialer interface {
-	// Dial also answers what it has read already of what the target sends, at most 16 KiB.
+	// Dial also returns what it has read already of what the target sends, at most 16 KiB.
 	Dial(ctx context.Context, target hostname.Target, how policy.Decision) (conn net.Conn, ahead []byte, err error)
 
-	// Known answers the address that Dial would connect to first, if nobody has to be asked for it and the policy's guard allows it.
+	// Known returns the address that Dial would connect to first, if nobody has to be asked for it and the policy's guard allows it.
 	Known(target hostname.Target, how policy.Decision) (address netip.AddrPort, ok bool)
 
-	// Forget is told that what Known has answered could not be connected.
+	// Forget is told that what Known has returned could not be connected.
 	Forget(target hostname.Target)
 }
 
-// Sink takes events. Emit never blocks; Enabled tells whether events of a level are wanted, so that none is made in vain.
+// Sink takes events. Emit never blocks; Enabled reports whether events of a level are wanted, so that none is made in vain.
 type Sink interface {
 	event.Sink
 	Enabled(event.Level) bool
@@ -119,7 +119,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// acceptFrom answers what accepts from l: the engine, as long as nothing fails, or one connection after another.
+// acceptFrom returns what accepts from l: the engine, as long as nothing fails, or one connection after another.
 func (s *Server) acceptFrom(ctx context.Context, l net.Listener) func() error {
 	tcp, isTCP := l.(*net.TCPListener)
 	engine, accepts := s.Engine.(splice.Accepter)
@@ -139,7 +139,7 @@ func (s *Server) acceptFrom(ctx context.Context, l net.Listener) func() error {
 // meanwhile.
 const turnAwayTime = 100 * time.Millisecond
 
-// turnAway gives up the spare descriptor to tell one client that none is left. It answers whether there was one to tell.
+// turnAway gives up the spare descriptor to tell one client that none is left. It reports whether there was one to tell.
 func (s *Server) turnAway(l net.Listener, spare *socket.Spare) bool {
 	limited, ok := l.(interface{ SetDeadline(time.Time) error })
 	if !ok || limited.SetDeadline(time.Now().Add(turnAwayTime)) != nil {

@@ -344,7 +344,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// tryConnect answers the status of one CONNECT whose connection is closed at once.
+// tryConnect returns the status of one CONNECT whose connection is closed at once.
 func (r *rig) tryConnect() int {
 	r.t.Helper()
 	conn, err := net.DialTimeout("tcp", r.address, patience)

@@ -40,7 +40,7 @@ func (h head) values(name string) string {
 var errNoByte = errors.New("no byte was sent")
 
 // readHead reads one request head from conn into buf, whose length bounds it, until its deadline, and calls heard whenever bytes have
-// come. Those behind the head are answered as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a
+// come. Those behind the head are returned as rest, which is a part of buf. A head that cannot be read is a *reason.Error; a
 // connection that breaks is the error of the read.
 func readHead(conn io.Reader, buf []byte, heard func()) (h head, rest []byte, err error) {
 	filled, checked := 0, 0
@@ -75,7 +75,7 @@ func readHead(conn io.Reader, buf []byte, heard func()) (h head, rest []byte, er
 	}
 }
 
-// scanHead looks for the end of the head in data, of which the first checked bytes were looked at before. It answers the offset
+// scanHead looks for the end of the head in data, of which the first checked bytes were looked at before. It returns the offset
 // behind the empty line, or 0 if that has not come. What can never become a head is an error at once, so that a client that
 // speaks something else (TLS, SSH) is not waited for.
 func scanHead(data []byte, checked int) (end int, err error) {
@@ -132,10 +132,10 @@ func parseHead(data []byte) (head, error) {
 	return h, nil
 }
 
-// isZero tells whether s is the number 0 in one or more digits (RFC 9110 section 8.6).
+// isZero reports whether s is the number 0 in one or more digits (RFC 9110 section 8.6).
 func isZero(s string) bool { return s != "" && strings.Trim(s, "0") == "" }
 
-// isToken tells whether s is a token (RFC 9110 section 5.6.2).
+// isToken reports whether s is a token (RFC 9110 section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]

@@ -4,5 +4,5 @@ import "syscall"
 
 const (
 	errPipe  = syscall.Errno(10053)  // WSAECONNABORTED
-	errReset = syscall.WSAECONNRESET // not ECONNRESET, which is an invention of Go's and is never answered
+	errReset = syscall.WSAECONNRESET // not ECONNRESET, which is an invention of Go's and is never returned
 )

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // patience bounds every wait of a test.
 const patience = 20 * time.Second
 
-// rig is a server on loopback with the two seams faked: the dialer answers what the test says, the sink keeps what it gets.
+// rig is a server on loopback with the two seams faked: the dialer returns what the test says, the sink keeps what it gets.
 type rig struct {
 	t        *testing.T
 	address  string
@@ -231,13 +231,13 @@ func (s *sink) Emit(e event.Event) {
 	}
 }
 
-// wait answers the first event that fits.
+// wait returns the first event that fits.
 func (s *sink) wait(t *testing.T, what string, fits func(event.Event) bool) event.Event {
 	t.Helper()
 	return s.waitFor(t, what, 1, fits)[0]
 }
 
-// waitFor answers the events that fit, once there are so many.
+// waitFor returns the events that fit, once there are so many.
 func (s *sink) waitFor(t *testing.T, what string, count int, fits func(event.Event) bool) []event.Event {
 	t.Helper()
 	timeout := time.After(patience)

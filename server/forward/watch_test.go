@@ -324,7 +324,7 @@ func (p pair) fill(r *rig, before int) (sent []byte) {
 	return sent
 }
 
-// receives tells whether the gateway soon has written so many bytes to the client of the one tunnel. It is wrong if the gateway is
+// receives reports whether the gateway soon has written so many bytes to the client of the one tunnel. It is wrong if the gateway is
 // slow, and then the test looks at less than it could.
 func (r *rig) receives(count int) bool {
 	for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); {
