@@ -296,7 +296,7 @@ func (p *peer) do(t *testing.T, command ...string) string {
 	return p.wait(t, fmt.Sprintf(`(?m)^%d (.*)\n`, p.commands))[1]
 }
 
-// side is one of the two of a relayed connection.
+// side is one of the two of a copied connection.
 type side int
 
 const (
@@ -305,20 +305,20 @@ const (
 	theServer
 )
 
-// relay is a TCP proxy.
-type relay struct {
+// copier is a TCP proxy.
+type copier struct {
 	address string
 	records atomic.Int64 // of one byte, that it has made
 }
 
-// startRelay starts a relay for what dial opens. The plaintext handshake that a side sends goes on in records of one byte.
-func startRelay(t *testing.T, dial func() (net.Conn, error), cut side) *relay {
+// startCopier starts a copier for what dial opens. The plaintext handshake that a side sends goes on in records of one byte.
+func startCopier(t *testing.T, dial func() (net.Conn, error), cut side) *copier {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{address: listener.Addr().String()}
+	r := &copier{address: listener.Addr().String()}
 	var running sync.WaitGroup
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -352,7 +352,7 @@ func startRelay(t *testing.T, dial func() (net.Conn, error), cut side) *relay {
 }
 
 // pump moves all that comes from one connection to the other, and then its end.
-func (r *relay) pump(to, from net.Conn, cut bool) {
+func (r *copier) pump(to, from net.Conn, cut bool) {
 	reader := bufio.NewReader(from)
 	for cut {
 		head, err := reader.Peek(5)

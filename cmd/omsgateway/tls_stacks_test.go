@@ -29,7 +29,7 @@ func TestStacks(t *testing.T) {
 		t.Run(server.name+" server", func(t *testing.T) {
 			server.need(t)
 			port := server.serve(t, own)
-			behind := startRelay(t, func() (net.Conn, error) { return net.DialTimeout("tcp", "127.0.0.1:"+port, patience) }, theServer)
+			behind := startCopier(t, func() (net.Conn, error) { return net.DialTimeout("tcp", "127.0.0.1:"+port, patience) }, theServer)
 			_, cutPort, _ := net.SplitHostPort(behind.address)
 			direct, cut := "localhost:"+port, "localhost:"+cutPort
 			g.allow(t, direct, "IF_SHOWN")
@@ -216,10 +216,10 @@ func runStacksGateway(t *testing.T) *tlsGateway {
 	return g
 }
 
-// door is a relay that has the gateway connect it to target.
-func (g *tlsGateway) door(t *testing.T, target string, cut side) *relay {
+// door is a copier that has the gateway connect it to target.
+func (g *tlsGateway) door(t *testing.T, target string, cut side) *copier {
 	t.Helper()
-	return startRelay(t, func() (net.Conn, error) {
+	return startCopier(t, func() (net.Conn, error) {
 		conn, err := net.DialTimeout("tcp", g.proxy, patience)
 		if err != nil {
 			return nil, err
@@ -285,7 +285,7 @@ func TestPostQuantumHello(t *testing.T) {
 	}
 	defer o.Close()
 	arrived := make(chan struct{})
-	behind := startRelay(t, func() (net.Conn, error) {
+	behind := startCopier(t, func() (net.Conn, error) {
 		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+o.port, patience)
 		return &noticed{Conn: conn, first: arrived}, err
 	}, nobody)

@@ -151,7 +151,7 @@ func BenchmarkResumed12(b *testing.B)                   { benchmark(b, "go-tls12
 func BenchmarkFull13(b *testing.B)                      { benchmark(b, "go-tls13") }
 func BenchmarkFull13PostQuantum(b *testing.B)           { benchmark(b, "go-tls13-post-quantum") }
 
-// benchmark is a recorded handshake, a chunk for each read of the relay.
+// benchmark is a recorded handshake, a chunk for each read of the copier.
 func benchmark(b *testing.B, recording string) {
 	names, _, conversations := recordings(b)
 	c := conversations[slices.Index(names, recording)]

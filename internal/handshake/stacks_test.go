@@ -153,7 +153,7 @@ func TestGo(t *testing.T) {
 			for _, resumed := range []bool{false, true} {
 				cfg := watching()
 				cfg.Resumed = func(key handshake.SessionKey) (handshake.Shown, bool) { shown, ok := known[key]; return shown, ok }
-				r := startRelay(t, cfg, address)
+				r := startCopier(t, cfg, address)
 				if err := goClient(clientConfig, r.address); err != nil {
 					t.Fatal(err)
 				}
@@ -187,7 +187,7 @@ func TestGo(t *testing.T) {
 func TestGoOffersPostQuantumKeyExchange(t *testing.T) {
 	id := newIdentity(t, false, pkix.Name{CommonName: "localhost"})
 	address := goServer(t, &tls.Config{Certificates: []tls.Certificate{id.tls}, CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}})
-	r := startRelay(t, watching(), address)
+	r := startCopier(t, watching(), address)
 	clientConfig := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}}
 	if err := goClient(clientConfig, r.address); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestRefusedLive(t *testing.T) {
 	address := goServer(t, &tls.Config{Certificates: []tls.Certificate{id.tls}})
 	cfg := watching()
 	cfg.Host = "other.example.com"
-	r := startRelay(t, cfg, address)
+	r := startCopier(t, cfg, address)
 	if err := goClient(&tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}, r.address); err == nil {
 		t.Error("the client has had an answer")
 	}
@@ -382,7 +382,7 @@ func TestOpenSSL(t *testing.T) {
 				if cfg.RequireServerName = c.name != "no-name"; cfg.RequireServerName {
 					args = append(args, "-servername", "localhost")
 				}
-				r := startRelay(t, cfg, address)
+				r := startCopier(t, cfg, address)
 				program(t, "openssl", append([]string{"s_client", "-connect", r.address}, args...)...)
 				w, turns := r.wait(t)
 				got := keep(t, name, cfg, turns)
@@ -453,7 +453,7 @@ func TestOtherClients(t *testing.T) {
 				}
 			}
 			address := goServer(t, &tls.Config{Certificates: []tls.Certificate{server.tls}, ClientAuth: tls.RequireAnyClientCert})
-			r := startRelay(t, watching(), address)
+			r := startCopier(t, watching(), address)
 			_, port, err := net.SplitHostPort(r.address)
 			if err != nil {
 				t.Fatal(err)

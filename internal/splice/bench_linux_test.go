@@ -20,29 +20,29 @@ import (
 	"github.com/omsgateway/omsgateway/internal/splice"
 )
 
-// The benchmarks run a relay for each engine, and one that is written with io.Copy as most are, as processes of their own,
+// The benchmarks run a copier for each engine, and one that is written with io.Copy as most are, as processes of their own,
 // so that the load they are put under is not counted. Each round asks all of them in turn. What counts is the lowest figure
-// of the rounds, and its ratio to the plain relay's: `go test -run '^$' -bench . -benchtime 5x`.
+// of the rounds, and its ratio to the plain copier's: `go test -run '^$' -bench . -benchtime 5x`.
 
-// relayEnv makes the test binary a relay to the address in relayTarget.
+// copierEnv makes the test binary a copier to the address in copierTarget.
 //
-// Started by root, each relay becomes a user of its own, since the kernel limits the pipes of an unprivileged user and a
+// Started by root, each copier becomes a user of its own, since the kernel limits the pipes of an unprivileged user and a
 // gateway is one (fs.pipe-user-pages-soft).
 const (
-	relayEnv    = "SPLICE_TEST_RELAY"
-	relayTarget = "SPLICE_TEST_TARGET"
-	relayUser   = "SPLICE_TEST_USER"
+	copierEnv    = "SPLICE_TEST_COPIER"
+	copierTarget = "SPLICE_TEST_TARGET"
+	copierUser   = "SPLICE_TEST_USER"
 )
 
-// usage is what a relay has used.
+// usage is what a copier has used.
 type usage struct {
 	CPU    int64 // nanoseconds, of user and kernel
 	Memory int64 // bytes of the process that stand in memory
 	Files  int
 }
 
-// runRelay accepts connections and carries each to the target, prints its own address, and then its usage for each line read.
-func runRelay(kind, target, user string) error {
+// runCopier accepts connections and carries each to the target, prints its own address, and then its usage for each line read.
+func runCopier(kind, target, user string) error {
 	if os.Getuid() == 0 {
 		uid, err := strconv.Atoi(user)
 		if err != nil {
@@ -98,7 +98,7 @@ func runRelay(kind, target, user string) error {
 	return nil
 }
 
-// plainJoin is the usual relay.
+// plainJoin is the usual copier.
 func plainJoin(client, target net.Conn) {
 	var wg sync.WaitGroup
 	for _, c := range [][2]net.Conn{{client, target}, {target, client}} {
@@ -133,8 +133,8 @@ func ownUsage() (u usage, err error) {
 	return u, err
 }
 
-// relayProcess is a running relay.
-type relayProcess struct {
+// copierProcess is a running copier.
+type copierProcess struct {
 	kind string
 	addr string
 	in   io.Writer
@@ -142,12 +142,12 @@ type relayProcess struct {
 	best float64
 }
 
-func startRelays(b *testing.B, target string) []*relayProcess {
+func startCopiers(b *testing.B, target string) []*copierProcess {
 	b.Helper()
-	var relays []*relayProcess
+	var copiers []*copierProcess
 	for i, kind := range []string{"plain", "goroutine", "best"} {
 		c := exec.Command(os.Args[0])
-		c.Env = append(os.Environ(), relayEnv+"="+kind, relayTarget+"="+target, relayUser+"="+strconv.Itoa(60001+i))
+		c.Env = append(os.Environ(), copierEnv+"="+kind, copierTarget+"="+target, copierUser+"="+strconv.Itoa(60001+i))
 		c.Stderr = os.Stderr
 		in, err := c.StdinPipe()
 		if err != nil {
@@ -166,22 +166,22 @@ func startRelays(b *testing.B, target string) []*relayProcess {
 				b.Error(err)
 			}
 		})
-		r := &relayProcess{kind: kind, in: in, out: bufio.NewScanner(out), best: math.Inf(1)}
+		r := &copierProcess{kind: kind, in: in, out: bufio.NewScanner(out), best: math.Inf(1)}
 		r.addr = r.line(b)
-		relays = append(relays, r)
+		copiers = append(copiers, r)
 	}
-	return relays
+	return copiers
 }
 
-func (r *relayProcess) line(b *testing.B) string {
+func (r *copierProcess) line(b *testing.B) string {
 	b.Helper()
 	if !r.out.Scan() {
-		b.Fatalf("relay %s is gone: %v", r.kind, r.out.Err())
+		b.Fatalf("copier %s is gone: %v", r.kind, r.out.Err())
 	}
 	return strings.TrimSpace(r.out.Text())
 }
 
-func (r *relayProcess) usage(b *testing.B, how string) (u usage) {
+func (r *copierProcess) usage(b *testing.B, how string) (u usage) {
 	b.Helper()
 	if _, err := fmt.Fprintln(r.in, how); err != nil {
 		b.Fatal(err)
@@ -192,7 +192,7 @@ func (r *relayProcess) usage(b *testing.B, how string) (u usage) {
 	return u
 }
 
-func (r *relayProcess) dial(b *testing.B) net.Conn {
+func (r *copierProcess) dial(b *testing.B) net.Conn {
 	b.Helper()
 	c, err := net.Dial("tcp", r.addr)
 	if err != nil {
@@ -201,7 +201,7 @@ func (r *relayProcess) dial(b *testing.B) net.Conn {
 	return c
 }
 
-func (r *relayProcess) dialTLS(b *testing.B) net.Conn {
+func (r *copierProcess) dialTLS(b *testing.B) net.Conn {
 	b.Helper()
 	c := tls.Client(r.dial(b), &tls.Config{InsecureSkipVerify: true})
 	if err := c.Handshake(); err != nil {
@@ -210,21 +210,21 @@ func (r *relayProcess) dialTLS(b *testing.B) net.Conn {
 	return c
 }
 
-// rounds runs load through each relay in turn and reports the lowest CPU time for each unit of it.
-func rounds(b *testing.B, relays []*relayProcess, unit string, nanos float64, load func(*relayProcess) (units float64)) {
+// rounds runs load through each copier in turn and reports the lowest CPU time for each unit of it.
+func rounds(b *testing.B, copiers []*copierProcess, unit string, nanos float64, load func(*copierProcess) (units float64)) {
 	b.Helper()
 	for b.Loop() {
-		for _, r := range relays {
+		for _, r := range copiers {
 			before := r.usage(b, "cpu").CPU
 			units := load(r)
 			r.best = min(r.best, float64(r.usage(b, "cpu").CPU-before)/units)
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	for _, r := range relays {
+	for _, r := range copiers {
 		b.ReportMetric(r.best/nanos, r.kind+"-"+unit)
-		if r != relays[0] {
-			b.ReportMetric(r.best/relays[0].best, r.kind+"/plain")
+		if r != copiers[0] {
+			b.ReportMetric(r.best/copiers[0].best, r.kind+"/plain")
 		}
 	}
 }
@@ -289,7 +289,7 @@ func transfer(b *testing.B, c net.Conn, uploads int, wait bool) {
 }
 
 // bulk moves about a GB through so many tunnels at once, and returns the GB.
-func bulk(b *testing.B, r *relayProcess, tunnels int) float64 {
+func bulk(b *testing.B, r *copierProcess, tunnels int) float64 {
 	const total = 1000 << 20
 	each := total / tunnels / upload
 	var wg sync.WaitGroup
@@ -306,27 +306,27 @@ func bulk(b *testing.B, r *relayProcess, tunnels int) float64 {
 
 // BenchmarkBulk is CPU time for each GB over 64 tunnels.
 func BenchmarkBulk(b *testing.B) {
-	relays := startRelays(b, serveUploads(b))
-	rounds(b, relays, "ms/GB", 1e6, func(r *relayProcess) float64 { return bulk(b, r, 64) })
+	copiers := startCopiers(b, serveUploads(b))
+	rounds(b, copiers, "ms/GB", 1e6, func(r *copierProcess) float64 { return bulk(b, r, 64) })
 }
 
 // BenchmarkBesideIdle is CPU time for each GB over 16 tunnels beside 600 that wait.
 func BenchmarkBesideIdle(b *testing.B) {
-	relays := startRelays(b, serveUploads(b))
-	for _, r := range relays {
+	copiers := startCopiers(b, serveUploads(b))
+	for _, r := range copiers {
 		idle(b, r, 600)
 	}
-	rounds(b, relays, "ms/GB", 1e6, func(r *relayProcess) float64 { return bulk(b, r, 16) })
+	rounds(b, copiers, "ms/GB", 1e6, func(r *copierProcess) float64 { return bulk(b, r, 16) })
 }
 
 // BenchmarkUpload is CPU time for each upload of 200 KiB and its answer, over 50 kept tunnels, 8 at work at a time.
 func BenchmarkUpload(b *testing.B) {
-	relays := startRelays(b, serveUploads(b))
-	tunnels := map[*relayProcess][]net.Conn{}
-	for _, r := range relays {
+	copiers := startCopiers(b, serveUploads(b))
+	tunnels := map[*copierProcess][]net.Conn{}
+	for _, r := range copiers {
 		tunnels[r] = idle(b, r, 50)
 	}
-	rounds(b, relays, "us/upload", 1e3, func(r *relayProcess) float64 {
+	rounds(b, copiers, "us/upload", 1e3, func(r *copierProcess) float64 {
 		const each = 40
 		var wg sync.WaitGroup
 		room := make(chan struct{}, 8)
@@ -346,12 +346,12 @@ func BenchmarkUpload(b *testing.B) {
 
 // BenchmarkSmall is CPU time for each message of 100 bytes there and back, 16 tunnels at once.
 func BenchmarkSmall(b *testing.B) {
-	relays := startRelays(b, serveEcho(b))
-	tunnels := map[*relayProcess][]net.Conn{}
-	for _, r := range relays {
+	copiers := startCopiers(b, serveEcho(b))
+	tunnels := map[*copierProcess][]net.Conn{}
+	for _, r := range copiers {
 		tunnels[r] = dialMany(b, r, 16)
 	}
-	rounds(b, relays, "us/message", 1e3, func(r *relayProcess) float64 {
+	rounds(b, copiers, "us/message", 1e3, func(r *copierProcess) float64 {
 		const each = 1000
 		var wg sync.WaitGroup
 		for _, c := range tunnels[r] {
@@ -368,8 +368,8 @@ func BenchmarkSmall(b *testing.B) {
 
 // BenchmarkShort is CPU time for each tunnel that carries one small message there and back, 16 at a time.
 func BenchmarkShort(b *testing.B) {
-	relays := startRelays(b, serveEcho(b))
-	rounds(b, relays, "us/tunnel", 1e3, func(r *relayProcess) float64 {
+	copiers := startCopiers(b, serveEcho(b))
+	rounds(b, copiers, "us/tunnel", 1e3, func(r *copierProcess) float64 {
 		const workers, each = 16, 200
 		var wg sync.WaitGroup
 		for range workers {
@@ -387,13 +387,13 @@ func BenchmarkShort(b *testing.B) {
 }
 
 // BenchmarkIdle is what a tunnel holds while it waits, after it has moved bytes both ways. One round is enough: nothing else
-// moves memory in the relays.
+// moves memory in the copiers.
 func BenchmarkIdle(b *testing.B) {
 	const tunnels = 2000
-	relays := startRelays(b, serveEcho(b))
+	copiers := startCopiers(b, serveEcho(b))
 	for b.Loop() { // or this function runs again for more rounds
 	}
-	for _, r := range relays {
+	for _, r := range copiers {
 		before := r.usage(b, "settle")
 		for _, c := range dialMany(b, r, tunnels) {
 			exchange(b, c)
@@ -406,7 +406,7 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 // idle opens tunnels that have moved bytes both ways and wait.
-func idle(b *testing.B, r *relayProcess, n int) []net.Conn {
+func idle(b *testing.B, r *copierProcess, n int) []net.Conn {
 	b.Helper()
 	var tunnels []net.Conn
 	for range n {
@@ -418,7 +418,7 @@ func idle(b *testing.B, r *relayProcess, n int) []net.Conn {
 	return tunnels
 }
 
-func dialMany(b *testing.B, r *relayProcess, n int) []net.Conn {
+func dialMany(b *testing.B, r *copierProcess, n int) []net.Conn {
 	b.Helper()
 	var tunnels []net.Conn
 	for range n {

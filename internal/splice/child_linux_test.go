@@ -56,11 +56,11 @@ func isChild() bool {
 			os.Exit(1)
 		}
 	}
-	kind := os.Getenv(relayEnv)
+	kind := os.Getenv(copierEnv)
 	if kind == "" {
 		return false
 	}
-	if err := runRelay(kind, os.Getenv(relayTarget), os.Getenv(relayUser)); err != nil {
+	if err := runCopier(kind, os.Getenv(copierTarget), os.Getenv(copierUser)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -24,8 +24,8 @@ import (
 
 var recordFlag = flag.Bool("record", false, "write the conversations of the real stacks to testdata/recordings")
 
-// relay is a TCP proxy for one connection that watches and records it.
-type relay struct {
+// copier is a TCP proxy for one connection that watches and records it.
+type copier struct {
 	address string // where the client connects
 
 	mu      sync.Mutex
@@ -35,15 +35,15 @@ type relay struct {
 	ended   chan struct{}
 }
 
-// startRelay begins a relay to the server.
-func startRelay(t *testing.T, cfg handshake.Config, server string) *relay {
+// startCopier begins a copier to the server.
+func startCopier(t *testing.T, cfg handshake.Config, server string) *copier {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	r := &relay{address: listener.Addr().String(), watcher: handshake.New(cfg), ended: make(chan struct{})}
+	r := &copier{address: listener.Addr().String(), watcher: handshake.New(cfg), ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		front, err := listener.Accept()
@@ -68,7 +68,7 @@ func startRelay(t *testing.T, cfg handshake.Config, server string) *relay {
 	return r
 }
 
-func (r *relay) pump(from handshake.Direction, to, source net.Conn) {
+func (r *copier) pump(from handshake.Direction, to, source net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := source.Read(buffer)
@@ -87,7 +87,7 @@ func (r *relay) pump(from handshake.Direction, to, source net.Conn) {
 	}
 }
 
-func (r *relay) feed(from handshake.Direction, chunk []byte) error {
+func (r *copier) feed(from handshake.Direction, chunk []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, err := r.watcher.Feed(from, chunk)
@@ -99,7 +99,7 @@ func (r *relay) feed(from handshake.Direction, chunk []byte) error {
 }
 
 // wait is for both sides to be closed. It answers the watcher and the conversation.
-func (r *relay) wait(t *testing.T) (*handshake.Watcher, conversation) {
+func (r *copier) wait(t *testing.T) (*handshake.Watcher, conversation) {
 	t.Helper()
 	<-r.ended
 	if _, ok := errors.AsType[*handshake.Refusal](r.refused); r.refused != nil && !ok {
