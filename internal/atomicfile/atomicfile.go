@@ -3,31 +3,39 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
 // Write makes data the content of path: a temporary file in the same folder with mode 0600, sync, rename, sync of the folder.
 // When root writes into a folder of another account, the file gets the folder's owner and group, so that the service can read
-// what an administrator wrote. A symbolic link at path is replaced, not followed.
+// what an administrator wrote, and nothing leads out of the folder (package folder). A symbolic link at path is replaced, not followed.
 //
 // An error says which step failed; path is then as it was, except when the error is a *SyncError.
 func Write(path string, data []byte) error { return write(path, data) }
 
 // write is Write of content in several parts.
 func write(path string, parts ...[]byte) error {
-	temp, err := writeTemp(path, parts)
+	in, err := folder.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("create a temporary file: %w", err)
+	}
+	defer in.Close()
+	name := filepath.Base(path)
+	temp, err := writeTemp(in, name, parts)
 	if err != nil {
 		return err
 	}
-	if err := rename(temp, path); err != nil {
-		return errors.Join(fmt.Errorf("put the new file in place: %w", err), os.Remove(temp))
+	if err := rename(in, temp, name); err != nil {
+		return errors.Join(fmt.Errorf("put the new file in place: %w", err), in.Remove(temp))
 	}
-	folder := filepath.Dir(path)
-	if err := syncFolder(folder); err != nil {
-		return &SyncError{Folder: folder, Err: err}
+	if err := syncFolder(in); err != nil {
+		return &SyncError{Folder: filepath.Dir(path), Err: err}
 	}
 	return nil
 }
@@ -48,51 +56,62 @@ func (e *SyncError) Unwrap() error { return e.Err }
 // RemoveTemps removes the temporary files that a Write of path left behind when its process died. Only the process that alone
 // writes path may call it.
 func RemoveTemps(path string) error {
-	folder, pattern := tempName(path)
-	entries, err := os.ReadDir(folder)
+	names, err := temps(path)
 	if err != nil {
 		return fmt.Errorf("look for old temporary files: %w", err)
 	}
+	if len(names) == 0 {
+		return nil
+	}
+	in, err := folder.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("remove old temporary files: %w", err)
+	}
+	defer in.Close()
 	var errs []error
-	for _, entry := range entries {
-		if match, _ := filepath.Match(pattern, entry.Name()); match && entry.Type().IsRegular() {
-			if err := os.Remove(filepath.Join(folder, entry.Name())); err != nil {
-				errs = append(errs, fmt.Errorf("remove an old temporary file: %w", err))
-			}
+	for _, name := range names {
+		if err := in.Remove(name); err != nil {
+			errs = append(errs, fmt.Errorf("remove an old temporary file: %w", err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// tempName is the folder and the name of the temporary files of path; a * stands for the random part.
-func tempName(path string) (folder, pattern string) {
-	return filepath.Dir(path), "." + filepath.Base(path) + ".*.tmp"
+// temps are the names of temporary files of path.
+func temps(path string) (names []string, err error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	for _, entry := range entries {
+		if match, _ := filepath.Match(tempName(filepath.Base(path), "*"), entry.Name()); match && entry.Type().IsRegular() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
 }
 
-func writeTemp(path string, parts [][]byte) (name string, err error) {
-	folder, pattern := tempName(path)
-	f, err := os.CreateTemp(folder, pattern) // mode 0600, and never through a link that is there already
+// tempName is the name of a temporary file of the file name.
+func tempName(name, random string) string { return "." + name + "." + random + ".tmp" }
+
+func writeTemp(in *folder.Folder, name string, parts [][]byte) (temp string, err error) {
+	temp = tempName(name, rand.Text())
+	f, err := in.Create(temp, os.O_RDWR, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("create a temporary file: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+			err = errors.Join(err, in.Remove(temp))
 		}
 	}()
-	if err := fill(f, folder, parts); err != nil {
+	if err := fill(f, parts); err != nil {
 		return "", errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
 		return "", fmt.Errorf("close the temporary file: %w", err)
 	}
-	return f.Name(), nil
+	return temp, nil
 }
 
-func fill(f *os.File, folder string, parts [][]byte) error {
-	if err := protect(f, folder); err != nil {
-		return fmt.Errorf("protect the temporary file: %w", err)
-	}
+func fill(f *os.File, parts [][]byte) error {
 	for _, part := range parts {
 		if _, err := f.Write(part); err != nil {
 			return fmt.Errorf("write the temporary file: %w", err)
@@ -106,6 +125,5 @@ func fill(f *os.File, folder string, parts [][]byte) error {
 
 // Each operating system has its own
 //
-//	protect(f *os.File, folder string) error  // gives the new file f in folder to whom it belongs
-//	rename(from, to string) error             // replaces to, durably as far as the system can
-//	syncFolder(folder string) error           // makes a rename in folder durable
+//	rename(in *folder.Folder, from, to string) error  // replaces to, durably as far as the system can
+//	syncFolder(in *folder.Folder) error               // makes a rename in the folder durable

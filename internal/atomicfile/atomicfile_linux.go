@@ -2,25 +2,14 @@ package atomicfile
 
 import (
 	"os"
-	"syscall"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
-func protect(f *os.File, folder string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(folder)
-	if err != nil {
-		return err
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	return f.Chown(int(owner.Uid), int(owner.Gid))
-}
+func rename(in *folder.Folder, from, to string) error { return in.Rename(from, to) }
 
-func rename(from, to string) error { return os.Rename(from, to) }
-
-func syncFolder(folder string) error {
-	d, err := os.Open(folder)
+func syncFolder(in *folder.Folder) error {
+	d, err := in.OpenFile(".", os.O_RDONLY)
 	if err != nil {
 		return err
 	}

@@ -76,8 +76,8 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// asNobody runs f with the file permissions of an account that owns folder and is not root. Linux keeps the identity that
-// files are judged by for each thread (setfsuid(2)), so a thread of its own is enough; it ends with its goroutine.
+// asNobody runs f as an account that owns folder and is not root. Linux keeps the account for each thread (setresuid(2), without what the
+// C library adds), so a thread of its own is enough; it ends with its goroutine.
 func asNobody(t *testing.T, folder string, f func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -92,8 +92,8 @@ func asNobody(t *testing.T, folder string, f func() error) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		if _, err := unix.SetfsuidRetUid(nobody); err != nil {
-			result <- err
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0)); errno != 0 {
+			result <- errno
 			return
 		}
 		result <- f()

@@ -4,13 +4,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
-// protect leaves the descriptor that the file inherits from its folder.
-func protect(*os.File, string) error { return nil }
-
 // rename returns when the move is on the disk (MOVEFILE_WRITE_THROUGH).
-func rename(from, to string) error {
+func rename(in *folder.Folder, from, to string) error {
+	from, to = in.Path(from), in.Path(to)
 	fromName, err := windows.UTF16PtrFromString(from)
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
@@ -26,4 +26,4 @@ func rename(from, to string) error {
 }
 
 // syncFolder has nothing to do: a folder cannot be synced on Windows, and rename writes through.
-func syncFolder(string) error { return nil }
+func syncFolder(*folder.Folder) error { return nil }

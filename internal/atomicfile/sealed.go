@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
 // Sealed is a kind of file that a program writes for itself alone, to remember something over a restart: a header, a body, and the
@@ -25,7 +25,7 @@ func (s Sealed) Read(path string) (body []byte, err error) {
 	if err := RemoveTemps(path); err != nil {
 		return nil, err
 	}
-	data, err := readRegular(path, int64(len(s.Header)+s.MaxBody+sha256.Size)+1)
+	data, err := folder.ReadFile(path, int64(len(s.Header)+s.MaxBody+sha256.Size)+1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -58,21 +58,4 @@ func (s Sealed) Write(path string, body []byte) error {
 	sum.Write([]byte(s.Header))
 	sum.Write(body)
 	return write(path, []byte(s.Header), body, sum.Sum(nil))
-}
-
-// readRegular reads at most limit bytes.
-func readRegular(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path) // to open a named pipe would wait for its other end
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
 }

@@ -2,18 +2,17 @@ package config
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"strconv"
 
+	"github.com/omsgateway/omsgateway/internal/folder"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // Read decodes the file at path. The errors are CONFIG_UNREADABLE, which is fs.ErrNotExist if there is no file, and those of
 // Decode.
 func Read(path string) (Config, error) {
-	data, err := readFile(path)
+	data, err := folder.ReadFile(path, MaxFileSize+1)
 	if err != nil {
 		if perr, ok := errors.AsType[*fs.PathError](err); ok {
 			err = perr.Err // the reason's text has the path
@@ -56,21 +55,4 @@ func FileVersion(name string, data []byte) (int, error) {
 		return 0, reason.New(reason.ConfigVersion, "file", name, "supported", supported)
 	}
 	return version, nil
-}
-
-// readFile reads one byte more than a file may have.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file") // to open a named pipe would wait for its other end
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
 // How much a log file and its predecessors hold: path, and path.1 (the newest) to path.4.
@@ -18,7 +20,8 @@ const (
 
 // File writes one line for each event to a file of at most 10 MiB and keeps four predecessors. It makes the file, and its folder,
 // when there is something to write; a file that was deleted or moved away is made again. Files are 0640 and the folder 0750; what
-// root makes belongs to the owner of the folder that it is in. A symbolic link or a device is not written to.
+// root makes in a folder of another account belongs to that, and nothing leads out of the folder above (package folder). A symbolic link
+// or a device is not written to.
 type File struct {
 	path   string
 	file   *os.File // nil while it is closed
@@ -93,10 +96,15 @@ func (f *File) open() (size int64, err error) {
 		}
 		_ = f.Close()
 	}
-	if err := makeFolder(filepath.Dir(f.path)); err != nil {
+	above, err := f.above()
+	if err != nil {
 		return 0, err
 	}
-	file, err := openAppending(f.path)
+	defer above.Close()
+	if err := above.Mkdir(f.folder(), 0o750); err != nil {
+		return 0, err
+	}
+	file, err := openAppending(above, f.numbered(0))
 	if err != nil {
 		return 0, err
 	}
@@ -117,50 +125,42 @@ func (f *File) rotate() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	above, err := f.above()
+	if err != nil {
+		return err
+	}
+	defer above.Close()
 	for i := maxFiles - 1; i > 0; i-- {
-		if err := os.Rename(f.numbered(i-1), f.numbered(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := above.Rename(f.numbered(i-1), f.numbered(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
+// above opens the folder that the folder of the files is in, the state folder.
+func (f *File) above() (*folder.Folder, error) {
+	return folder.Open(filepath.Dir(filepath.Dir(f.path)))
+}
+
+// folder is the folder of the files, as seen from above.
+func (f *File) folder() string { return filepath.Base(filepath.Dir(f.path)) }
+
+// numbered is the i-th file, as seen from above.
 func (f *File) numbered(i int) string {
-	if i == 0 {
-		return f.path
+	name := f.folder() + "/" + filepath.Base(f.path)
+	if i > 0 {
+		name = fmt.Sprintf("%s.%d", name, i)
 	}
-	return fmt.Sprintf("%s.%d", f.path, i)
+	return name
 }
 
-// openAppending opens the file, or makes it and then gives it its owner.
-func openAppending(path string) (*os.File, error) {
-	const flags = os.O_WRONLY | os.O_APPEND | noFollow
-	file, err := os.OpenFile(path, flags|os.O_CREATE|os.O_EXCL, 0o640)
+// openAppending opens the file, or makes it.
+func openAppending(in *folder.Folder, name string) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_APPEND | folder.NoFollow
+	file, err := in.Create(name, flags, 0o640)
 	if errors.Is(err, fs.ErrExist) {
-		return os.OpenFile(path, flags, 0)
+		return in.OpenFile(name, flags)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := adopt(file); err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
-}
-
-// makeFolder makes the last folder of the path, where the ones before it exist.
-func makeFolder(folder string) error {
-	if err := os.Mkdir(folder, 0o750); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		return err
-	}
-	made, err := os.OpenFile(folder, os.O_RDONLY|noFollow, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = made.Close() }()
-	return adopt(made)
+	return file, err
 }

@@ -5,13 +5,10 @@ package event
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-const noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 func isJournal(f *os.File, stream string) bool {
 	info, err := f.Stat()
@@ -29,19 +26,4 @@ func stderr() *os.File {
 		return os.Stderr
 	}
 	return os.NewFile(uintptr(fd), "stderr")
-}
-
-func adopt(made *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	folder, err := os.Stat(filepath.Dir(made.Name()))
-	if err != nil {
-		return err
-	}
-	stat, ok := folder.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid == 0 {
-		return nil
-	}
-	return made.Chown(int(stat.Uid), int(stat.Gid))
 }

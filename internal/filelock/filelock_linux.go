@@ -4,9 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/folder"
 )
 
 // The lock is an open file description lock, fcntl(2): it belongs to the open file like a flock(2), but can be asked for
@@ -33,42 +34,32 @@ func fcntl(f *os.File, command int, arg *unix.Flock_t) error {
 	}
 }
 
-// openOrCreate changes the owner of nothing but a file that it has just made: in a folder of another account, a file that is
-// there already may be a link to anything.
 func openOrCreate(path string) (*os.File, error) {
-	const flags = os.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	const flags = os.O_RDWR | folder.NoFollow
+	in, err := folder.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	name := filepath.Base(path)
 	for range 10 {
-		f, err := os.OpenFile(path, flags, 0)
+		f, err := in.OpenFile(name, flags)
 		if !errors.Is(err, os.ErrNotExist) {
 			return f, err
 		}
-		f, err = os.OpenFile(path, flags|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, os.ErrExist) {
-			continue // another process was faster
+		f, err = in.Create(name, flags, 0o600)
+		if !errors.Is(err, os.ErrExist) { // else another process was faster
+			return f, err
 		}
-		if err != nil {
-			return nil, err
-		}
-		if err := giveToFolderOwner(f); err != nil {
-			return nil, errors.Join(err, f.Close(), os.Remove(path))
-		}
-		return f, nil
 	}
 	return nil, &os.PathError{Op: "open", Path: path, Err: unix.EAGAIN}
 }
 
-func giveToFolderOwner(f *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(filepath.Dir(f.Name()))
-	if err != nil {
-		return err
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	return f.Chown(int(owner.Uid), int(owner.Gid))
-}
-
 func openExisting(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	in, err := folder.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return in.OpenFile(filepath.Base(path), os.O_RDONLY|folder.NoFollow)
 }

@@ -40,7 +40,10 @@ var tiers = [][]string{
 		"internal/secret", "internal/caller", "ctl/lines", adminv1,
 	},
 	{"internal/clientcert"},
-	{"internal/reason", "internal/printable", "internal/socket", "internal/ownaddr", "internal/testca", "internal/testnet", "packaging/manual"},
+	{
+		"internal/reason", "internal/printable", "internal/socket", "internal/folder", "internal/ownaddr", "internal/testca",
+		"internal/testnet", "packaging/manual",
+	},
 }
 
 // adminv1Users and the packages below them may import the generated admin API, their tests included: no other package speaks it.

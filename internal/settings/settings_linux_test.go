@@ -74,8 +74,8 @@ func TestNamedPipeInPlaceOfTheFile(t *testing.T) {
 	wantError(t, err, reason.ConfigUnreadable, "it is not a file")
 }
 
-// asNobody runs f with the file permissions of an account that owns folder and is not root, on a thread of its own, since Linux
-// keeps them for each thread (setfsuid(2)).
+// asNobody runs f as an account that owns folder and is not root, on a thread of its own, since Linux keeps the account for each thread
+// (setresuid(2), without what the C library adds).
 func asNobody(t *testing.T, folder string, f func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -93,8 +93,8 @@ func asNobody(t *testing.T, folder string, f func() error) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine
-		if _, err := unix.SetfsuidRetUid(nobody); err != nil {
-			result <- err
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0)); errno != 0 {
+			result <- errno
 			return
 		}
 		result <- f()

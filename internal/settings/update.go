@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
+	"github.com/omsgateway/omsgateway/internal/folder"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -192,7 +192,7 @@ func (s *Store) save(file []byte) (unsynced *atomicfile.SyncError, err error) {
 // keepOlder copies the file at path to path.vN if its version N is below current, so that who goes back to the older program
 // finds it.
 func keepOlder(path string, current int) error {
-	file, err := os.ReadFile(path)
+	file, err := folder.ReadFile(path, config.MaxFileSize+1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
