@@ -132,20 +132,36 @@ func (c *connection) NewStream(ctx context.Context, desc *grpc.StreamDesc, metho
 
 func (c *connection) newStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (
 	grpc.ClientStream, error) {
-	// A stream that is refused tells so with its first message only; a unary call waits for the turn of this connection before it.
-	if err := c.call(ctx, false, adminv1.StatusService_GetStatus_FullMethodName,
-		&adminv1.GetStatusRequest{}, &adminv1.GetStatusResponse{}); err != nil {
-		return nil, err
+	for {
+		// A stream that is refused tells so with its first message only; a unary call waits for the turn of this connection before it.
+		if err := c.call(ctx, false, adminv1.StatusService_GetStatus_FullMethodName,
+			&adminv1.GetStatusRequest{}, &adminv1.GetStatusResponse{}); err != nil {
+			return nil, err
+		}
+		s, err := c.admitted(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			return s.conn.NewStream(ctx, desc, method, opts...)
+		}
 	}
+}
+
+// admitted returns the session on which a call was served, or nil if it was lost since then: the turn of the next one is still to come.
+func (c *connection) admitted(ctx context.Context) (*session, error) {
 	if err := c.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer c.unlock()
 	s, err := c.session(ctx, false)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, apierr.FromStatus(apierr.ToStatus(err))
+	case !s.isAdmitted:
+		return nil, nil //nolint:nilnil // see above
 	}
-	return s.conn.NewStream(ctx, desc, method, opts...)
+	return s, nil
 }
 
 // lock waits until nobody else uses the fields of c.

@@ -32,13 +32,14 @@ type repeatOf struct {
 const withoutRole = "callers without a role"
 
 // who is what shares the limit of new hosts. The addresses of one IPv6 network segment (RFC 4291, section 2.5.4) do, since whoever has
-// one of them may have them all; so do callers without a role, one of whom may have many user ids (user_namespaces(7)).
+// one of them may have them all, but not the link-local ones, which all computers beside the gateway have from one segment; so do callers
+// without a role, one of whom may have many user ids (user_namespaces(7)).
 func (r repeatOf) who() repeatOf {
 	r.about = ""
 	if r.group != "" {
 		r.caller, r.group = r.group, ""
 	}
-	if r.client.Is6() {
+	if r.client.Is6() && !r.client.IsLinkLocalUnicast() {
 		segment, _ := r.client.WithZone("").Prefix(64)
 		r.client = segment.Addr()
 	}

@@ -140,6 +140,22 @@ func TestNewHostsOfOneClientCollapse(t *testing.T) {
 	})
 }
 
+// Computers beside the gateway have addresses of one segment, each its own.
+func TestLinkLocalClientsHaveALimitEach(t *testing.T) {
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	const clients = 200
+	address := netip.MustParseAddr("fe80::").As16()
+	for i := range clients {
+		address[15] = byte(i)
+		client := event.Client{Addr: netip.AddrPortFrom(netip.AddrFrom16(address).WithZone("eth0"), 1)}
+		h.Emit(event.HostForbidden(client, fmt.Sprintf("h%d.example.com", i), 443))
+	}
+	if events, _ := h.List(event.Filter{}, 1000); len(events) != clients {
+		t.Errorf("%d of %d clients have an event", len(events), clients)
+	}
+}
+
 func tenNames(prefix string) string {
 	var all []string
 	for i := 100; i < 110; i++ {

@@ -12,6 +12,10 @@ const (
 	maxWatchers          = 10
 	maxWatchersPerCaller = 4
 	watchBuffer          = 1_000 // live events that wait for a watcher
+
+	// watchBufferChanges is how many more wait if they are changes, which others cannot push out: each of the changes that the rings keep,
+	// and before it how many others were missed.
+	watchBufferChanges = 2 * keepChanges
 )
 
 // Watcher follows the events that fit a filter.
@@ -75,7 +79,8 @@ func (h *Hub) register(w *Watcher) (kept []*Event, err error) {
 }
 
 // Next waits for the next event. When events that fit came faster than Next was called, it answers at their place how many were
-// missed, and no event. It fails when ctx ends, and with GATEWAY_STOPPING when the hub ends and all that waited was taken.
+// missed, and no event. Changes have room of their own, so that a flood of others pushes none out. It fails when ctx ends, and with
+// GATEWAY_STOPPING when the hub ends and all that waited was taken.
 func (w *Watcher) Next(ctx context.Context) (e Event, missed int64, err error) {
 	for {
 		if i, ok, err := w.take(); ok || err != nil {
@@ -123,7 +128,11 @@ func (w *Watcher) offer(e *Event) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.live >= watchBuffer {
+	room := watchBuffer
+	if e.changedBy != "" {
+		room += watchBufferChanges
+	}
+	if w.live >= room {
 		w.missed++
 		return
 	}

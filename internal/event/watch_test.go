@@ -247,3 +247,35 @@ func TestCloseEndsWatchesAfterWhatTheyStillHave(t *testing.T) {
 		t.Errorf("error %v, want GATEWAY_STOPPING", err)
 	}
 }
+
+// However many other events come meanwhile, a watcher that does not keep up gets each change, at its place.
+func TestWatchMissesNoChangeInAFlood(t *testing.T) {
+	const changes = 1_000
+	h := event.NewHub(event.Options{})
+	defer end(t, h)
+	w := watch(t, h, event.Filter{}, 0)
+	for i := range changes {
+		for range 5 {
+			h.Emit(note(i))
+		}
+		h.Made([]event.Event{event.HostAdded(root, fmt.Sprintf("c%d.example.com", i))})
+	}
+	h.Emit(event.Stopped())
+	got, counted := 0, int64(0)
+	for counted < 6*changes+1 {
+		e, missed := next(t, w)
+		counted += max(missed, 1)
+		if e.Kind != "ALLOWED_HOST_ADDED" {
+			continue
+		}
+		if want := fmt.Sprintf("Allowed host c%d.example.com was added by root", got); e.Text != want {
+			t.Fatalf("%q, want %q", e.Text, want)
+		}
+		if got++; counted != int64(6*got) {
+			t.Fatalf("change %d comes as event %d", got, counted)
+		}
+	}
+	if got != changes {
+		t.Errorf("%d of %d changes came", got, changes)
+	}
+}

@@ -198,7 +198,7 @@ type bringer struct {
 
 // bringerOf is the address by which the bringer of a client is known.
 func bringerOf(client netip.Addr) netip.Addr {
-	if !client.Is6() {
+	if !client.Is6() || client.IsLinkLocalUnicast() { // all computers beside the gateway have those from one network
 		return client
 	}
 	network, _ := client.Prefix(64)

@@ -271,6 +271,20 @@ func TestRoomIsTakenFromTheLargestShare(t *testing.T) {
 	}
 }
 
+// One computer beside the gateway, with a link-local address, cannot push out what its neighbours were refused.
+func TestLinkLocalClientsHaveAShareEach(t *testing.T) {
+	m := usage.New()
+	neighbour, flooder := netip.MustParseAddr("fe80::1"), netip.MustParseAddr("fe80::2")
+	wanted := target(t, "wanted.example.com:443")
+	deny(m, neighbour, wanted)
+	for i := range usage.MaxDenied + 1_000 {
+		deny(m, flooder, numbered(t, i))
+	}
+	if !slices.ContainsFunc(m.DeniedHosts(), func(h usage.DeniedHost) bool { return h.Target == wanted }) {
+		t.Error("the neighbour's host was forgotten")
+	}
+}
+
 func TestUseFromManySides(t *testing.T) {
 	const workers, rounds = 8, 500
 	m := usage.New()

@@ -35,6 +35,7 @@ const (
 	maxHeaders       = 16 << 10 // bytes of a call's headers, counted as RFC 9113 section 10.5.1 does
 	window           = 64 << 10 // bytes of a body that come unasked; it does not grow with the speed of the client
 	handshakeTimeout = 5 * time.Second
+	cancelTime       = time.Second // for a call to end that was cancelled
 )
 
 // Gateway is what the API administers. All is needed.
@@ -118,7 +119,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Stop ends the server: event watches must have been ended before (event.Hub.EndWatches), other calls may end until ctx is done.
+// Stop ends the server: event watches must have been ended before (event.Hub.EndWatches), other calls may end until ctx is done. Then they
+// are cancelled; one that hangs, in the disk for example, is left behind a second later.
 func (s *Server) Stop(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -129,6 +131,9 @@ func (s *Server) Stop(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 		s.grpc.Stop()
-		<-done
+		select {
+		case <-done:
+		case <-time.After(cancelTime):
+		}
 	}
 }

@@ -88,23 +88,26 @@ func (s *deniedHosts) ClearDeniedHosts(
 		targets[i], wanted[target] = target, true
 	}
 	found := map[hostname.Target]bool{}
-	cleared := s.gateway.Usage.Forget(func(t hostname.Target) bool {
-		fits := req.GetAll() || wanted[t]
-		if fits && !req.GetAll() {
-			found[t] = true
+	for _, h := range s.gateway.Usage.DeniedHosts() {
+		if req.GetAll() || wanted[h.Target] {
+			found[h.Target] = true
 		}
-		return fits
-	})
-	resp := &adminv1.ClearDeniedHostsResponse{Cleared: int32(cleared)}
+	}
+	resp := &adminv1.ClearDeniedHostsResponse{}
+	if len(found) > 0 {
+		who, _ := callerFrom(ctx)
+		told := []event.Event{event.DeniedHostsCleared(who, len(found))}
+		if err := s.gateway.Events.Record(ctx, told); err != nil {
+			return nil, err
+		}
+		resp.Cleared = int32(s.gateway.Usage.Forget(func(t hostname.Target) bool { return found[t] }))
+		s.gateway.Events.Made(told)
+	}
 	for _, target := range targets {
 		if !found[target] {
 			found[target] = true // said once
 			resp.NotPresent = append(resp.NotPresent, patternOf(target).String())
 		}
-	}
-	if cleared > 0 {
-		who, _ := callerFrom(ctx)
-		s.gateway.Events.Made([]event.Event{event.DeniedHostsCleared(who, cleared)})
 	}
 	return resp, nil
 }

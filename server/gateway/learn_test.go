@@ -24,12 +24,12 @@ func TestLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub := event.NewHub(event.Options{Level: event.Info})
-	defer closeEvents(hub)
+	defer closeEvents(hub, newEnding())
 	store, err := settings.Open(settings.Options{Dir: t.TempDir(), Events: hub})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeStore(store, hub)
+	defer closeStore(store, hub, newEnding())
 	learns := func() bool {
 		for _, e := range store.Current().Policy.Entries() {
 			if e.Pattern.String() == "a.monitoring.azure.com" {

@@ -33,12 +33,10 @@ import (
 	"github.com/omsgateway/omsgateway/server/forward"
 )
 
-// Bounds on the connections of the admin API, and how long its calls may take to end when the gateway stops.
+// Bounds on the connections of the admin API; how often memories are saved; how long the start waits for the state folder.
 const (
 	adminConnections        = 64
 	adminConnectionsPerUser = 8
-	adminStopTime           = 5 * time.Second
-	logStopTime             = 5 * time.Second
 	memorySaveTime          = 5 * time.Minute
 	folderWaitTime          = 3 * time.Second // an omsgwctl that has stood in for a stopped gateway gives its folder back in a moment
 )
@@ -80,6 +78,7 @@ func (o *Options) Complete() error {
 // Run is the gateway, from its start to its end: all wiring, top to bottom. The options are complete.
 func Run(orders Orders, o Options) (err error) {
 	ctx := orders.Stop
+	end := newEnding()
 
 	// The folder comes before its first log line, so that it is closed to others; what is wrong with it, the store tells.
 	_ = statefolder.Make(o.StateDir)
@@ -90,7 +89,7 @@ func Run(orders Orders, o Options) (err error) {
 		Outputs: []event.Output{o.Log, event.NewFile(osdefaults.LogFile(o.StateDir))},
 		Changes: osdefaults.ChangesFile(o.StateDir),
 	})
-	defer closeEvents(events)
+	defer closeEvents(events, end)
 
 	overrides, err := o.overrides()
 	if err != nil {
@@ -104,10 +103,10 @@ func Run(orders Orders, o Options) (err error) {
 		events.Emit(event.ConfigurationWrong(err))
 		return err
 	}
-	defer closeStore(store, events)
+	defer closeStore(store, events, end)
 	setLogLevel(events, store.Current())
 	agents := learn(ctx, osdefaults.Agents(), store, events)
-	defer agents.Stop()
+	defer func() { _ = end.wait(func() error { agents.Stop(); return nil }) }()
 
 	// The data path.
 	engine, err := splice.New()
@@ -116,8 +115,8 @@ func Run(orders Orders, o Options) (err error) {
 		return err
 	}
 	sessions, used := resumption.New(time.Now), usage.New()
-	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", events)()
-	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", events)()
+	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", events, end)()
+	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", events, end)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	own := ownaddr.Watch(func(err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to keep what addresses this computer has", err))
@@ -240,16 +239,16 @@ type memory interface {
 	Save(file string) error
 }
 
-// keep reads a memory, and saves what changes every few minutes until end, which saves it for the last time. A file that cannot be
+// keep reads a memory, and saves what changes every few minutes until stop, which saves it for the last time. A file that cannot be
 // read is an event, and the memory begins anew. Doing completes the sentence "Failed ...".
-func keep(m memory, file, doing string, events event.Sink) (end func()) {
+func keep(m memory, file, doing string, events event.Sink, end ending) (stop func()) {
 	tell := func(err error) {
 		if err != nil {
 			events.Emit(event.Failure(event.GatewayServer, doing, err))
 		}
 	}
 	tell(m.Load(file))
-	stop := make(chan struct{})
+	stopped := make(chan struct{})
 	var saving sync.WaitGroup
 	saving.Go(func() {
 		tick := time.NewTicker(memorySaveTime)
@@ -258,15 +257,15 @@ func keep(m memory, file, doing string, events event.Sink) (end func()) {
 			select {
 			case <-tick.C:
 				tell(m.Save(file))
-			case <-stop:
+			case <-stopped:
 				tell(m.Save(file))
 				return
 			}
 		}
 	})
 	return func() {
-		close(stop)
-		saving.Wait()
+		close(stopped)
+		tell(end.wait(func() error { saving.Wait(); return nil }))
 	}
 }
 
@@ -297,8 +296,8 @@ func adviseOnConnections(s *settings.Snapshot, events event.Sink) {
 	}
 }
 
-func closeStore(store *settings.Store, events event.Sink) {
-	if err := store.Close(); err != nil {
+func closeStore(store *settings.Store, events event.Sink, end ending) {
+	if err := end.wait(store.Close); err != nil {
 		events.Emit(event.Failure(event.GatewayServer, "to give the state folder back", err))
 	}
 }
@@ -311,8 +310,8 @@ func stopAdmin(admin *adminapi.Server, events *event.Hub) {
 	admin.Stop(ctx)
 }
 
-func closeEvents(events *event.Hub) {
-	ctx, cancel := context.WithTimeout(context.Background(), logStopTime)
+func closeEvents(events *event.Hub, end ending) {
+	ctx, cancel := end.forLogs()
 	defer cancel()
 	_ = events.Close(ctx)
 }

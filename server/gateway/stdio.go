@@ -20,17 +20,18 @@ import (
 // ServeStdio stands in for a gateway that is stopped: it serves the admin API on the standard streams until the input ends. The
 // log file tells of the changes; standard error is the caller's.
 func ServeStdio(ctx context.Context, stateDir, version string) error {
+	end := newEnding()
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
 		Changes: osdefaults.ChangesFile(stateDir),
 	})
-	defer closeEvents(events)
+	defer closeEvents(events, end)
 	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events})
 	if err != nil {
 		return err
 	}
-	defer closeStore(store, events)
+	defer closeStore(store, events, end)
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
 	// The agents are read once, since this process lives for one command. The gateway itself tells of problems.
@@ -43,7 +44,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 	}
 
 	used := usage.New()
-	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events)()
+	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events, end)()
 
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:     store,

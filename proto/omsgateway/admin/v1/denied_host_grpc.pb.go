@@ -36,10 +36,11 @@ type DeniedHostServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListDeniedHosts(ctx context.Context, in *ListDeniedHostsRequest, opts ...grpc.CallOption) (*ListDeniedHostsResponse, error)
-	// ClearDeniedHosts forgets hosts until they are refused again. It changes nothing that is allowed or refused.
+	// ClearDeniedHosts forgets hosts until they are refused again. It changes nothing that is allowed or refused, but is written to the log
+	// of changes first.
 	//
 	// Errors: INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS, FILTER_INVALID: hosts together with all; the reasons of the HOST_ family
-	// for a host that cannot be understood).
+	// for a host that cannot be understood), FAILED_PRECONDITION (CHANGE_NOT_RECORDED).
 	ClearDeniedHosts(ctx context.Context, in *ClearDeniedHostsRequest, opts ...grpc.CallOption) (*ClearDeniedHostsResponse, error)
 }
 
@@ -84,10 +85,11 @@ type DeniedHostServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListDeniedHosts(context.Context, *ListDeniedHostsRequest) (*ListDeniedHostsResponse, error)
-	// ClearDeniedHosts forgets hosts until they are refused again. It changes nothing that is allowed or refused.
+	// ClearDeniedHosts forgets hosts until they are refused again. It changes nothing that is allowed or refused, but is written to the log
+	// of changes first.
 	//
 	// Errors: INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS, FILTER_INVALID: hosts together with all; the reasons of the HOST_ family
-	// for a host that cannot be understood).
+	// for a host that cannot be understood), FAILED_PRECONDITION (CHANGE_NOT_RECORDED).
 	ClearDeniedHosts(context.Context, *ClearDeniedHostsRequest) (*ClearDeniedHostsResponse, error)
 	mustEmbedUnimplementedDeniedHostServiceServer()
 }
