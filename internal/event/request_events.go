@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,8 +22,8 @@ const (
 	maxTarget  = 512
 )
 
-// ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that carry credentials print as ***,
-// and headers are cut at 2 KiB.
+// ConnectReceived is event 103. Target is host:port as it was asked for. Values of headers that are not known to
+// carry no secret print as ***, and headers are cut at 2 KiB.
 func ConnectReceived(c Client, target string, headers []Header) Event {
 	target, shown := printable.Cut(withoutUser(target), maxTarget), headerText(headers)
 	return c.about(Event{Kind: "CONNECT_RECEIVED", ID: Connect, Level: Debug, Component: GatewayLogic,
@@ -166,9 +167,9 @@ func headerText(headers []Header) string {
 		if i > 0 {
 			b.WriteByte(';')
 		}
-		value := h.Value
-		if isSecret(h.Name) {
-			value = "***"
+		value := "***"
+		if isShown(h.Name) {
+			value = withoutUser(h.Value)
 		}
 		b.WriteString("[" + bound(h.Name, maxHeaders) + ", " + bound(value, maxHeaders) + "]")
 		if b.Len() > maxHeaders {
@@ -178,13 +179,13 @@ func headerText(headers []Header) string {
 	return printable.Cut(b.String(), maxHeaders)
 }
 
-func isSecret(header string) bool {
-	for _, name := range []string{"Proxy-Authorization", "Authorization", "Cookie"} {
-		if strings.EqualFold(strings.TrimSpace(header), name) {
-			return true
-		}
-	}
-	return false
+// shownHeaders are those whose values are shown: they say where to and by what program, and carry no secret. What others carry is not
+// known.
+var shownHeaders = []string{"Accept", "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Connection",
+	"Transfer-Encoding", "User-Agent", "Via"}
+
+func isShown(header string) bool {
+	return slices.ContainsFunc(shownHeaders, func(name string) bool { return strings.EqualFold(header, name) })
 }
 
 // withoutUser masks what may be a name and a password before an @: all of a word up to its last @.

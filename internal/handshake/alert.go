@@ -55,15 +55,14 @@ func (w *Watcher) alert(d Direction, fragment []byte) error {
 		}
 		level := s.alertLevel
 		s.alertLevel = 0
+		if s.alerts++; s.alerts > maxAlerts {
+			return reason.New(reason.TLSTooManyWarnings, "side", d.String(), "limit", limit(maxAlerts))
+		}
 		if level == levelFatal || b == alertCloseNotify {
 			if w.state == Pending {
 				w.state = Ended
 				w.drop()
 			}
-			continue
-		}
-		if s.warnings++; s.warnings > maxWarnings {
-			return reason.New(reason.TLSTooManyWarnings, "side", d.String(), "limit", limit(maxWarnings))
 		}
 	}
 	return nil

@@ -241,6 +241,8 @@ func (w *Watcher) serverHello13(h *serverHello, rest int) error {
 	switch {
 	case !bytes.Equal(h.session, offer.session):
 		return notOffered("a session id")
+	case h.suite>>8 != suites13:
+		return notOffered("a cipher suite of another version for TLS 1.3")
 	case h.compression != 0:
 		return invalidServerHello("compression in TLS 1.3")
 	case second && h.retry:
@@ -296,7 +298,7 @@ func (w *Watcher) serverHello12(h *serverHello) error {
 		return notOffered("another version than in its HelloRetryRequest")
 	case h.retry || h.supported != 0 || h.shared || h.psk:
 		return invalidServerHello("parts of TLS 1.3 in another version")
-	case h.suite>>8 == 0x13:
+	case h.suite>>8 == suites13:
 		return notOffered("a cipher suite of TLS 1.3 for another version")
 	case w.earlyData:
 		return reason.New(reason.TLSEarlyDataLost, "version", tls.VersionName(w.seen.Version))

@@ -37,7 +37,7 @@ const (
 	maxPlain             = 1 << 20    // of each direction
 	maxRecords           = 1 << 16    // of each direction
 	maxIdle              = 16         // records in a row that advance nothing
-	maxWarnings          = 4          // of each direction
+	maxAlerts            = 4          // of each direction, whatever they say
 	maxExtensions        = 256        // of a hello; no more than a quarter of these is assigned
 )
 

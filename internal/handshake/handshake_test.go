@@ -347,6 +347,9 @@ func TestOnlyAlertsPassAfterTheEnd(t *testing.T) {
 		"what is encrypted":            {append(full()[:3:3], server(fatal(40)), client(record(typeApplication, 1))), true},
 		"no TLS":                       {conversation{full()[0], server(fatal(40)), client([]byte("GET"))}, true},
 		"more warnings than allowed":   {conversation{full()[0], server(fatal(40)), client(slices.Repeat(warning(90), 5))}, true},
+		"four fatal alerts":            {conversation{full()[0], server(fatal(40)), client(slices.Repeat(fatal(40), 4))}, false},
+		"five fatal alerts":            {conversation{full()[0], server(fatal(40)), client(slices.Repeat(fatal(40), 5))}, true},
+		"close_notify five times":      {conversation{full()[0], server(slices.Repeat(warning(0), 4)), server(warning(0))}, true},
 		"an alert that cannot be read": {conversation{full()[0], server(fatal(40)), client(record(typeAlert, 3))}, true},
 	} {
 		t.Run(title, func(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 const (
 	suiteRenegotiation = 0x00ff // TLS_EMPTY_RENEGOTIATION_INFO_SCSV
 	suiteFallback      = 0x5600 // TLS_FALLBACK_SCSV
+	suites13           = 0x13   // the first byte of those of TLS 1.3 (RFC 8446, appendix B.4)
 )
 
 const (

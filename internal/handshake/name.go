@@ -37,6 +37,9 @@ func (w *Watcher) allowedName(name string) bool {
 	if name == w.cfg.Host {
 		return true
 	}
+	if strings.HasSuffix(name, ".") {
+		return false // it had more than one final dot, which no name has, and whoever is asked might drop another
+	}
 	if address, err := netip.ParseAddr(name); err == nil {
 		host, err := netip.ParseAddr(w.cfg.Host)
 		return err == nil && address == host

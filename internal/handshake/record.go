@@ -33,7 +33,7 @@ type stream struct {
 	plain    int  // payload bytes
 	idle     int  // records in a row that advanced nothing
 	advanced bool // by the present record
-	warnings int
+	alerts   int
 
 	alertLevel uint8 // of an alert whose description is still to come; else 0
 	message    message

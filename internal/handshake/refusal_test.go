@@ -112,6 +112,10 @@ func TestRefusedRecords(t *testing.T) {
 		},
 		"five warnings of the server": {turns: after(sent[:1], server(slices.Repeat(warning(112), 5))), reason: reason.TLSTooManyWarnings, text: "4"},
 		"five warnings of the client": {turns: after(sent[:2], client(slices.Repeat(warning(90), 5))), reason: reason.TLSTooManyWarnings},
+		"alerts that end nothing more": {
+			turns:  after(resumed("a", "")[:2], client(slices.Repeat(fatal(40), 5))),
+			reason: reason.TLSTooManyWarnings, text: "4 TLS alerts",
+		},
 		"17 records that advance nothing": {
 			turns: after(sent[:1], server(slices.Repeat(messages(message(helloRequest)), 17))), reason: reason.TLSNoProgress, text: "16",
 		},
@@ -380,6 +384,8 @@ func TestRefusedSessions(t *testing.T) {
 		"1.3: session id":               notOffered(hello13(), withSession(picked13(), "other"), "session id"),
 		"1.3: group":                    notOffered(hello13(), picked13().with(share(23)), "group 23"),
 		"1.3: identity":                 notOffered(hello13().with(preSharedKey(2)), picked13().with(extension{41, u16(2)}), "pre-shared key"),
+		"1.3: suite of 1.2":             notOffered(hello13(), suite(picked13(), 0xc02b), "another version"),
+		"retry: suite of 1.2":           notOffered(hello13(), suite(retry(), 0xc02b), "another version"),
 		"1.3: PSK":                      notOffered(hello13(), picked13().with(extension{41, u16(0)}), "extension 41"),
 		"retry: group with a key share": notOffered(hello13(), retry().with(extension{51, u16(29)}), "group 29"),
 		"retry: unknown group":          notOffered(hello13(), retry().with(extension{51, u16(24)}), "group 24"),
@@ -401,6 +407,7 @@ func TestRefusedSessions(t *testing.T) {
 		"name above":                   otherName("example.com"),
 		"name below":                   otherName("a." + host),
 		"two final dots":               {turns: firstHello(hello12().with(sni(host + ".."))), reason: reason.ServerNameNotAllowed},
+		"two final dots of another":    of(refusalCase{turns: firstHello(hello12().with(sni("b.example.com.."))), reason: reason.ServerNameNotAllowed}, handshake.Config{AllowedName: func(string) bool { return true }}),
 		"IP literal":                   otherName("10.0.0.1"),
 		"IP literal that is allowed":   of(otherName("10.0.0.1"), handshake.Config{AllowedName: func(string) bool { return true }}),
 		"another IP literal":           of(otherName("10.0.0.1"), handshake.Config{Host: "10.0.0.2"}),

@@ -16,6 +16,7 @@ const (
 	RelayLoop         Reason = "RELAY_LOOP"
 	RelayPasswordLost Reason = "RELAY_PASSWORD_LOST"
 	RelayNotFound     Reason = "RELAY_NOT_FOUND"
+	RelayLookupFailed Reason = "RELAY_LOOKUP_FAILED"
 	RelayUnreachable  Reason = "RELAY_UNREACHABLE"
 	RelayTimeout      Reason = "RELAY_TIMEOUT"
 	RelayTLSFailed    Reason = "RELAY_TLS_FAILED"
@@ -59,6 +60,8 @@ var relayTexts = map[Reason]string{
 		`set the address of another proxy, or correct the way on from there`,
 	RelayPasswordLost: `the password for the relay proxy {relay} cannot be opened on this computer; ` +
 		`set the relay proxy again, with its password`,
+	RelayLookupFailed: `the name server gave no answer about the relay proxy {relay}: it failed, or it refuses to answer the gateway's computer; ` +
+		`check its log, and which name servers that computer asks, or set the address of the relay proxy by number`,
 	RelayNotFound:    `the name of the relay proxy {relay} cannot be resolved; check its spelling, and the DNS of the gateway's computer`,
 	RelayUnreachable: `cannot connect to the relay proxy {relay}; check that it runs, and that it lets the gateway's computer connect`,
 	RelayTimeout: `connecting to the relay proxy {relay} took longer than {seconds} seconds; ` +

@@ -12,6 +12,7 @@ const (
 	PortNotAllowed          Reason = "PORT_NOT_ALLOWED"
 	AddressNotAllowed       Reason = "ADDRESS_NOT_ALLOWED"
 	TargetNotFound          Reason = "TARGET_NOT_FOUND"
+	TargetLookupFailed      Reason = "TARGET_LOOKUP_FAILED"
 	TargetUnreachable       Reason = "TARGET_UNREACHABLE"
 	TargetTimeout           Reason = "TARGET_TIMEOUT"
 	TooManyConnections      Reason = "TOO_MANY_CONNECTIONS"
@@ -38,6 +39,8 @@ var requestTexts = map[Reason]string{
 	PortNotAllowed:   `target host {host} is allowed, but not on port {port}; an administrator can add it with: omsgwctl allowed-host add {target}`,
 	AddressNotAllowed: `{host} leads to the address {address}, which is {kind} and which a host name may not lead to; ` +
 		`correct the DNS of the gateway's computer, or allow the address itself if it is meant`,
+	TargetLookupFailed: `the name server gave no answer about {host}: it failed, or it refuses to answer the gateway's computer; ` +
+		`check its log, and which name servers that computer asks`,
 	TargetNotFound:      `the name {host} cannot be resolved; check the DNS of the gateway's computer`,
 	TargetUnreachable:   `cannot connect to {target}; check the firewalls on the way, and that the target listens there`,
 	TargetTimeout:       `connecting to {target} took longer than {seconds} seconds; check the firewalls on the way`,

@@ -56,7 +56,7 @@ var tlsTexts = map[Reason]string{
 	TLSMessageTooLarge:   `the {message} from the {side} is larger than {limit} bytes`,
 	TLSHandshakeTooLarge: `the {side} sends more than {limit} {unit} during the TLS handshake`,
 	TLSNoProgress:        `the {side} sends more than {limit} TLS records in a row that do not advance the handshake`,
-	TLSTooManyWarnings:   `the {side} sends more than {limit} TLS warnings during the handshake`,
+	TLSTooManyWarnings:   `the {side} sends more than {limit} TLS alerts during the handshake`,
 	ServerNameInvalid:    `the server name in the ClientHello cannot be parsed: {problem}`,
 
 	SSL2NotAllowed: `the client begins with a hello of SSL 2; switch SSL 2 off at the client`,

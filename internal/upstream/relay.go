@@ -158,6 +158,8 @@ func ofRelay(err error, address hostname.RelayAddress) error {
 	switch e.Reason {
 	case reason.TargetNotFound:
 		renamed.Reason = reason.RelayNotFound
+	case reason.TargetLookupFailed:
+		renamed.Reason = reason.RelayLookupFailed
 	case reason.TargetUnreachable:
 		renamed.Reason = reason.RelayUnreachable
 	case reason.TargetTimeout:

@@ -302,7 +302,7 @@ func TestARelayProxyThatIsNotReached(t *testing.T) {
 		want    reason.Reason
 	}{
 		"no such name":       {"none.test:3128", nil, reason.RelayNotFound},
-		"name server fails":  {"broken.test:3128", nil, reason.RelayUnreachable},
+		"name server fails":  {"broken.test:3128", nil, reason.RelayLookupFailed},
 		"refused":            {"relay.test:" + strconv.Itoa(closed), nil, reason.RelayUnreachable},
 		"refused, TLS":       {"https://relay.test:" + strconv.Itoa(closed), nil, reason.RelayUnreachable},
 		"no time":            {"relay.test:" + strconv.Itoa(open), func(d *policy.Decision) { d.Limits.DialTimeout = time.Nanosecond }, reason.RelayTimeout},
@@ -312,7 +312,7 @@ func TestARelayProxyThatIsNotReached(t *testing.T) {
 		"the gateway as IP":  {"127.0.0.1:" + strconv.Itoa(open), func(d *policy.Decision) { d.Guard = policy.Guard{OwnPort: uint16(open), Literal: true} }, reason.RelayIsGateway},
 		"name not found":     {"relay.test:" + strconv.Itoa(open), resolveLocally, reason.TargetNotFound},
 		"name not allowed":   {"relay.test:" + strconv.Itoa(open), resolveLocally, reason.AddressNotAllowed},
-		"name server broken": {"relay.test:" + strconv.Itoa(open), resolveLocally, reason.TargetUnreachable},
+		"name server broken": {"relay.test:" + strconv.Itoa(open), resolveLocally, reason.TargetLookupFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			how := way(t, c.address)

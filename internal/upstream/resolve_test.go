@@ -43,7 +43,7 @@ func TestCheckTarget(t *testing.T) {
 		at("127.0.0.1", open):      {addresses: []string{"127.0.0.1 tried"}},
 		"none.test:443":            {addresses: []string{"169.254.1.1 ADDRESS_NOT_ALLOWED none.test", "224.0.0.1 ADDRESS_NOT_ALLOWED none.test"}, failed: reason.AddressNotAllowed},
 		"nothing.test:443":         {unresolved: reason.TargetNotFound},
-		"broken.test:443":          {unresolved: reason.TargetUnreachable},
+		"broken.test:443":          {unresolved: reason.TargetLookupFailed},
 		at("one.test.nope", open):  {unresolved: reason.TargetNotFound},
 		at("169.254.1.1", open):    {addresses: []string{"169.254.1.1 ADDRESS_NOT_ALLOWED 169.254.1.1"}, failed: reason.AddressNotAllowed},
 		at("127.0.0.1", closed):    {addresses: []string{"127.0.0.1 tried failed"}, failed: reason.TargetUnreachable},

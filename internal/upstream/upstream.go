@@ -34,8 +34,8 @@ type Dialer struct {
 //
 // Directly it takes no longer than how.Limits.DialTimeout, and the very addresses that how.Guard has passed are dialled, so that a name
 // cannot answer one address to the check and another to the connection. Errors are *reason.Error:
-// ADDRESS_NOT_ALLOWED if the guard refused every address, TARGET_NOT_FOUND, TARGET_TIMEOUT, RESOURCES_EXHAUSTED if the system has no
-// descriptor or memory left for one more connection, else TARGET_UNREACHABLE.
+// ADDRESS_NOT_ALLOWED if the guard refused every address, TARGET_NOT_FOUND, TARGET_LOOKUP_FAILED, TARGET_TIMEOUT,
+// RESOURCES_EXHAUSTED if the system has no descriptor or memory left for one more connection, else TARGET_UNREACHABLE.
 //
 // Through a relay proxy DialTimeout is for the connection to it, with its TLS, and RelayTimeout for its answer. Errors are those of the
 // RELAY_ family, and with ResolveLocally those of a direct dial for the name, which is then looked up within DialTimeout too.
@@ -137,6 +137,8 @@ func explain(ctx context.Context, err error, target hostname.Target, timeout tim
 		return reason.Wrap(err, reason.TargetTimeout, "target", target.String(), "seconds", seconds(timeout))
 	case exhausted(err):
 		return reason.Wrap(err, reason.ResourcesExhausted)
+	case dns != nil: // SERVFAIL, REFUSED and the like, or nobody was there to ask
+		return reason.Wrap(err, reason.TargetLookupFailed, "host", target.Host.Name())
 	default:
 		return reason.Wrap(err, reason.TargetUnreachable, "target", target.String())
 	}

@@ -39,7 +39,7 @@ func TestDial(t *testing.T) {
 		"literal":                     {host: "127.0.0.1", port: open, guard: policy.Guard{Literal: true}},
 		"refused":                     {host: "one.test", port: closed, guard: loopback, want: reason.TargetUnreachable},
 		"no such name":                {host: "none.test", port: open, guard: loopback, want: reason.TargetNotFound},
-		"name server fails":           {host: "broken.test", port: open, guard: loopback, want: reason.TargetUnreachable},
+		"name server fails":           {host: "broken.test", port: open, guard: loopback, want: reason.TargetLookupFailed},
 		"no time":                     {host: "one.test", port: open, guard: loopback, timeout: time.Nanosecond, want: reason.TargetTimeout},
 		"one of two is refused":       {host: "two.test", port: open, guard: loopback},
 		"all are refused":             {host: "linklocal.test", port: open, guard: loopback, want: reason.AddressNotAllowed},
