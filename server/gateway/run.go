@@ -105,6 +105,7 @@ func Run(orders Orders, o Options) (err error) {
 	}
 	defer closeStore(store, events, end)
 	setLogLevel(events, store.Current())
+	memoryLimit{events}.set(store.Current())
 	agents := learn(ctx, osdefaults.Agents(), store, events)
 	defer func() { _ = end.wait(func() error { agents.Stop(); return nil }) }()
 
@@ -148,6 +149,7 @@ func Run(orders Orders, o Options) (err error) {
 	store.AddEffect(clients)
 	store.AddEffect(logLevel{events})
 	store.AddEffect(fewerConnections{events})
+	store.AddEffect(memoryLimit{events})
 	if o.Registry != nil {
 		setup.TakeOver(ctx, o.Registry, store, setup.Files{
 			Config: osdefaults.ConfigFile(o.StateDir),
