@@ -340,7 +340,10 @@ func TestParsePatternRefuses(t *testing.T) {
 
 // TestEveryRefusalHasACase finds a reason for which nobody thought of a spelling.
 func TestEveryRefusalHasACase(t *testing.T) {
-	elsewhere := []reason.Reason{reason.HostNotAllowed, reason.HostWildcardShared, reason.HostIsWildcard} // for hosts that are patterns
+	elsewhere := []reason.Reason{ // for hosts that are patterns
+		reason.HostNotAllowed, reason.HostIsWildcard,
+		reason.HostWildcardShared, reason.HostSpecialAddress, reason.HostWithoutDot, reason.HostLocal,
+	}
 	tested := make(map[reason.Reason]bool)
 	for _, test := range refused {
 		tested[test.reason] = true

@@ -26,8 +26,13 @@ const (
 	HostWildcardAll          Reason = "HOST_WILDCARD_ALL"
 	HostWildcardPlace        Reason = "HOST_WILDCARD_PLACE"
 	HostWildcardPublicSuffix Reason = "HOST_WILDCARD_PUBLIC_SUFFIX"
-	HostIsWildcard           Reason = "HOST_IS_WILDCARD"     // where one host is asked for
-	HostWildcardShared       Reason = "HOST_WILDCARD_SHARED" // a warning: the host is accepted
+	HostIsWildcard           Reason = "HOST_IS_WILDCARD" // where one host is asked for
+
+	// Warnings: the host is accepted.
+	HostWildcardShared Reason = "HOST_WILDCARD_SHARED"
+	HostSpecialAddress Reason = "HOST_SPECIAL_ADDRESS"
+	HostWithoutDot     Reason = "HOST_WITHOUT_DOT"
+	HostLocal          Reason = "HOST_LOCAL"
 )
 
 var hostTexts = map[Reason]string{
@@ -56,4 +61,9 @@ var hostTexts = map[Reason]string{
 	HostWildcardPublicSuffix: `"{host}" would allow every name below the public suffix {suffix}; name a domain below it`,
 	HostIsWildcard:           `"{host}" stands for many hosts; name one of them, for example {meant}`,
 	HostWildcardShared:       `{host} covers a suffix that many customers share ({suffix}): others can create names below it`,
+	HostSpecialAddress: `{host} is {kind}: it leads to the gateway's computer itself or into its network segment; ` +
+		`remove it unless clients are meant to get there`,
+	HostWithoutDot: `{host} has no dot: the search list of the gateway's computer decides where it leads; better give the whole name`,
+	HostLocal: `{host} is below .local: on many networks every computer of the segment can answer for such a name (multicast DNS); ` +
+		`better give a name of your DNS`,
 }

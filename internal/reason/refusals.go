@@ -132,6 +132,9 @@ var refusals = map[Reason]refusal{
 	HostWildcardPublicSuffix: {class: ClassInvalid},
 	HostIsWildcard:           {class: ClassInvalid},
 	HostWildcardShared:       {class: ClassNotice},
+	HostSpecialAddress:       {class: ClassNotice},
+	HostWithoutDot:           {class: ClassNotice},
+	HostLocal:                {class: ClassNotice},
 
 	SettingUnknown:     {class: ClassNotFound},
 	SettingNotANumber:  {class: ClassInvalid},

@@ -143,6 +143,7 @@ func TestAddAndRemoveHosts(t *testing.T) {
 
 	added, err := hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: []*adminv1.AllowedHost{
 		{Host: " A.example.com:443 "}, {Host: "a.example.com"}, {Host: "https://b.example.com/"}, {Host: "*.blob.core.windows.net"},
+		{Host: "169.254.169.254"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +161,12 @@ func TestAddAndRemoveHosts(t *testing.T) {
 			Message: "*.blob.core.windows.net covers a suffix that many customers share (blob.core.windows.net): " +
 				"others can create names below it",
 			Metadata: map[string]string{"host": "*.blob.core.windows.net", "suffix": "blob.core.windows.net"},
+		}}},
+		{Host: "169.254.169.254", Outcome: adminv1.AllowedHostOutcome_ADDED, Warnings: []*adminv1.Problem{{
+			Reason: "HOST_SPECIAL_ADDRESS",
+			Message: "169.254.169.254 is a link-local address: it leads to the gateway's computer itself or into its network segment; " +
+				"remove it unless clients are meant to get there",
+			Metadata: map[string]string{"host": "169.254.169.254", "kind": "a link-local address"},
 		}}},
 	}
 	if diff := cmp.Diff(want, added.GetOutcomes(), protocmp.Transform()); diff != "" {

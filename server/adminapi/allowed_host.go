@@ -11,6 +11,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/hostname"
+	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -74,7 +75,7 @@ func (s *allowedHosts) AddAllowedHosts(
 			return invalidHost(it.given.GetHost(), it.err)
 		}
 		o := hostOutcome(it.value.Pattern, after.Config)
-		warning := it.value.Pattern.Warning()
+		warning := policy.Warning(it.value.Pattern)
 		switch {
 		case policySet[i]:
 			o.Outcome = adminv1.AllowedHostOutcome_CHANGED

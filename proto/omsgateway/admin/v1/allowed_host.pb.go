@@ -1105,7 +1105,8 @@ type AllowedHostOutcome struct {
 	Outcome AllowedHostOutcome_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=omsgateway.admin.v1.AllowedHostOutcome_Outcome" json:"outcome,omitempty"`
 	// Why it is invalid. Set with INVALID only.
 	Problem *Problem `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
-	// What the administrator should know although the host was accepted, for example that a wildcard covers a shared suffix.
+	// What the administrator should know although the host was accepted: HOST_WILDCARD_SHARED, HOST_SPECIAL_ADDRESS, HOST_WITHOUT_DOT
+	// or HOST_LOCAL. Set with ADDED only.
 	Warnings []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Tunnels that were opened by this entry and are still open. Set when a host was removed.
 	OpenTunnels int32 `protobuf:"varint,5,opt,name=open_tunnels,json=openTunnels,proto3" json:"open_tunnels,omitempty"`
