@@ -19,6 +19,7 @@ import (
 // TestChangesSurviveAFloodOfRefusals lets clients ask for ever new hosts while administrators change things, one of them 20,000 hosts at
 // once. Afterwards the list of events has all changes, the log of changes all hosts, and the log is not full of the flood.
 func TestChangesSurviveAFloodOfRefusals(t *testing.T) {
+	t.Parallel()
 	const atLeast = 15_000 // refusals, more than all rings together have room for
 	dir := t.TempDir()
 	r := runGatewayIn(t, dir, "--listen", "127.0.0.1:0")

@@ -19,6 +19,7 @@ import (
 // TestDescriptorsUsedUp opens more connections than the process may have descriptors: the client that finds none left is told so,
 // and everything works again when the others have gone.
 func TestDescriptorsUsedUp(t *testing.T) {
+	t.Parallel()
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "AllowLoopbackTargets=On")
 	target := "localhost:" + o.port

@@ -24,6 +24,7 @@ import (
 // TestFloodOfTheAdminAPI lets a user without a role try to fill the gateway's memory with all connections that such users have, on
 // each in another way. They end without being asked to, and root gets answers meanwhile.
 func TestFloodOfTheAdminAPI(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to connect as another user")
 	}

@@ -90,6 +90,7 @@ func newTestOrigin(t *testing.T) *origin {
 
 // TestChangesCutNoTunnel adds hosts with omsgwctl while 200 tunnels move data.
 func TestChangesCutNoTunnel(t *testing.T) {
+	t.Parallel()
 	const tunnels, changes = 200, 20
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "AllowLoopbackTargets=On")
@@ -197,6 +198,7 @@ func (b *batch) call(method, params string) error {
 // TestEachConnectSeesOneSnapshot goes through three configurations, back and forth: the host allowed while loopback is not, no
 // host, loopback permitted without the host. None of them lets a CONNECT through, but a mixture of two would.
 func TestEachConnectSeesOneSnapshot(t *testing.T) {
+	t.Parallel()
 	const connects, changes, workers = 10_000, 1_000, 8
 	o := newTestOrigin(t)
 	r := runGateway(t)
@@ -273,6 +275,7 @@ func refusedReason(proxy, target string) (string, error) {
 
 // TestListenerMoves changes where clients connect, while a tunnel is open.
 func TestListenerMoves(t *testing.T) {
+	t.Parallel()
 	o := newTestOrigin(t)
 	target := "localhost:" + o.port
 	first, second := freePort(t), freePort(t)
@@ -347,6 +350,7 @@ func freePort(t *testing.T) string {
 
 // TestStartWaitsForAStandIn starts a gateway while an omsgwctl stands in for it.
 func TestStartWaitsForAStandIn(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	runGatewayIn(t, dir, "--listen", "127.0.0.1:0").stop(t)
 	leave := standIn(t, dir)
@@ -366,6 +370,7 @@ func TestStartWaitsForAStandIn(t *testing.T) {
 
 // TestUndoAfterAStandIn has setup fail while an omsgwctl stands in for the gateway, and stays.
 func TestUndoAfterAStandIn(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "gw")
 	setup := func(in string, args ...string) (string, error) {
 		args = append([]string{"setup", "--state-dir", dir}, args...)

@@ -11,6 +11,7 @@ import (
 
 // TestManual writes the man pages into the folder OMSGATEWAY_WRITE_MANUAL, as make packages does, else into one that goes away.
 func TestManual(t *testing.T) {
+	t.Parallel()
 	dir := cmp.Or(os.Getenv("OMSGATEWAY_WRITE_MANUAL"), t.TempDir())
 	if err := manual.Write(newCommand(), dir); err != nil {
 		t.Fatal(err)

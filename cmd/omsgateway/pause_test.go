@@ -21,6 +21,7 @@ import (
 // TestPause pauses a gateway, as the service manager of Windows can: tunnels stay, new clients do not get in, the configuration can
 // be changed, and afterwards clients get in where the settings now say.
 func TestPause(t *testing.T) {
+	t.Parallel()
 	o := newTestOrigin(t)
 	target := "localhost:" + o.port
 	first, second := freePort(t), freePort(t)

@@ -14,6 +14,7 @@ import (
 // their first byte (TCP_DEFER_ACCEPT): none of them leaves a line in the log. A client that is as slow is
 // answered, and leaves one.
 func TestConnectionsWithoutAByte(t *testing.T) {
+	t.Parallel()
 	r := runGateway(t, "--set", "LogLevel=Debug")
 	var probes []string
 	dial := func() *net.TCPConn {

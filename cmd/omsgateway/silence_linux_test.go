@@ -15,6 +15,7 @@ import (
 // TestOneClientTakesWhatItCan has one client open tunnels and say nothing in them, more than there are places for handshakes, as fast as
 // it can. Another one opens tunnels all the time, and gets all of them.
 func TestOneClientTakesWhatItCan(t *testing.T) {
+	t.Parallel()
 	const greedy, wanted = 4400, 40
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "AllowLoopbackTargets=On")
@@ -77,6 +78,7 @@ func TestOneClientTakesWhatItCan(t *testing.T) {
 // TestManyAgentsBehindOneAddress has 1,000 agents begin their requests at the same time, then their handshakes, from the address of a
 // load balancer. A gateway with its defaults refuses none.
 func TestManyAgentsBehindOneAddress(t *testing.T) {
+	t.Parallel()
 	const agents = 1000
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "AllowLoopbackTargets=On")

@@ -22,6 +22,7 @@ import (
 // would: the client gets the alert of the page, the receiver does not get the offending message, and the event is that of the
 // page. The page has every reason that there is.
 func TestTLSRefusals(t *testing.T) {
+	t.Parallel()
 	table := readTable(t, "reason")
 	g := runTLSGateway(t)
 	tested := []string{

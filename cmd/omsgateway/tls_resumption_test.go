@@ -28,6 +28,7 @@ type offer struct {
 // TestCraftedResumption has clients offer an id that is not theirs beside a ticket that is, or the reverse, so as to be judged by
 // the wrong one. The servers are honest and resume what can be resumed. What honest clients offer passes.
 func TestCraftedResumption(t *testing.T) {
+	t.Parallel()
 	openSSL, gnuTLS := &stack{needs: []string{"openssl"}}, &stack{needs: []string{"gnutls-serv"}}
 	agents := newAgents(t)
 	own, agent, leaver := agents.named("localhost"), agents.named("agent"), agents.named("leaver")
@@ -174,6 +175,7 @@ func (g *tlsGateway) through(t *testing.T, target string) net.Conn {
 // TestResumedByTheOtherStack has OpenSSL and GnuTLS resume sessions with each other, by ticket and by id, where a certificate is
 // required.
 func TestResumedByTheOtherStack(t *testing.T) {
+	t.Parallel()
 	(&stack{needs: []string{"openssl", "gnutls-serv", "gnutls-cli"}}).need(t)
 	agents := newAgents(t)
 	own, agent := agents.named("localhost"), agents.named("agent")

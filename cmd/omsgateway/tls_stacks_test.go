@@ -21,6 +21,7 @@ import (
 // versions that all of them have, as they are and with each handshake cut into records of one byte on both sides of the gateway.
 // Each client shows a certificate, and resumes its session if it keeps it by itself.
 func TestStacks(t *testing.T) {
+	t.Parallel()
 	g := runStacksGateway(t)
 	all := stacks(t)
 	agents := newAgents(t)
@@ -66,7 +67,8 @@ func TestStacks(t *testing.T) {
 	}
 }
 
-// TestGnuTLSStack has gnutls-cli do what only its own server goes along with.
+// TestGnuTLSStack has gnutls-cli do what only its own server goes along with. It runs alone, since gnutls-cli waits only so long for the
+// ticket of a session that it is to resume.
 func TestGnuTLSStack(t *testing.T) {
 	(&stack{needs: []string{"gnutls-serv", "gnutls-cli"}}).need(t)
 	g := runStacksGateway(t)
@@ -118,6 +120,7 @@ func TestGnuTLSStack(t *testing.T) {
 
 // TestOpenSSLStack has s_client ask the gateway itself, in all ways to do a handshake that OpenSSL has.
 func TestOpenSSLStack(t *testing.T) {
+	t.Parallel()
 	openSSL := &stack{needs: []string{"openssl"}}
 	openSSL.need(t)
 	help, _ := exec.CommandContext(t.Context(), "openssl", "s_client", "-help").CombinedOutput()
@@ -278,6 +281,7 @@ func (tr trace) compareMessages(t *testing.T, has, lacks string) {
 // TestPostQuantumHello has a ClientHello that does not fit into a packet come in two. The second is sent when the server has the
 // first, so that they cannot meet on the way.
 func TestPostQuantumHello(t *testing.T) {
+	t.Parallel()
 	g := runStacksGateway(t)
 	o, err := newOriginWith(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768} })
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // TestClientCertificatePolicies runs every cell of the policy table in docs/tls.md through one gateway, with real clients and
 // servers: what the client gets, the events, and the counters. A row without a case, or a case without a row, fails.
 func TestClientCertificatePolicies(t *testing.T) {
+	t.Parallel()
 	table := policyTable(t)
 	cases := policyCases(t)
 	tested := map[string]bool{}
