@@ -42,11 +42,7 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 	r.address = "unix:" + socket
 	before := mostMemory(t, r)
 
-	call := []hpack.HeaderField{
-		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "gateway"},
-		{Name: ":path", Value: "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"},
-		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
-	}
+	call := addition
 	with := func(name, value string) []hpack.HeaderField {
 		return append(call[:len(call):len(call)], hpack.HeaderField{Name: name, Value: value})
 	}
@@ -101,11 +97,12 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 	}
 	var flooding sync.WaitGroup
 	for name, flood := range floods {
-		f, err := newFlooder(socket)
+		conn, err := dialAs(54321, socket)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.conn.Close()
+		defer conn.Close()
+		f := newFlooder(conn)
 		flooding.Go(func() {
 			ended := make(chan error, 1)
 			go func() { ended <- f.read() }()
@@ -127,6 +124,56 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 		t.Error("which is too much")
 	}
 	r.stop(t)
+}
+
+// addition is the head of a call that adds hosts.
+var addition = []hpack.HeaderField{
+	{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "gateway"},
+	{Name: ":path", Value: "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"},
+	{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+}
+
+// TestFloodOfLargeRequests lets a caller who may change begin as many of the largest requests as he can, none of which ends: together
+// they would have 5 GiB. One is received, and the others keep no more than what came unasked. A small change is made meanwhile.
+func TestFloodOfLargeRequests(t *testing.T) {
+	const (
+		largest = 24 << 20
+		room    = largest + 64<<20 // bytes that the gateway may grow by
+	)
+	r := runGateway(t)
+	before := mostMemory(t, r)
+	received := make(chan struct{}, 1)
+	var flooding sync.WaitGroup
+	for range 7 { // of the 8 connections of a caller; each has 32 calls
+		conn, err := net.Dial("unix", strings.TrimPrefix(r.address, "unix:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := newFlooder(conn)
+		f.received = received
+		flooding.Go(func() { _ = f.read() })
+		defer conn.Close()
+		for range 32 {
+			f.headers(addition, false)
+			f.body(largest)
+		}
+	}
+	select {
+	case <-received:
+	case <-time.After(patience):
+		t.Fatal("no large request is received")
+	}
+	if got := omsgwctl(t, r, "allowed-host", "add", "a.example.com"); !strings.Contains(got, "added") {
+		t.Errorf("meanwhile: %s", got)
+	}
+	grown := mostMemory(t, r) - before
+	t.Logf("the gateway has grown by %d MiB", grown>>20)
+	if grown > room {
+		t.Error("which is too much")
+	}
+	_ = r.process.Kill() // it would wait for the calls
+	<-r.ended
+	flooding.Wait()
 }
 
 // mostMemory is the most memory that the gateway has had since it started, in bytes (VmHWM, proc(5)).
@@ -153,6 +200,8 @@ type flooder struct {
 	framer *http2.Framer
 	deaf   sync.Mutex // who holds it keeps the answers from being read
 
+	received chan<- struct{} // gets one when all of a body but its last byte is sent; may be nil
+
 	mu     sync.Mutex // of all below, and of writing
 	failed error
 	stream uint32         // the last one
@@ -161,12 +210,8 @@ type flooder struct {
 	buf    bytes.Buffer
 }
 
-// newFlooder connects to socket as a user without a role.
-func newFlooder(socket string) (*flooder, error) {
-	conn, err := dialAs(54321, socket)
-	if err != nil {
-		return nil, err
-	}
+// newFlooder begins a connection.
+func newFlooder(conn net.Conn) *flooder {
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	f := &flooder{conn: conn, framer: http2.NewFramer(conn, conn), unsent: make(map[uint32]int)}
 	f.hpack = hpack.NewEncoder(&f.buf)
@@ -176,7 +221,7 @@ func newFlooder(socket string) (*flooder, error) {
 		}
 		return f.framer.WriteSettings()
 	})
-	return f, nil
+	return f
 }
 
 // dialAs connects as another user. What the gateway sees is who the thread was that connected (SO_PEERCRED, unix(7)).
@@ -270,6 +315,12 @@ func (f *flooder) more(stream uint32, credit int) error {
 		f.unsent[stream] -= part
 		if err := f.framer.WriteData(stream, false, make([]byte, part)); err != nil {
 			return err
+		}
+		if f.unsent[stream] == 0 {
+			select {
+			case f.received <- struct{}{}:
+			default:
+			}
 		}
 	}
 	return nil

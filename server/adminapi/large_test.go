@@ -204,11 +204,15 @@ func (h held) Prepare(context.Context, *settings.Snapshot, *settings.Snapshot) (
 
 // While a large call is carried out another one waits for its turn, but not for long; small ones do not wait.
 func TestLargeCallsHaveTurns(t *testing.T) {
-	a, ctx := start(t), t.Context()
+	a := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	a.server.LimitLarge(10*time.Millisecond, time.Minute)
 	hosts := adminv1.NewAllowedHostServiceClient(a.conn)
 	h := held{make(chan struct{}), make(chan struct{})}
 	a.Store.AddEffect(h)
+	release := sync.OnceFunc(func() { close(h.release) })
+	defer release()
 	request := &adminv1.AddAllowedHostsRequest{Hosts: manyHosts(40_000)}
 	var first error
 	var calling sync.WaitGroup
@@ -218,11 +222,11 @@ func TestLargeCallsHaveTurns(t *testing.T) {
 	check(t, err, codes.ResourceExhausted, reason.LargeCallBusy)
 	_, err = hosts.AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{})
 	check(t, err, codes.InvalidArgument, reason.NothingGiven)
-	canceled, cancel := context.WithCancel(ctx)
-	cancel()
+	canceled, giveUp := context.WithCancel(ctx)
+	giveUp()
 	_, err = hosts.AddAllowedHosts(canceled, request)
 	check(t, err, codes.Canceled, "")
-	close(h.release)
+	release()
 	calling.Wait()
 	if first != nil {
 		t.Error(first)
@@ -236,10 +240,12 @@ func TestLargeCallsHaveTurns(t *testing.T) {
 func TestLargeRequestThatDoesNotCome(t *testing.T) {
 	a, ctx := start(t), t.Context()
 	a.server.LimitLarge(time.Minute, 50*time.Millisecond)
+	var conn *stuck
 	slow, err := grpc.NewClient("passthrough:///gateway", grpc.WithTransportCredentials(localsock.ClientCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			conn, err := localsock.Dial(ctx, a.address)
-			return &stuck{Conn: conn, left: 1 << 20, end: make(chan struct{})}, err
+			dialled, err := localsock.Dial(ctx, a.address)
+			conn = &stuck{Conn: dialled, left: 1 << 20, end: make(chan struct{})}
+			return conn, err
 		}))
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +253,7 @@ func TestLargeRequestThatDoesNotCome(t *testing.T) {
 	defer slow.Close()
 	_, err = adminv1.NewAllowedHostServiceClient(slow).AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: manyHosts(50_000)})
 	check(t, err, codes.ResourceExhausted, reason.LargeCallSlow)
+	conn.Close() // else the client would wait for it
 	a.server.LimitLarge(time.Minute, time.Minute)
 	_, err = adminv1.NewAllowedHostServiceClient(a.conn).AddAllowedHosts(ctx, &adminv1.AddAllowedHostsRequest{Hosts: manyHosts(40_000)})
 	if err != nil {
