@@ -19,7 +19,7 @@ import (
 )
 
 // Version is that of the files which Encode makes. Every new field raises it.
-const Version = 2
+const Version = 3
 
 // Limits of a configuration.
 const (

@@ -16,7 +16,7 @@ import (
 // file reads
 //
 //	{
-//	  "version": 2,
+//	  "version": 3,
 //	  "settings": {KEY: VALUE, ...},
 //	  "relayProxy": {"address": ..., "username": ..., "password": ...},
 //	  "allowedHosts": [{"host": ..., "clientCertificatePolicy": ..., "addedAt": ..., "addedBy": ...}, ...],

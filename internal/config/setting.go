@@ -19,6 +19,7 @@ type Settings struct {
 	LogLevel                LogLevel
 	DrainTimeout            time.Duration // DrainSeconds
 	IdleTimeout             time.Duration // IdleTimeoutSeconds
+	StallTimeout            time.Duration // StallTimeoutSeconds
 	AllowLoopbackTargets    bool
 	MaxConnections          int
 	MaxRequestHeads         int
@@ -114,6 +115,13 @@ var table = []Setting{
 		Key: "IdleTimeoutSeconds", Type: Number, Default: "1800", Min: 10, Max: 86400, Unit: "seconds",
 		Help:  "After how long a tunnel is closed in which nothing moves in either direction.",
 		field: seconds(func(s *Settings) *time.Duration { return &s.IdleTimeout }),
+	},
+	{
+		Key: "StallTimeoutSeconds", Type: Number, Default: "120", Min: 10, Max: 3600, Unit: "seconds",
+		Help: "After how long a tunnel is closed in which bytes wait for the client or the server, which takes none of them. Up to half " +
+			"of that may come on top. A receiver that is slow is not closed.",
+		since: 3,
+		field: seconds(func(s *Settings) *time.Duration { return &s.StallTimeout }),
 	},
 	{
 		Key: "AllowLoopbackTargets", Type: Choice, Default: Off, Choices: []string{On, Off},

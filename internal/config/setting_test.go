@@ -18,6 +18,7 @@ func TestTable(t *testing.T) {
 	defaults := config.DefaultSettings()
 	want := config.Settings{
 		ListenPort: 8080, LogLevel: config.LogInfo, DrainTimeout: 5 * time.Second, IdleTimeout: 30 * time.Minute,
+		StallTimeout:   2 * time.Minute,
 		MaxConnections: 20000, MaxRequestHeads: 2048,
 		MinimumTLSVersion: tls.VersionTLS10, MaximumTLSVersion: tls.VersionTLS13, ClientCertificatePolicy: config.Automatic,
 		LearnHosts: true,

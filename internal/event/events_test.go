@@ -80,6 +80,9 @@ func TestEvents(t *testing.T) {
 			"[47] DEBUG TcpConnection - Connected to relay proxy http://proxy:3128"},
 		{event.ConnectedToServer(client, "a.example.com:443", netip.MustParseAddrPort("192.0.2.1:443")), 200, "",
 			"[47] DEBUG TcpConnection - Connected to server a.example.com:443"},
+		{event.TunnelStalled(client, "a.example.com:443", "client", 2*time.Minute), 100, "",
+			"[47] INFO TcpConnection - Tunnel from 10.1.2.3:51234 to a.example.com:443 is closed, because the client has taken none of " +
+				"the bytes that waited for it for 120 s (StallTimeoutSeconds)"},
 		{event.TunnelStarted(client), 200, "", "[47] DEBUG TcpConnection - Start tunneling data ..."},
 		{event.TunnelEnded(client), 200, "", "[47] DEBUG TcpConnection - End tunneling data"},
 		{event.ClientDisconnected(client), 200, "", "[47] DEBUG TcpConnection - Client socket disconnected"},
@@ -143,7 +146,7 @@ func TestFieldsHaveAllThatIsMentioned(t *testing.T) {
 		event.AddressForbidden(client, "<host>", said), event.RequestUnreadable(client, said), event.Refused(client, said),
 		event.DialFailed(client, "<target>", said), event.ConnectedToRelayProxy(client, "<relay>", netip.MustParseAddrPort("192.0.2.1:1")),
 		event.ConnectedToServer(client, "<target>", netip.MustParseAddrPort("192.0.2.1:1")), event.HandshakeStep(client, "<step>"),
-		event.SessionRefused(client, "<target>", said),
+		event.SessionRefused(client, "<target>", said), event.TunnelStalled(client, "<target>", "<receiver>", 11*time.Second),
 	} {
 		var fields strings.Builder
 		for _, f := range e.Fields {

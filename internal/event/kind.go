@@ -49,6 +49,7 @@ var kinds = map[Kind]string{
 	"RELAY_PROXY_CONNECTED":               "the relay proxy was connected to",
 	"TARGET_CONNECTED":                    "the target was connected to",
 	"TUNNEL_STARTED":                      "bytes begin to move unwatched",
+	"TUNNEL_STALLED":                      "a tunnel is closed in which bytes waited for a receiver that took none",
 	"TUNNEL_ENDED":                        "a tunnel ended",
 	"CLIENT_DISCONNECTED":                 "the connection of a client is closed",
 	"HANDSHAKE_STEP":                      "one step of a TLS handshake",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -110,6 +111,16 @@ func ConnectedToServer(c Client, target string, address netip.AddrPort) Event {
 // TunnelStarted is event 200, when bytes begin to move unwatched.
 func TunnelStarted(c Client) Event {
 	return c.about(Event{Kind: "TUNNEL_STARTED", ID: Detail, Level: Debug, Component: TCPConnection, Text: "Start tunneling data ..."})
+}
+
+// TunnelStalled is event 100 for a tunnel that is closed because bytes waited for its receiver, "client" or "target", which has taken none
+// for so long. Target is the canonical host:port. Repeats for one client address and target are collapsed.
+func TunnelStalled(c Client, target, receiver string, limit time.Duration) Event {
+	seconds := strconv.FormatFloat(limit.Seconds(), 'f', -1, 64)
+	return c.refusing(target, Event{Kind: "TUNNEL_STALLED", ID: Information, Level: Info, Component: TCPConnection,
+		Text: fmt.Sprintf("Tunnel from %s to %s is closed, because the %s has taken none of the bytes that waited for it for %s s "+
+			"(StallTimeoutSeconds)", c, target, receiver, seconds),
+		Fields: []Field{{"target", target}, {"receiver", receiver}, {"seconds", seconds}}})
 }
 
 // TunnelEnded is event 200.

@@ -82,6 +82,7 @@ type Limits struct {
 	HandshakeTimeout        time.Duration // for the TLS handshake, from the answer to the CONNECT to the verdict
 	CloseTimeout            time.Duration // for both sides to close after an end of the handshake without a verdict
 	IdleTimeout             time.Duration // after which a tunnel closes that is quiet both ways
+	StallTimeout            time.Duration // after which a tunnel closes in which bytes wait for a side that takes none; 0 is no limit
 	DrainTimeout            time.Duration // for busy tunnels when the gateway stops
 }
 

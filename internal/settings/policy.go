@@ -58,6 +58,7 @@ func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
 			HandshakeTimeout:        handshake.TimeLimit,
 			CloseTimeout:            handshake.CloseLimit,
 			IdleTimeout:             s.IdleTimeout,
+			StallTimeout:            s.StallTimeout,
 			DrainTimeout:            s.DrainTimeout,
 		},
 		AllowLoopback:     s.AllowLoopbackTargets,

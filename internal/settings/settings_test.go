@@ -184,7 +184,7 @@ func TestOverridesThatConflict(t *testing.T) {
 func TestPolicyInput(t *testing.T) {
 	own := func(r handshake.Requirement) *handshake.Requirement { return &r }
 	s := config.Settings{ListenPort: 1, DrainTimeout: 2 * time.Second, AllowLoopbackTargets: true, LearnHosts: true,
-		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeout: 6 * time.Second,
+		MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, IdleTimeout: 6 * time.Second, StallTimeout: 7 * time.Second,
 		MinimumTLSVersion: tls.VersionTLS11, MaximumTLSVersion: tls.VersionTLS12, RequireServerName: true,
 		ClientCertificatePolicy: config.Required}
 	p := pattern(t, "a.example.com:8443")
@@ -204,7 +204,8 @@ func TestPolicyInput(t *testing.T) {
 		Limits: policy.Limits{MaxConnections: 3, MaxRequestHeads: 4, MaxConnectionsPerClient: 5, MaxHandshakes: 4096,
 			HeadTimeout: 10 * time.Second, DialTimeout: 10 * time.Second, RelayTimeout: 30 * time.Second,
 			HelloTimeout:     10 * time.Second,
-			HandshakeTimeout: 30 * time.Second, CloseTimeout: 5 * time.Second, IdleTimeout: 6 * time.Second, DrainTimeout: 2 * time.Second},
+			HandshakeTimeout: 30 * time.Second, CloseTimeout: 5 * time.Second, IdleTimeout: 6 * time.Second,
+			StallTimeout: 7 * time.Second, DrainTimeout: 2 * time.Second},
 		AllowLoopback: true, ListenPort: 1,
 		MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS12, RequireServerName: true,
 		ClientCertificate: handshake.Required, Certificates: []string{"CN=a", "agent", "workspace"},

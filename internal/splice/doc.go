@@ -3,8 +3,9 @@
 //
 // A pair of connections is handed to an [Engine], and the goroutine that hands it over is free at once. What TCP can say
 // passes through: the end of one direction (FIN) while the other goes on, and a reset (RST). Nothing else ends a pair but its
-// inspection, its idle limit, [Pair.Close], [Pair.Release] and the engine's Close. A receiver that stops reading stops its sender, and
-// no more than one buffer of each direction waits in between.
+// inspection, its limits, [Pair.Close], [Pair.Release] and the engine's Close. A receiver that stops reading stops its sender, and no
+// more than one portion of each direction waits in between: 32 KiB in a relay; in a loop up to 1 MiB for both together, as long as all
+// pairs hold no more than 64 MiB (memory_linux.go), else 32 KiB.
 //
 // # The way of a pair
 //
@@ -30,7 +31,7 @@
 // verdict says; the last goroutine of an inspected pair whose time is over asks what to tell the client (relay.finish).
 //
 // Carry. loop.serve takes events from epoll (loop.resolve), loop.handle notes what they say in the flows of the pair, and loop.move
-// gives each direction its turn: loop.fill reads and loop.flush writes, or loop.fill and loop.empty move much through the loop's pipe.
+// gives each direction its turn: loop.fill reads and loop.flush writes, or loop.carry and loop.empty move much through the loop's pipe.
 // What a receiver does not take stays in flow.memory (loop.block) until an event says that there is room. In a relay each direction has
 // a goroutine: relay.copy reads (source.read) and relay.write writes.
 //
@@ -38,6 +39,8 @@
 //   - Both sides have finished: loop.finish, or relay.run with relay.over.
 //   - A reset, or any other failure: loop.fail, or what relay.copy returns. A reset that comes when there is nothing more to read is seen
 //     by loop.handle, or by watch.
+//   - A receiver takes nothing of what waits for it: loop.look or relay.look, which register.visit asks for now and then; what a receiver
+//     has taken the system knows (outstanding), so that traffic costs nothing (stall.go).
 //   - Time is over, [Pair.Close], [Pair.Release], the engine is closed: Pair.stop, called by the register (register.go and
 //     register_linux.go), which keeps the clock. It wakes the carrier: spliced.wake has the loop end the
 //     pair in its next round, relay.wake sets deadlines that have passed.

@@ -31,6 +31,7 @@ type epollEngine struct {
 	loops    []*loop
 	spare    socket.Spare // with which a connection can be handed on when no other descriptor is left
 	joined   atomic.Uint32
+	memory   memory // of all loops
 	shut     sync.Once
 }
 
@@ -42,12 +43,13 @@ const maxLead = 32
 // allows an unprivileged user (fs.pipe-user-pages-soft, by default 16,384) to a quarter.
 const maxLoops = 16
 
-func newEpollEngine() (*epollEngine, error) {
+// newEpollEngine makes an engine whose tunnels may hold so many bytes before they are moved in small portions.
+func newEpollEngine(mostHeld int64) (*epollEngine, error) {
 	r := newRegister()
-	e := &epollEngine{register: r, others: newGoroutineEngine(r)}
+	e := &epollEngine{register: r, others: newGoroutineEngine(r), memory: memory{most: mostHeld}}
 	e.spare.Keep() // without it a connection may be lost that could be refused
 	for range min(runtime.GOMAXPROCS(0), maxLoops) {
-		l, err := newLoop(r)
+		l, err := newLoop(r, &e.memory)
 		if err != nil {
 			_ = e.Close()
 			return nil, fmt.Errorf("preparing to carry tunnels: %w", err)
@@ -71,7 +73,7 @@ func (e *epollEngine) Join(client, target net.Conn, o Options) *Pair {
 		}
 		return e.others.Join(client, target, o)
 	}
-	p := &spliced{Pair: Pair{idle: o.Idle}, engine: e, loop: e.loops[e.joined.Add(1)%uint32(len(e.loops))], fds: fds}
+	p := &spliced{Pair: Pair{idle: o.Idle, stall: o.Stall}, engine: e, loop: e.loops[e.joined.Add(1)%uint32(len(e.loops))], fds: fds}
 	e.register.enter(&p.Pair, p, o.InspectionLimit)
 	if rest, ok := p.join(&o); ok {
 		p.loop.add(p)

@@ -20,8 +20,7 @@ const (
 	// turnBytes is how much one direction moves before the others have their turn.
 	turnBytes = 1 << 20
 
-	// smallRead is how much is copied at a time, and so, as a rule, the most that a direction holds whose receiver takes no
-	// more; the exception is a pipe that the receiver had less room for than it said.
+	// smallRead is how much is copied at a time.
 	smallRead = 32 << 10
 
 	// bulkReads is how many reads in a row must find less than smallRead before a direction is taken for one that carries
@@ -49,6 +48,7 @@ const (
 // loop is one epoll instance and the goroutine that serves it.
 type loop struct {
 	register *register
+	memory   *memory
 	epoll    *os.File
 	raw      syscall.RawConn
 	fd       int // of epoll
@@ -59,6 +59,7 @@ type loop struct {
 	slots   []slot
 	vacant  []int32
 	stopped []*spliced // to be ended
+	looks   []*spliced // whose receivers are to be looked at
 	quit    bool
 
 	acceptors    map[int32]*acceptor
@@ -96,9 +97,10 @@ type turn struct {
 	from Side
 }
 
-func newLoop(r *register) (*loop, error) {
+func newLoop(r *register, m *memory) (*loop, error) {
 	l := &loop{
-		register: r, event: -1, ended: make(chan struct{}), scratch: make([]byte, smallRead), acceptors: make(map[int32]*acceptor),
+		register: r, memory: m, event: -1, ended: make(chan struct{}),
+		scratch: make([]byte, smallRead), acceptors: make(map[int32]*acceptor),
 	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -224,13 +226,18 @@ func (l *loop) serve() (quit bool) {
 			panic(fmt.Sprintf("splice: epoll_wait: %v", err)) // only wrong arguments make it fail
 		}
 		l.now = l.register.now()
-		edges, stopped, quit := l.resolve(l.events[:n])
+		edges, stopped, looks, quit := l.resolve(l.events[:n])
 		if quit {
 			return true
 		}
 		for _, p := range stopped {
 			if !p.over {
 				l.end(p, unsettled{})
+			}
+		}
+		for _, p := range looks {
+			if !p.over {
+				l.look(p)
 			}
 		}
 		for i := range edges {
@@ -251,7 +258,7 @@ func (l *loop) serve() (quit bool) {
 }
 
 // resolve finds the pairs of events, leaving out those that are gone, and takes what else the lock guards.
-func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*spliced, quit bool) {
+func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped, looks []*spliced, quit bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	edges = l.edges[:0]
@@ -267,8 +274,8 @@ func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped []*splic
 			edges = append(edges, edge{s.pair, Side(e.Fd & 1), e.Events})
 		}
 	}
-	stopped, l.stopped = l.stopped, nil
-	return edges, stopped, l.quit
+	stopped, looks, l.stopped, l.looks = l.stopped, l.looks, nil, nil
+	return edges, stopped, looks, l.quit
 }
 
 // handle notes what an event says about one socket and moves what can be moved. An error counts as readable and writable,
@@ -332,16 +339,10 @@ func (l *loop) move(p *spliced, from Side) {
 func (l *loop) fill(p *spliced, from Side) int {
 	f := &p.flows[from]
 	if f.bulk > 0 && !p.copying && p.inspection == nil {
-		if room := sendRoom(p.fds[from.other()]); room > smallRead && l.pipe.open() {
-			n, err := splice(p.fds[from], l.pipe.w, min(room, pipeSize))
-			switch {
-			case n > 0:
-				l.found(p, from, n)
-				l.empty(p, from, n)
+		if most := l.mayCarry(p, from); most > smallRead && l.pipe.open() && l.memory.reserve(most) {
+			n, err := l.carry(p, from, most)
+			if err == nil {
 				return n
-			case !cannotSplice(err):
-				l.drained(p, from, err)
-				return 0
 			}
 			l.fallBack(p, err)
 		}
@@ -363,8 +364,61 @@ func (l *loop) fill(p *spliced, from Side) int {
 	}
 	f.memory = l.scratch[:n]
 	l.flush(p, from)
-	f.memory = bytes.Clone(f.memory) // the rest; mostly none
+	if !p.over {
+		f.memory = bytes.Clone(f.memory) // the rest; mostly none
+		l.count(f)
+	}
 	return n
+}
+
+// mayCarry returns how much a direction that holds nothing may move through the pipe: no more than its receiver is likely to take.
+func (l *loop) mayCarry(p *spliced, from Side) int {
+	f, other := &p.flows[from], &p.flows[from.other()]
+	most := min(f.portion, maxPortion-other.held)
+	if most > smallRead {
+		most = min(most, sendRoom(p.fds[from.other()]))
+	}
+	return most
+}
+
+// carry moves up to most bytes through the pipe, for which memory is reserved, and returns how many it has read. An error is why
+// nothing can be moved this way.
+func (l *loop) carry(p *spliced, from Side, most int) (int, error) {
+	f := &p.flows[from]
+	f.held = most // until it is known what stays
+	n, err := splice(p.fds[from], l.pipe.w, most)
+	switch {
+	case n > 0:
+		err = nil
+		l.found(p, from, n)
+		l.empty(p, from, n)
+		f.portion = nextPortion(f.portion, n, len(f.memory) == 0)
+	case !cannotSplice(err):
+		l.drained(p, from, err)
+		err = nil
+	}
+	if !p.over {
+		l.count(f)
+	}
+	return n, err
+}
+
+// nextPortion returns how much a direction may move through the pipe at a time when it has moved n bytes, of which all were taken or
+// not: twice as much while it can be more, little again when it was too much.
+func nextPortion(portion, n int, taken bool) int {
+	switch {
+	case !taken:
+		return firstPortion
+	case n >= portion:
+		return min(2*portion, maxPortion)
+	}
+	return portion
+}
+
+// count counts what a direction holds when that has changed.
+func (l *loop) count(f *flow) {
+	l.memory.add(len(f.memory) - f.held)
+	f.held = len(f.memory)
 }
 
 // found notes that a read found n bytes, which decides about the next reads.
@@ -373,6 +427,7 @@ func (l *loop) found(p *spliced, from Side, n int) {
 	f := &p.flows[from]
 	if n >= smallRead {
 		f.bulk = bulkReads
+		f.portion = max(f.portion, firstPortion)
 	} else if f.bulk > 0 {
 		f.bulk--
 	}
@@ -432,6 +487,7 @@ func (l *loop) flush(p *spliced, from Side) {
 		l.wrote(p, from, n)
 		if f.memory = f.memory[n:]; len(f.memory) == 0 {
 			f.memory = nil
+			l.count(f)
 		}
 	case errors.Is(err, unix.EAGAIN):
 		l.block(p, from)
@@ -490,6 +546,10 @@ func (l *loop) endFor(p *spliced, end End, err error) {
 // end has done with a pair: it is closed if its ending is known, or handed on.
 func (l *loop) end(p *spliced, rest unsettled) {
 	p.over = true
+	for i := range p.flows {
+		l.memory.add(-p.flows[i].held)
+		p.flows[i].held = 0
+	}
 	l.mu.Lock()
 	l.detach(p)
 	l.mu.Unlock()
@@ -501,6 +561,22 @@ func (l *loop) fallBack(p *spliced, cause error) {
 	p.copying = true
 	if p.owner != nil {
 		p.owner.Fallback(cause)
+	}
+}
+
+// look looks at the receivers of a pair, and ends it if one has stalled.
+func (l *loop) look(p *spliced) {
+	rests := true
+	for _, s := range []Side{Client, Target} {
+		waits, taken := outstanding(p.fds[s])
+		if p.receivers[s].look(l.now, waits, taken) >= p.stall {
+			l.endFor(p, EndStalled, &Stalled{Receiver: s, Limit: p.stall})
+			return
+		}
+		rests = rests && !waits
+	}
+	if rests {
+		p.resting.Store(p.active.Load())
 	}
 }
 

@@ -66,19 +66,21 @@ func (r *register) restart(p *Pair, limit time.Duration) {
 // begin keeps a pair, and sets its clock going; the lock is held.
 func (r *register) begin(p *Pair, limit time.Duration) {
 	now := r.now()
+	p.looked = now
 	p.until.Store(0)
 	if limit > 0 {
 		p.until.Store(now + int64(limit))
 	}
-	if r.closed || p.due() == 0 {
+	if r.closed {
 		r.put(p, unlimited)
 		return
 	}
 	if r.timer == nil {
 		r.hand = now / int64(wheelTick)
+	}
+	if r.schedule(p) && r.timer == nil {
 		r.timer = time.AfterFunc(wheelTick, r.tick)
 	}
-	r.schedule(p)
 }
 
 // stop has a pair end, unless it is ending already.
@@ -98,7 +100,7 @@ func (r *register) limit(p *Pair, limit time.Duration) {
 // inspected notes that the inspection of a pair is over.
 func (r *register) inspected(p *Pair) {
 	limit := p.until.Swap(0)
-	if p.idle <= 0 || p.due() >= limit {
+	if p.idle <= 0 || p.expires() >= limit {
 		return // the hand will see it
 	}
 	r.mu.Lock()
@@ -159,15 +161,7 @@ func (r *register) tick() {
 		for p := r.slots[r.hand%wheelSlots]; p != nil; {
 			next := p.next
 			r.take(p)
-			switch due := p.due(); {
-			case due > now:
-				r.schedule(p)
-			case due > 0:
-				r.put(p, unlimited)
-				p.stop(EndIdle, nil)
-			default:
-				r.put(p, unlimited) // its inspection is over, and it may be idle
-			}
+			r.visit(p, now)
 			p = next
 		}
 	}
@@ -178,11 +172,37 @@ func (r *register) tick() {
 	r.timer.Reset(wheelTick)
 }
 
-// schedule puts a pair where the hand will come by when its limit has passed, or as far ahead as the wheel goes.
-func (r *register) schedule(p *Pair) {
-	due := p.due() / int64(wheelTick)
-	due = min(max(due, r.hand)+1, r.hand+wheelSlots-1)
-	r.put(p, int(due%wheelSlots))
+// visit does what is due for a pair that the hand has come to.
+func (r *register) visit(p *Pair, now int64) {
+	if expires := p.expires(); expires > 0 && expires <= now {
+		r.put(p, unlimited)
+		p.stop(EndIdle, nil)
+		return
+	}
+	if looking := p.looking(); looking > 0 && looking <= now {
+		p.looked = now
+		if p.until.Load() == 0 { // else another limit is enough
+			p.carrier.look()
+		}
+	}
+	r.schedule(p)
+}
+
+// schedule puts a pair where the hand will come by when something is due for it, or as far ahead as the wheel goes, and reports whether
+// the hand has to come at all.
+func (r *register) schedule(p *Pair) bool {
+	due, looking := p.expires(), p.looking()
+	if due == 0 || looking > 0 && looking < due {
+		due = looking
+	}
+	if due == 0 {
+		r.put(p, unlimited)
+		return false
+	}
+	tick := due / int64(wheelTick)
+	tick = min(max(tick, r.hand)+1, r.hand+wheelSlots-1)
+	r.put(p, int(tick%wheelSlots))
+	return true
 }
 
 func (r *register) put(p *Pair, slot int) {

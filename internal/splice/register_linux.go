@@ -32,7 +32,7 @@ func (r *register) connected(p *Pair) {
 func (r *register) opened(p *Pair, o *Options) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p.idle = o.Idle
+	p.idle, p.stall = o.Idle, o.Stall
 	p.active.Store(r.now())
 	r.restart(p, o.InspectionLimit)
 }

@@ -23,6 +23,7 @@ type relay struct {
 	sealed  [2]atomic.Bool // by side: no more is written to it, and that is being passed on
 	copying atomic.Int32   // directions that have not finished
 	running atomic.Int32   // goroutines
+	writing [2]atomic.Bool // by side: bytes are being written to it
 
 	inspected atomic.Bool // by an inspection that is not over
 	leaving   atomic.Bool // which has said that the pair is about to end by itself
@@ -81,6 +82,20 @@ func (r *relay) wake() {
 	}
 }
 
+// look asks the system about both receivers.
+func (r *relay) look() {
+	now := r.register.now()
+	for _, to := range []Side{Client, Target} {
+		waits, taken := r.writing[to].Load(), uint64(r.moved[to.other()].Load())
+		if t := bottom(r.conns[to]); t != nil {
+			waits, taken = outstandingOf(t, waits, taken)
+		}
+		if r.receivers[to].look(now, waits, taken) >= r.stall {
+			r.stop(EndStalled, &Stalled{Receiver: to, Limit: r.stall})
+		}
+	}
+}
+
 func (r *relay) run(from Side) {
 	end, err := r.copy(from)
 	switch {
@@ -130,7 +145,10 @@ func (r *relay) write(from Side, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	n, err := r.conns[from.other()].Write(b)
+	to := from.other()
+	r.writing[to].Store(true)
+	n, err := r.conns[to].Write(b)
+	r.writing[to].Store(false)
 	r.moved[from].Add(int64(n))
 	r.active.Store(r.register.now())
 	if err == nil {
@@ -247,7 +265,7 @@ func (r *relay) finish() {
 		}
 		_ = target.Close()
 		r.ended(how, &Left{Client: client})
-	case EndFinished, EndClientReset, EndTargetReset, EndIdle, EndClosed, EndError:
+	case EndFinished, EndClientReset, EndTargetReset, EndIdle, EndStalled, EndClosed, EndError:
 		for _, c := range r.conns {
 			if how.end.abrupt() {
 				abort(c)

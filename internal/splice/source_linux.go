@@ -87,6 +87,24 @@ func hungUp(t *net.TCPConn) bool {
 	return events&unix.POLLHUP != 0
 }
 
+// outstandingOf returns whether bytes wait for the peer of t, and how many it has taken, or what its owner knows about that.
+func outstandingOf(t *net.TCPConn, waits bool, taken uint64) (bool, uint64) {
+	if raw, err := t.SyscallConn(); err == nil { // or it is closed
+		_ = raw.Control(func(fd uintptr) { waits, taken = outstanding(int(fd)) })
+	}
+	return waits, taken
+}
+
+// outstanding returns whether bytes wait for the peer of a TCP connection, and how many it has acknowledged, which they say while they
+// are in the system's buffer or on their way. A peer whose buffer is full acknowledges, and is sent, no more (tcp(7), TCP_INFO).
+func outstanding(fd int) (waits bool, taken uint64) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false, 0
+	}
+	return info.Unacked > 0 || info.Notsent_bytes > 0, info.Bytes_acked
+}
+
 // poll is what poll(2) tells unasked: POLLERR, POLLHUP and POLLNVAL.
 func poll(fd int) int16 {
 	fds := []unix.PollFd{{Fd: int32(fd)}}

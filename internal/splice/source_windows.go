@@ -37,6 +37,9 @@ func watch(net.Conn) error { return nil }
 // hungUp need not tell a reset from the end of a stream: here every read after a reset says so.
 func hungUp(*net.TCPConn) bool { return false }
 
+// outstandingOf returns what the owner of a connection knows: the system does not tell what its peer has taken.
+func outstandingOf(_ *net.TCPConn, waits bool, taken uint64) (bool, uint64) { return waits, taken }
+
 const errReset = windows.WSAECONNRESET
 
 // isReset reports whether err says that the peer reset the connection, or that the system gave it up for one.

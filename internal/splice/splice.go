@@ -27,6 +27,12 @@ type Options struct {
 	// Idle ends the pair when no byte has moved in either direction for so long, or up to half a second more. 0 is no limit.
 	Idle time.Duration
 
+	// Stall ends the pair when bytes wait for one of its sides, which has taken none for so long, or up to half of that and a second
+	// more. They wait in hand or in the buffers of the system, and are taken when the system of that side says that it has them: a
+	// receiver that is slow takes some. Where the system does not say so (Windows, and other connections than TCP's), a portion of up
+	// to 32 KiB waits while it is written. 0 is no limit.
+	Stall time.Duration
+
 	// ClientHead was read from the client already and goes to the target before anything else; TargetHead is the same the
 	// other way. The engine keeps both until they are written, so the caller may not change them.
 	ClientHead, TargetHead []byte
@@ -56,7 +62,7 @@ type Result struct {
 	Sent     int64 // bytes from the client that were written to the target, ClientHead included
 	Received int64 // bytes from the target that were written to the client, TargetHead included
 	End      End   // why the pair ended
-	Err      error // nil for EndFinished, EndIdle and EndRefused; for EndClosed the cause given to Pair.Close, or net.ErrClosed
+	Err      error // nil for EndFinished, EndIdle and EndRefused; the cause given to Pair.Close, or net.ErrClosed; a *Stalled
 	Left     *Left // what was not closed; nil if nothing was
 }
 
@@ -77,6 +83,7 @@ const (
 	EndClientReset            // the client reset its connection, or is gone and no longer takes what the target sends
 	EndTargetReset            // the same of the target
 	EndIdle                   // no byte moved for Options.Idle, or the inspection took too long and did not refuse
+	EndStalled                // bytes waited for a side that took none for Options.Stall
 	EndClosed                 // by Pair.Close, or by Engine.Close
 	EndRefused                // by the inspection; the client has its alert, and its connection is left
 	EndReleased               // by Pair.Release; both connections are left
@@ -93,6 +100,8 @@ func (e End) String() string {
 		return "target_reset"
 	case EndIdle:
 		return "idle"
+	case EndStalled:
+		return "stalled"
 	case EndClosed:
 		return "closed"
 	case EndRefused:
@@ -107,7 +116,7 @@ func (e End) String() string {
 
 // abrupt reports whether the bytes that passed may not be all that were sent, so that the peers must see a reset and no FIN.
 func (e End) abrupt() bool {
-	return e == EndClientReset || e == EndTargetReset || e == EndError
+	return e == EndClientReset || e == EndTargetReset || e == EndStalled || e == EndError
 }
 
 // Pair is two joined connections. Its methods may be called from any goroutine, also after the pair has ended.
@@ -121,10 +130,14 @@ type Pair struct {
 	owner    Owner
 	register *register
 
+	receivers [2]receiver // by side; of the carrier alone
+
 	// Guarded by the register's lock, with where it keeps the pair.
 	carrier    carrier
 	idle       time.Duration
-	opening    bool // its target is not connected yet
+	stall      time.Duration
+	looked     int64 // when the carrier was last asked to look, on the register's clock
+	opening    bool  // its target is not connected yet
 	slot       int
 	next, prev *Pair
 }
@@ -139,6 +152,9 @@ type ending struct {
 type carrier interface {
 	// wake has the pair's ending seen to. It does not wait for that, and does nothing if the pair has been closed.
 	wake()
+
+	// look has the pair end if one of its receivers has stalled. It does not wait for that; the register's lock is held.
+	look()
 }
 
 // Close ends the pair with EndClosed; cause becomes Result.Err and may be nil. Both connections are closed as by their
@@ -175,13 +191,21 @@ func (p *Pair) ended(how ending, left *Left) {
 	p.register.leave(p)
 }
 
-// due is when the pair is to be stopped, on the register's clock and by what is known now; 0 is never.
-func (p *Pair) due() int64 {
+// expires is when the pair is to be stopped, on the register's clock and by what is known now; 0 is never.
+func (p *Pair) expires() int64 {
 	until := p.until.Load()
 	if until == 0 && p.idle > 0 {
 		return p.active.Load() + int64(p.idle)
 	}
 	return until
+}
+
+// looking is when the receivers of the pair are to be looked at next, on the same clock; 0 is never.
+func (p *Pair) looking() int64 {
+	if p.stall <= 0 {
+		return 0
+	}
+	return p.looked + int64(p.stall)/looks
 }
 
 // Side names one connection of a pair, and the direction that reads from it.

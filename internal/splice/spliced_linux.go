@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,9 @@ type spliced struct {
 	inspection Inspection // nil when it is over
 
 	over bool // the loop has done with it
+
+	// resting is Pair.active of a pair for whose receivers nothing has waited since: until that changes nothing can.
+	resting atomic.Int64
 }
 
 // flow is one direction of a pair.
@@ -43,6 +47,8 @@ type flow struct {
 	closing  bool   // the sender has finished or failed, so that a read may find more than bytes
 	bulk     int8   // reads to come that are expected to find much
 	queued   bool   // waits for another turn
+	portion  int    // how much may go through the pipe at a time; 0 before much was read
+	held     int    // how much of the engine's memory is counted for this direction
 }
 
 // unsettled is what a loop leaves to the relay that takes a pair over.
@@ -62,6 +68,20 @@ func (p *spliced) wake() {
 	defer l.mu.Unlock()
 	if p.attached {
 		l.stopped = append(l.stopped, p)
+		l.wake()
+	}
+}
+
+// look leaves the look to the loop, unless none is needed.
+func (p *spliced) look() {
+	if p.resting.Load() == p.active.Load() {
+		return
+	}
+	l := p.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.attached {
+		l.looks = append(l.looks, p)
 		l.wake()
 	}
 }

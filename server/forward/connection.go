@@ -332,6 +332,7 @@ func (c *connection) watched(early []byte) splice.Options {
 	c.watch = newWatch(c)
 	return splice.Options{
 		Idle:            c.choice.Limits.IdleTimeout,
+		Stall:           c.choice.Limits.StallTimeout,
 		ClientHead:      early,
 		TargetHead:      c.ahead,
 		Inspection:      c.watch,
@@ -347,6 +348,9 @@ func (c *connection) Ended(r splice.Result) {
 	if c.beginning != nil {
 		c.endHandshake(r)
 		return
+	}
+	if stalled, ok := errors.AsType[*splice.Stalled](r.Err); ok {
+		c.server.Events.Emit(event.TunnelStalled(c.client, c.target.String(), stalled.Receiver.String(), stalled.Limit))
 	}
 	c.ended("allowed", "", r.End.String(), r)
 	c.leave()
