@@ -104,19 +104,9 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
         {
             Hosts = Array.ConvertAll(items, item => new HostMessage { Host = item, ClientCertificatePolicy = policy }),
             ValidateOnly = validateOnly,
+            SetClientCertificatePolicy = policy != null,
         };
-        var answer = Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, beside);
-        foreach (var outcome in answer.Outcomes)
-        {
-            // What is in the list already keeps its policy in an addition.
-            if (policy != null && outcome.Kind == "ALREADY_PRESENT" && outcome.ClientCertificatePolicy != policy)
-            {
-                Call<SetHostRequest, Empty>("AllowedHostService/SetAllowedHost",
-                    new SetHostRequest { Host = outcome.Item, ClientCertificatePolicy = policy, ValidateOnly = validateOnly }, beside);
-                outcome.Kind = "ADDED";
-            }
-        }
-        return answer;
+        return Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, beside);
     }
 
     // The refused host that an item means: just that, or, if it has no port, the host at the only port where it was refused.

@@ -8,13 +8,16 @@ using System.Threading;
 namespace OMSGateway;
 
 /// <summary>
-/// A cmdlet that adds to a list of the gateway, or removes from it, all that comes through the pipeline. Items are collected, and
-/// sent when there are enough of them, when the first of them has waited for <see cref="Patience"/>, or at the end. A timer sends
-/// beside the pipeline's thread, which alone may report what came of it.
+/// A cmdlet that adds to a list of the gateway, or removes from it. Items of an argument are one change, however many they are. What
+/// comes through the pipeline is collected, and sent when there is enough of it, when the first item has waited for
+/// <see cref="Patience"/>, or at the end. A timer sends beside the pipeline's thread, which alone may report what came of it.
 /// </summary>
 public abstract class ListChangeCmdlet : ChangeCmdlet
 {
-    // What one change takes. The bytes, of UTF-8, keep a request and an answer that explains every item below 1 MiB.
+    // A change of more has counts and the outcomes of which more is to be said for an answer.
+    private const int MaxOutcomes = 1000;
+
+    // What one change of a pipeline has. The bytes, of UTF-8, keep an answer that explains every item below 1 MiB.
     private const int MaxItems = 256;
     private const int MaxBytes = 128 << 10;
     private const int MaxItemBytes = 32 << 10; // more than anything that the gateway takes
@@ -171,13 +174,13 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         InTurn(() =>
         {
             var size = Encoding.UTF8.GetByteCount(item);
-            if (pending.Count == MaxItems || pendingBytes + size > MaxBytes)
+            if (MyInvocation.ExpectingInput && IsFull(pending.Count, pendingBytes, size))
             {
                 Send(beside: false);
             }
             pending.Add(item);
             pendingBytes += size;
-            if (pending.Count == 1)
+            if (MyInvocation.ExpectingInput && pending.Count == 1)
             {
                 timer ??= new Timer(_ => SendBeside());
                 timer.Change(Patience, Timeout.InfiniteTimeSpan);
@@ -186,6 +189,8 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         });
         Report();
     }
+
+    private static bool IsFull(int count, int bytes, int more) => count == MaxItems || bytes + more > MaxBytes;
 
     // Tells of an item that is not sent. What came before it is applied first where the error may end the pipeline.
     private void Refuse(ErrorRecord record)
@@ -228,11 +233,17 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
             if (end > 0)
             {
                 var good = items.Take(end).ToArray();
-                Note(good, Repeated(good, beside));
+                var isMany = good.Length > MaxOutcomes || good.Sum(Encoding.UTF8.GetByteCount) > MaxBytes;
+                var spelled = PassThru && !rehearses && isMany ? Spelled(good, beside) : [];
+                Note(good, Repeated(good, beside), passThru: PassThru && !rehearses && !isMany);
+                foreach (var item in spelled)
+                {
+                    reports.Enqueue(() => WriteObject(item));
+                }
             }
             if (end < items.Length)
             {
-                Note([items[end]], Outcomes([items[end]], validateOnly: true, beside));
+                Note([items[end]], Answer([items[end]], validateOnly: true, beside), passThru: false);
                 ended = true;
             }
         }
@@ -246,38 +257,99 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     // The index of the first item that the gateway would refuse, or the number of items.
     private int FirstInvalid(string[] items, bool beside)
     {
-        var index = Array.FindIndex(Outcomes(items, validateOnly: true, beside), o => o.Kind == "INVALID");
-        return index < 0 ? items.Length : index;
+        var invalid = Array.Find(Answer(items, validateOnly: true, beside).Outcomes, o => o.Kind == "INVALID");
+        return invalid?.Index ?? items.Length;
     }
 
+    // The items as the list has them from a change on that is about to be made, or has them until then. An answer with counts does not
+    // say it, so the gateway is asked for a part at a time.
+    private List<string> Spelled(string[] items, bool beside)
+    {
+        List<string> spelled = [], part = [];
+        var bytes = 0;
+        foreach (var item in items)
+        {
+            var size = Encoding.UTF8.GetByteCount(item);
+            if (IsFull(part.Count, bytes, size))
+            {
+                Ask();
+            }
+            part.Add(item);
+            bytes += size;
+        }
+        Ask();
+        return spelled;
+
+        void Ask()
+        {
+            spelled.AddRange(Answer([.. part], validateOnly: true, beside).Outcomes.Where(IsPassedThru).Select(o => o.Item));
+            part.Clear();
+            bytes = 0;
+        }
+    }
+
+    private static bool IsPassedThru(Outcome outcome) => outcome.Kind is "ADDED" or "CHANGED" or "REMOVED" or "ALREADY_PRESENT";
+
     // Where the gateway was lost in the middle, the change is made again: to repeat it does no harm.
-    private Outcome[] Repeated(string[] items, bool beside)
+    private ChangeAnswer Repeated(string[] items, bool beside)
     {
         try
         {
-            return Outcomes(items, rehearses, beside);
+            return Answer(items, rehearses, beside);
         }
         catch (CallException e) when (Failure.LeavesOpen(e) && !Failure.IsTimeout(e))
         {
-            return Outcomes(items, rehearses, beside);
+            return Answer(items, rehearses, beside);
         }
     }
 
-    private Outcome[] Outcomes(string[] items, bool validateOnly, bool beside)
+    // The answer to a change, complete, with the index of each outcome.
+    private ChangeAnswer Answer(string[] items, bool validateOnly, bool beside)
     {
-        var outcomes = Change(Array.ConvertAll(items, WellFormed), validateOnly, beside).Outcomes;
-        return outcomes.Length == items.Length
-            ? outcomes
-            : throw new CallException(0, "ANSWER_INCOMPLETE", $"the gateway answered for {outcomes.Length} of {items.Length} values");
+        var answer = Change(Array.ConvertAll(items, WellFormed), validateOnly, beside);
+        var told = answer.Counts?.Total ?? answer.Outcomes.Length;
+        if (told != items.Length || Array.Exists(answer.Outcomes, o => o.Index < 0 || o.Index >= items.Length))
+        {
+            throw new CallException(0, "ANSWER_INCOMPLETE", $"the gateway answered for {told} of {items.Length} values");
+        }
+        for (var i = 0; answer.Counts == null && i < items.Length; i++)
+        {
+            answer.Outcomes[i].Index = i;
+        }
+        return answer;
     }
 
-    private void Note(string[] items, Outcome[] outcomes)
+    private void Note(string[] items, ChangeAnswer answer, bool passThru)
     {
-        for (var i = 0; i < items.Length; i++)
+        foreach (var outcome in answer.Outcomes)
         {
-            var (outcome, item) = (outcomes[i], items[i]);
-            applied += outcome.Kind == "INVALID" ? 0 : 1;
-            reports.Enqueue(() => Tell(outcome, item));
+            var item = items[outcome.Index];
+            reports.Enqueue(() => Tell(outcome, item, passThru));
+        }
+        var invalid = answer.Outcomes.Count(o => o.Kind == "INVALID");
+        if (answer.Counts is { } counts)
+        {
+            var untold = counts.Invalid - invalid;
+            invalid = counts.Invalid;
+            reports.Enqueue(() => TellCounts(items, counts, untold));
+        }
+        applied += items.Length - invalid;
+    }
+
+    private void TellCounts(string[] items, ChangeCounts counts, int untold)
+    {
+        (int Count, string What)[] parts = [(counts.Added, "added"), (counts.AlreadyPresent, "already present"),
+            (counts.Changed, "changed"), (counts.Removed, "removed"), (counts.NotPresent, "not present"), (counts.Invalid, "invalid")];
+        WriteVerbose($"{items.Length} values: " +
+            string.Join(", ", parts.Where(p => p.Count > 0).Select(p => $"{p.Count} {p.What}")) + ".");
+        if (untold > 0)
+        {
+            var text = $"{untold} more values are invalid, and are not named, since there are too many.";
+            WriteError(new ErrorRecord(new ArgumentException(text), "MoreValuesInvalid", ErrorCategory.InvalidArgument, items));
+        }
+        if (counts.LeftOut > untold)
+        {
+            WriteWarning($"More is to be said of {counts.LeftOut - untold} values that are not named, since there are too many.");
         }
     }
 
@@ -288,19 +360,26 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         if (isOpen || before > 0)
         {
             var state = isOpen ? "may not be applied" : "are not applied";
-            reports.Enqueue(() => WriteWarning($"{before} values are applied. The next {items.Length} {state}, and are errors that name " +
+            var errors = items.Length > MaxOutcomes ? "are one error that has" : "are errors that name";
+            reports.Enqueue(() => WriteWarning($"{before} values are applied. The next {items.Length} {state}, and {errors} " +
                 "them; to repeat them does no harm."));
         }
-        foreach (var item in items)
+        if (items.Length > MaxOutcomes)
         {
-            reports.Enqueue(() =>
-            {
-                var record = Record(e, item);
-                record.ErrorDetails = new ErrorDetails($"{item}: {record.Exception.Message}");
-                WriteError(record);
-            });
+            reports.Enqueue(() => TellFailure(e, items, $"{items.Length} values"));
+        }
+        else
+        {
+            Array.ForEach(items, item => reports.Enqueue(() => TellFailure(e, item, item)));
         }
         ended |= stopsAtErrors;
+    }
+
+    private void TellFailure(Exception e, object target, string name)
+    {
+        var record = Record(e, target);
+        record.ErrorDetails = new ErrorDetails($"{name}: {record.Exception.Message}");
+        WriteError(record);
     }
 
     private void Report()
@@ -311,13 +390,13 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         }
     }
 
-    private void Tell(Outcome outcome, string target)
+    private void Tell(Outcome outcome, string target, bool passThru)
     {
         switch (outcome.Kind)
         {
-            case "ADDED" or "REMOVED" or "ALREADY_PRESENT" or "NOT_PRESENT" when rehearses:
+            case "ADDED" or "CHANGED" or "REMOVED" or "ALREADY_PRESENT" or "NOT_PRESENT" when rehearses:
                 break;
-            case "ADDED" or "REMOVED":
+            case "ADDED" or "CHANGED" or "REMOVED":
                 WriteVerbose(Changed(outcome.Item));
                 break;
             case "ALREADY_PRESENT" or "NOT_PRESENT":
@@ -340,7 +419,7 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
             WriteWarning($"{outcome.OpenTunnels} open tunnels to {outcome.Item} stay until they end; " +
                 $"close them with: omsgwctl tunnel close --host {outcome.Item}");
         }
-        if (PassThru && !rehearses && outcome.Kind is "ADDED" or "REMOVED" or "ALREADY_PRESENT")
+        if (passThru && IsPassedThru(outcome))
         {
             WriteObject(outcome.Item);
         }

@@ -126,19 +126,10 @@ internal sealed class AddHostsRequest
 
     [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
     public bool ValidateOnly { get; set; }
-}
 
-[DataContract]
-internal sealed class SetHostRequest
-{
-    [DataMember(Name = "host")]
-    public string Host { get; set; } = "";
-
-    [DataMember(Name = "clientCertificatePolicy")]
-    public string ClientCertificatePolicy { get; set; } = "";
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
+    /// <summary>Hosts that are in the list already get the policy of the request, too.</summary>
+    [DataMember(Name = "setClientCertificatePolicy", EmitDefaultValue = false)]
+    public bool SetClientCertificatePolicy { get; set; }
 }
 
 [DataContract]
@@ -237,8 +228,42 @@ internal sealed class ChangeAnswer
     [DataMember(Name = "outcomes")]
     private Outcome[]? OutcomesOrNull { get; set; }
 
-    /// <summary>One for each item of the request, in its order.</summary>
+    /// <summary>One for each item of the request, in its order; with counts those of which more is to be said, with their index.</summary>
     public Outcome[] Outcomes => OutcomesOrNull ?? [];
+
+    /// <summary>How many items had which outcome, if the request has more than 1,000; else null.</summary>
+    [DataMember(Name = "counts")]
+    public ChangeCounts? Counts { get; set; }
+}
+
+/// <summary>How many items of a change had which outcome.</summary>
+[DataContract]
+internal sealed class ChangeCounts
+{
+    [DataMember(Name = "added")]
+    public int Added { get; set; }
+
+    [DataMember(Name = "alreadyPresent")]
+    public int AlreadyPresent { get; set; }
+
+    [DataMember(Name = "removed")]
+    public int Removed { get; set; }
+
+    [DataMember(Name = "notPresent")]
+    public int NotPresent { get; set; }
+
+    [DataMember(Name = "changed")]
+    public int Changed { get; set; }
+
+    [DataMember(Name = "invalid")]
+    public int Invalid { get; set; }
+
+    /// <summary>Outcomes of which more is to be said, and that are not in the answer, since there are too many.</summary>
+    [DataMember(Name = "leftOut")]
+    public int LeftOut { get; set; }
+
+    /// <summary>All items.</summary>
+    public int Total => Added + AlreadyPresent + Removed + NotPresent + Changed + Invalid;
 }
 
 /// <summary>What became of one host or subject.</summary>
@@ -268,6 +293,10 @@ internal sealed class Outcome
 
     [DataMember(Name = "stillCoveredBy")]
     public string? StillCoveredBy { get; set; }
+
+    /// <summary>The place of the item in the request. Only in an answer with counts.</summary>
+    [DataMember(Name = "index")]
+    public int Index { get; set; }
 
     /// <summary>The spelling that the gateway keeps.</summary>
     public string Item => Host ?? Subject ?? "";

@@ -54,6 +54,81 @@ Describe 'One pipeline' {
     }
 }
 
+Describe 'One argument' {
+    BeforeAll { $hosts = 1..3000 | ForEach-Object { "H$_.example.com" } }
+    BeforeEach { Clear-Gateway; $log = Use-FakeControl -Mode relay }
+    AfterEach { Restore-Control $log }
+
+    It 'with 3,000 hosts is one change, to add and to remove' {
+        Add-OMSGatewayAllowedHost -Host $hosts | Should -BeNullOrEmpty
+        @(Get-Request $log).ForEach({ $_.params.hosts.Count }) | Should -Be 3000
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 3000
+        Clear-Content -LiteralPath $log
+        $said = Remove-OMSGatewayAllowedHost $hosts -Verbose 4>&1
+        @(Get-Request $log).method | Should -Be 'AllowedHostService/RemoveAllowedHosts'
+        $said[-1].Message | Should -Be '3000 values: 3000 removed.'
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It 'of client certificates is one change' {
+        Add-OMSGatewayAllowedClientCertificate (1..2000 | ForEach-Object { "agent $_" }) -WarningAction Ignore
+        @(Get-Request $log).ForEach({ $_.params.certificates.Count }) | Should -Be 2000
+        @(Get-OMSGatewayAllowedClientCertificate).Count | Should -Be 2000
+    }
+
+    It 'is told of each value that is invalid, and adds the others' {
+        $given = $hosts[0..1200] + 'https://x.example.com/' + $hosts[1201..1300] + 'https://y.example.com/'
+        Add-OMSGatewayAllowedHost $given -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.TargetObject | Should -Be 'https://x.example.com/', 'https://y.example.com/'
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 1301
+    }
+
+    It 'with more invalid values than can be named is told how many' {
+        Add-OMSGatewayAllowedHost (1..1100 | ForEach-Object { "https://h$_/" }) -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.Count | Should -Be 1001
+        $failed[1000].FullyQualifiedErrorId | Should -Be 'MoreValuesInvalid,OMSGateway.AddOMSGatewayAllowedHostCommand'
+        $failed[1000].Exception.Message | Should -Match '^100 more values'
+    }
+
+    It 'stops before the first value that is invalid with -ErrorAction Stop' {
+        $given = $hosts[0..1999] + 'https://x.example.com/' + $hosts[2000..2999]
+        { Add-OMSGatewayAllowedHost $given -ErrorAction Stop } | Should -Throw -ErrorId 'HostIsUrl*'
+        @(Get-OMSGatewayAllowedHost).Count | Should -Be 2000
+    }
+
+    It 'passes on what is in the list now, and what was removed from it' {
+        Add-OMSGatewayAllowedHost h7.example.com
+        $added = @(Add-OMSGatewayAllowedHost $hosts -PassThru)
+        $added.Count | Should -Be 3000
+        $added[6] | Should -BeExactly 'h7.example.com'
+        Remove-OMSGatewayAllowedHost h7.example.com
+        @(Remove-OMSGatewayAllowedHost $hosts -PassThru).Count | Should -Be 2999
+    }
+
+    It 'gives hosts their policy in the same change' {
+        Add-OMSGatewayAllowedHost $hosts[0..9]
+        Clear-Content -LiteralPath $log
+        Add-OMSGatewayAllowedHost $hosts -ClientCertificatePolicy Required
+        @(Get-Request $log).method | Should -Be 'AllowedHostService/AddAllowedHosts'
+        @(Get-OMSGatewayAllowedHost -Detailed | Where-Object ClientCertificatePolicy -EQ Required).Count | Should -Be 3000
+    }
+
+    It 'changes nothing with -WhatIf' {
+        Add-OMSGatewayAllowedHost $hosts[0..1000] -WhatIf
+        Get-OMSGatewayAllowedHost | Should -BeNullOrEmpty
+    }
+
+    It 'whose change fails is one error' {
+        Restore-Control $log
+        $log = Use-FakeControl -Mode error -Result '{"code":8,"message":"busy","data":{"code":"RESOURCE_EXHAUSTED","reason":"LARGE_CALL_BUSY"}}'
+        Add-OMSGatewayAllowedHost $hosts -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -Be 'LargeCallBusy,OMSGateway.AddOMSGatewayAllowedHostCommand'
+        $failed[0].ToString() | Should -Be '3000 values: busy'
+        $failed[0].TargetObject.Count | Should -Be 3000
+    }
+}
+
 Describe 'omsgwctl' {
     AfterEach { $env:OMSGATEWAY_CTL = $Control }
 
