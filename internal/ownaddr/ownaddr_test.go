@@ -11,9 +11,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestWatch has the addresses that Read finds, in each of their forms, and no other. What changes is tried with a gateway in a network of
-// its own (cmd/omsgateway).
-func TestWatch(t *testing.T) {
+// TestAddresses has the addresses that Read finds, in each of their forms, and no other. What changes is tried with a gateway in a network
+// of its own (cmd/omsgateway).
+func TestAddresses(t *testing.T) {
 	set, err := ownaddr.Read()
 	if err != nil {
 		t.Fatal(err)

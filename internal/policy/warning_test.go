@@ -10,7 +10,9 @@ import (
 )
 
 func TestWarning(t *testing.T) {
-	special := func(host, kind string) *reason.Error { return reason.New(reason.HostSpecialAddress, "host", host, "kind", kind) }
+	special := func(host, kind string) *reason.Error {
+		return reason.New(reason.HostSpecialAddress, "host", host, "kind", kind)
+	}
 	for host, want := range map[string]*reason.Error{
 		"a.example.com":           nil,
 		"*.example.com":           nil,
