@@ -27,8 +27,8 @@ var ErrNotListening = errors.New("nobody listens there")
 //
 // On Linux the folder is made with mode 0755 if it is absent and the socket gets mode 0666: the peer's identity decides, not
 // the file's mode. A socket left by a gateway that is gone is removed; one that is served, or a file that is no socket, is an
-// error. Two processes must not do this for one path at the same time; the lock on the state folder sees to that. Closing the
-// listener removes the socket.
+// error. Two processes must not do this for one path at the same time; the lock on the state folder sees to that. A socket that is
+// deleted while it is served is made again within a second; who is connected stays so. Closing the listener removes the socket.
 func Listen(address string) (net.Listener, error) {
 	path, err := pathOf(address)
 	if err != nil {

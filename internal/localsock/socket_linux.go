@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -37,21 +38,12 @@ func listen(path string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("opening the admin socket: %w", err)
+	l := &socketListener{path: path, stop: make(chan struct{})}
+	if err := l.bind(); err != nil {
+		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // it would remove the path whatever is there by then
-	if err := os.Chmod(path, 0o666); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("opening the admin socket to all users: %w", err)
-	}
-	own, err := os.Lstat(path)
-	if err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("opening the admin socket: %w", err)
-	}
-	return socketListener{l, path, own}, nil
+	l.watching.Go(l.watch)
+	return l, nil
 }
 
 // makeFolder makes dir with mode 0755 whatever the umask is. A folder that is there stays as it is.
@@ -66,7 +58,28 @@ func makeFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o755)
+	_, err = chmod(dir, fs.ModeDir, 0o755)
+	return err
+}
+
+// chmod gives what this account has just made at path its mode, and returns which file that is. It refuses what somebody who may write the
+// folder has put in its place: another kind of file, a link, or what belongs to somebody else or has another name too.
+func chmod(path string, kind, mode fs.FileMode) (fs.FileInfo, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	made := os.NewFile(uintptr(fd), path)
+	defer func() { _ = made.Close() }()
+	info, err := made.Stat()
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.Mode().Type() != kind || int(stat.Uid) != os.Geteuid() || kind == fs.ModeSocket && stat.Nlink != 1 {
+		return nil, fmt.Errorf("%s is not what was just made there: somebody else may write its folder", path)
+	}
+	return info, os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode) // fchmod(2) takes no descriptor of O_PATH
 }
 
 // removeStale removes a socket at path that nobody serves.
@@ -97,18 +110,97 @@ func removeStale(path string) error {
 	return nil
 }
 
-// socketListener removes its socket when it is closed, but not one that has taken its place.
+// lookAfter is how long a socket may be gone before it is made again.
+const lookAfter = time.Second
+
+// socketListener makes its socket again when it was deleted, and keeps what is connected; Close removes it, but not one that has taken its
+// place.
 type socketListener struct {
-	*net.UnixListener
-	path string
-	own  fs.FileInfo
+	path     string
+	stop     chan struct{}
+	once     sync.Once
+	watching sync.WaitGroup
+
+	mu  sync.Mutex
+	now *net.UnixListener
+	own fs.FileInfo
 }
 
-func (l socketListener) Close() error {
-	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.own) {
+// bind makes the socket, and lets go of the one before.
+func (l *socketListener) bind() error {
+	now, err := net.ListenUnix("unix", &net.UnixAddr{Name: l.path, Net: "unix"})
+	if err != nil {
+		return fmt.Errorf("opening the admin socket: %w", err)
+	}
+	now.SetUnlinkOnClose(false) // it would remove the path whatever is there by then
+	own, err := chmod(l.path, fs.ModeSocket, 0o666)
+	if err != nil {
+		_ = now.Close()
+		return fmt.Errorf("opening the admin socket to all users: %w", err)
+	}
+	l.mu.Lock()
+	before := l.now
+	l.now, l.own = now, own
+	l.mu.Unlock()
+	if before != nil {
+		_ = before.Close()
+	}
+	return nil
+}
+
+// watch looks after the socket until Close.
+func (l *socketListener) watch() {
+	tick := time.NewTicker(lookAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.restore()
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// restore makes the socket again if nothing is at its path. Where that is not possible, the next look tries it.
+func (l *socketListener) restore() {
+	if _, err := os.Lstat(l.path); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if makeFolder(filepath.Dir(l.path)) == nil {
+		_ = l.bind()
+	}
+}
+
+func (l *socketListener) current() (*net.UnixListener, fs.FileInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now, l.own
+}
+
+func (l *socketListener) Accept() (net.Conn, error) {
+	for {
+		now, _ := l.current()
+		conn, err := now.Accept()
+		if after, _ := l.current(); err == nil || !errors.Is(err, net.ErrClosed) || after == now {
+			return conn, err
+		}
+	}
+}
+
+func (l *socketListener) Addr() net.Addr {
+	now, _ := l.current()
+	return now.Addr()
+}
+
+func (l *socketListener) Close() error {
+	l.once.Do(func() { close(l.stop) })
+	l.watching.Wait()
+	now, own := l.current()
+	if there, err := os.Lstat(l.path); err == nil && os.SameFile(there, own) {
 		_ = os.Remove(l.path)
 	}
-	return l.UnixListener.Close()
+	return now.Close()
 }
 
 // dialPause is how long dial waits for a place in a full queue before it tries again: the kernel tells at once (EAGAIN).

@@ -156,6 +156,81 @@ func TestCloseRemovesOnlyItsOwnSocket(t *testing.T) {
 	}
 }
 
+// A socket that was deleted, or its folder too, is made again; who is connected stays so, and what has taken its place is left alone.
+func TestDeletedSocketIsMadeAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	path := filepath.Join(dir, "admin.sock")
+	listener, err := localsock.Listen("unix:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	accepted := make(chan net.Conn)
+	go func() {
+		defer close(accepted)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- conn
+		}
+	}()
+	connect := func() (client, server net.Conn) {
+		client, err := localsock.Dial(t.Context(), "unix:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server = <-accepted
+		t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+		return client, server
+	}
+	client, server := connect()
+	for _, remove := range []func() error{func() error { return os.Remove(path) }, func() error { return os.RemoveAll(dir) }} {
+		if err := remove(); err != nil {
+			t.Fatal(err)
+		}
+		localsock.LookAfter(listener)
+		connect()
+		if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o666 {
+			t.Errorf("the new socket is %v, %v", info, err)
+		}
+	}
+	if _, err := server.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Read(make([]byte, 1)); err != nil {
+		t.Errorf("who was connected: %v", err)
+	}
+	if err := errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	localsock.LookAfter(listener)
+	listener.Close()
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("what has taken the socket's place is %v, %v", info, err)
+	}
+	<-accepted
+}
+
+// Whoever may write the folder must not get the mode of another file changed.
+func TestModeIsThatOfWhatWasMade(t *testing.T) {
+	dir := t.TempDir()
+	other, link, hard := filepath.Join(dir, "other"), filepath.Join(dir, "link"), filepath.Join(dir, "hard")
+	leaveSocket(t, other)
+	if err := errors.Join(os.Chmod(other, 0o600), os.Symlink(other, link), os.Link(other, hard)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, hard, dir} {
+		if err := localsock.Chmod(path); err == nil {
+			t.Errorf("%s is opened to all users", path)
+		}
+	}
+	if info, err := os.Lstat(other); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the other file is %v, %v", info, err)
+	}
+}
+
 func TestDialTellsWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	stale, file := filepath.Join(dir, "stale"), filepath.Join(dir, "file")

@@ -24,6 +24,8 @@ const (
 	ConfigInUse        Reason = "CONFIG_IN_USE"
 	ListenNotPossible  Reason = "LISTEN_NOT_POSSIBLE"
 	ConfigFolderDenied Reason = "CONFIG_FOLDER_DENIED"
+	ConfigFolderOpen   Reason = "CONFIG_FOLDER_OPEN"
+	ConfigFolderShut   Reason = "CONFIG_FOLDER_SHUT" // a notice
 )
 
 var configTexts = map[Reason]string{
@@ -49,4 +51,8 @@ var configTexts = map[Reason]string{
 	ConfigInUse:        `another process uses the configuration in {folder}; stop it first or use another --state-dir`,
 	ListenNotPossible:  `cannot listen on {address}; choose another ListenPort or ListenAddress, or end the program that has it`,
 	ConfigFolderDenied: `the folder {folder} cannot be used`,
+	ConfigFolderOpen: `others than root and the account of the gateway can write {path}, and so decide what it allows; ` +
+		`look into it, then mend it: {command}`,
+	ConfigFolderShut: `others than root and the account of the gateway could write {path}; that was taken from them (chmod go-w), ` +
+		`and what they may have written is to be looked at`,
 }

@@ -158,6 +158,8 @@ var refusals = map[Reason]refusal{
 	ConfigInUse:        {class: ClassConflict},
 	ListenNotPossible:  {class: ClassConflict},
 	ConfigFolderDenied: {class: ClassPermission},
+	ConfigFolderOpen:   {class: ClassPermission},
+	ConfigFolderShut:   {class: ClassNotice},
 
 	EtagMismatch:             {class: ClassStale},
 	NothingGiven:             {class: ClassInvalid},

@@ -59,8 +59,8 @@ type Store struct {
 }
 
 // Open takes the state folder for this process and reads its file; without a file the defaults are in force. An error leaves
-// everything as it is: CONFIG_IN_USE if another process has the folder, CONFIG_FOLDER_DENIED, those of config.Read, and for
-// a wrong override SETTING_UNKNOWN, what is wrong with its value, or SETTING_CONFLICT.
+// everything as it is: CONFIG_IN_USE if another process has the folder, CONFIG_FOLDER_DENIED, CONFIG_FOLDER_OPEN, those of config.Read, and
+// for a wrong override SETTING_UNKNOWN, what is wrong with its value, or SETTING_CONFLICT.
 func Open(o Options) (*Store, error) { return OpenWithin(context.Background(), 0, o) }
 
 // OpenWithin is [Open], but a folder that is in use is waited for as long as wait, or until ctx is done.
@@ -73,7 +73,7 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 	if err != nil {
 		return nil, fmt.Errorf("finding the state folder: %w", err)
 	}
-	lock, err := takeFolder(ctx, dir, wait)
+	lock, err := takeFolder(ctx, dir, wait, o.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,18 @@ func (s *Store) Close() error {
 	return s.lock.Release()
 }
 
-func takeFolder(ctx context.Context, dir string, wait time.Duration) (*filelock.Lock, error) {
+func takeFolder(ctx context.Context, dir string, wait time.Duration, events event.Sink) (*filelock.Lock, error) {
 	if err := statefolder.Make(dir); err != nil {
+		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
+	}
+	mended, err := statefolder.Shut(dir)
+	for _, path := range mended {
+		events.Emit(event.Advice(event.GatewayServer, reason.New(reason.ConfigFolderShut, "path", path)))
+	}
+	switch {
+	case reason.Of(err) == reason.ConfigFolderOpen:
+		return nil, err
+	case err != nil:
 		return nil, reason.Wrap(err, reason.ConfigFolderDenied, "folder", dir)
 	}
 	lock, err := filelock.AcquireWithin(ctx, osdefaults.LockFile(dir), wait)

@@ -9,3 +9,10 @@ package statefolder
 // error: somebody else could have put a configuration of their own there. The user of a process that is not elevated is let in too
 // where it makes the folder, so that anybody can run a gateway of their own.
 func Make(path string) error { return makeFolder(path) }
+
+// Shut makes sure that nobody but root, the account that runs the gateway and its groups can write the folder path and the configuration
+// in it. What others can write it takes from them where a gateway has used the folder before and this account may do so, and returns what
+// that was; elsewhere it is an error, CONFIG_FOLDER_OPEN, with the command that mends it, as is what belongs to somebody else.
+//
+// On Windows it does nothing: Make judges the folder there, and who owns a file may not write it.
+func Shut(path string) (mended []string, err error) { return shut(path) }

@@ -228,7 +228,9 @@ expect "granting where no agent is" /usr/libexec/omsgateway/agent-access
 
 cp $state/config.json /run/config-before
 if [ $init = nothing ]; then stop_gateway; fi
+chmod 0777 $state
 installed next
+refuse "a state folder that others may write" sh -c "find $state -maxdepth 0 -perm /022 | grep ."
 expect "the new version" omsgateway --version
 says 99.0.0
 if [ $init = systemd ]; then
