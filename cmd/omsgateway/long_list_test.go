@@ -73,5 +73,11 @@ func TestLongListIsAddedWholeOrNotAtAll(t *testing.T) {
 		}
 		present = n > 0
 	}
+	if err := change(r, present).Wait(); err != nil { // what stands in for the stopped gateway carries it out
+		t.Fatal(err)
+	}
+	if c, err := config.Read(osdefaults.ConfigFile(dir)); err != nil || len(c.AllowedHosts) > 0 == present {
+		t.Errorf("without a gateway: %d hosts, %v", len(c.AllowedHosts), err)
+	}
 	t.Logf("a change takes %v; of %d that were killed %d were made", took, kills, made)
 }

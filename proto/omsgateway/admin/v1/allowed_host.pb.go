@@ -456,7 +456,7 @@ func (x *ListAllowedHostsResponse) GetNextPageToken() string {
 // AddAllowedHostsRequest adds hosts.
 type AddAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 100,000 hosts. One that is there already keeps its client certificate policy.
+	// 1 to 100,000 hosts. One that is there already keeps its client certificate policy, unless set_client_certificate_policy is set.
 	Hosts []*AllowedHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
