@@ -126,20 +126,14 @@ func indent(to io.Writer, compact []byte) error {
 	return err
 }
 
-// CompactJSON is the JSON form of a message (https://protobuf.dev/programming-guides/json/) in one line, with every field that
-// has a default value. The same message always gives the same bytes. What is no message of the API says its form as a
-// json.Marshaler.
+// CompactJSON is the JSON form of a message of the API (https://protobuf.dev/programming-guides/json/) in one line, with every field
+// that has a default value. The same message always gives the same bytes.
 func CompactJSON(message any) ([]byte, error) {
-	var varying []byte
-	var err error
-	switch m := message.(type) {
-	case proto.Message:
-		varying, err = protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
-	case json.Marshaler:
-		varying, err = m.MarshalJSON()
-	default:
-		err = fmt.Errorf("%T has no JSON form", message)
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T has no JSON form", message)
 	}
+	varying, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
