@@ -42,6 +42,9 @@ func (c *Cached) Len() int {
 	return len(c.known)
 }
 
+// MaxUnderWay is how many addresses are tried beside each other.
+const MaxUnderWay = maxUnderWay
+
 // Bounds of a History.
 const (
 	HistoryTime = historyTime

@@ -15,8 +15,8 @@ import (
 // attemptDelay is how long an address may take before the next one is tried beside it: the recommended value of RFC 8305, section 8.
 const attemptDelay = 250 * time.Millisecond
 
-// maxUnderWay bounds how many addresses of one name are tried beside each other. One that as many others follow is given up when their
-// turn has come.
+// maxUnderWay bounds how many addresses of one name are tried beside each other. One that as many or more follow is given up after as many
+// turns, to make room for them.
 const maxUnderWay = 8
 
 // errSlower is why the connection to an address was given up.
@@ -63,7 +63,7 @@ func (d Dialer) race(ctx context.Context, addresses []*Address, port uint16) (ne
 				failed = append(failed, a.err)
 			}
 		}
-		if next < len(addresses) && racing.Err() == nil {
+		if next < len(addresses) && underWay < maxUnderWay && racing.Err() == nil {
 			begin()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,18 +105,50 @@ func TestFailuresNameWhatWasTried(t *testing.T) {
 // TestManyAddressesAreBounded dials a name with more dead addresses than are tried beside each other. Those that are given up early make
 // room, and the last one connects.
 func TestManyAddressesAreBounded(t *testing.T) {
-	addresses := loopbacks(12)
-	port := listen(t, addresses[11]+":0")
-	for _, addr := range addresses[:11] {
+	addresses := loopbacks(2 * upstream.MaxUnderWay)
+	last := len(addresses) - 1
+	port := listen(t, addresses[last]+":0")
+	for _, addr := range addresses[:last] {
 		testnet.SilentAt(t, net.JoinHostPort(addr, strconv.Itoa(port)))
 	}
+	stop, most := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-time.After(10 * time.Millisecond):
+				n = max(n, connecting(port))
+			case <-stop:
+				most <- n
+				return
+			}
+		}
+	}()
 	dialer := upstream.Dialer{Own: notOwn, Resolver: resolver(t, map[string][]string{"some.test.": addresses})}
 	how := direct(policy.Guard{AllowLoopback: true}, time.Minute)
 	conn, _, err := dialer.Dial(t.Context(), target(t, "some.test:"+strconv.Itoa(port)), how)
+	close(stop)
+	if n := <-most; n < 2 || n > upstream.MaxUnderWay {
+		t.Errorf("%d are tried beside each other, want at most %d", n, upstream.MaxUnderWay)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+}
+
+// connecting is how many connections to this port on this computer wait for their answer (proc_pid_net(5); 02 is SYN_SENT).
+func connecting(port int) (n int) {
+	table, err := os.ReadFile("/proc/self/net/tcp")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 3 && fields[3] == "02" && strings.HasSuffix(fields[2], fmt.Sprintf(":%04X", port)) {
+			n++
+		}
+	}
+	return n
 }
 
 // TestForgottenAddressIsTriedLast has an address that tunnels know die: the next dial goes past it.
