@@ -143,8 +143,9 @@ func connecting(port int) (n int) {
 	if err != nil {
 		return 0
 	}
+	to := fmt.Sprintf(":%04X", port)
 	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); len(fields) > 3 && fields[3] == "02" && strings.HasSuffix(fields[2], fmt.Sprintf(":%04X", port)) {
+		if fields := strings.Fields(line); len(fields) > 3 && fields[3] == "02" && strings.HasSuffix(fields[2], to) {
 			n++
 		}
 	}
