@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -19,16 +22,21 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"golang.org/x/sys/unix"
+
+	"github.com/omsgateway/omsgateway/internal/osdefaults"
 )
 
-// TestFloodOfTheAdminAPI lets a user without a role try to fill the gateway's memory with all connections that such users have, on
-// each in another way. They end without being asked to, and root gets answers meanwhile.
-func TestFloodOfTheAdminAPI(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to connect as another user")
-	}
-	const room = 48 << 20                            // bytes that the gateway may grow by
+// TestFloods floods one gateway from all sides. At first a user without a role floods the admin API, and the gateway's memory hardly grows.
+// Then that goes on while users who may only read hold all connections and watches that they get, a client opens tunnels as fast as it
+// can and says nothing in them, and others ask for ever new hosts, all with as few descriptors as just suffice. Meanwhile an
+// administrator changes things, 20,000 hosts at once among them, and another client opens tunnels. Nothing of theirs is refused or lost.
+func TestFloods(t *testing.T) {
+	const (
+		descriptors = 64 + 2*5000
+		refusals    = 12_500   // more than all rings of events together have room for
+		room        = 48 << 20 // bytes that the gateway may grow by because of the admin API
+		roomForAll  = 256 << 20
+	)
 	dir, err := os.MkdirTemp("", "omsgateway-flood") //nolint:usetesting // other users cannot reach those of t.TempDir
 	if err != nil {
 		t.Fatal(err)
@@ -37,12 +45,155 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(dir, "admin.sock")
-	r := runGateway(t, "--address", "unix:"+socket)
+	o := newTestOrigin(t)
+	socket, state := filepath.Join(dir, "admin.sock"), filepath.Join(dir, "state")
+	limited := fmt.Sprintf(`ulimit -n %d && exec "$@"`, descriptors)
+	isRoot := os.Geteuid() == 0              // else nobody can connect as another user
+	hasReaders := isRoot && agentsPossible() // else the gateway cannot be shown a group of them
+	r := runGatewayWith(t, func(line []string) []string {
+		line = append([]string{"sh", "-c", limited, "sh"}, line...)
+		if hasReaders {
+			line = inOwnMounts([]string{"/etc/group", groupFile(t, dir)}, line)
+		}
+		return line
+	}, state, "--listen", "127.0.0.1:0", "--address", "unix:"+socket, "--set", "AllowLoopbackTargets=On")
 	r.address = "unix:" + socket
-	before := mostMemory(t, r)
+	target := "localhost:" + o.port
+	omsgwctl(t, r, "allowed-host", "add", target)
+	if got := omsgwctl(t, r, "status"); !strings.Contains(got, "(at most 5000)") {
+		t.Errorf("other limits are in force than there are descriptors for: %s", got)
+	}
 
-	call := addition
+	before := mostMemory(t, r)
+	grown := func(by string, most int) {
+		n := mostMemory(t, r) - before
+		t.Logf("%s made the gateway grow by %d MiB", by, n>>20)
+		if n > most {
+			t.Errorf("which is more than %d MiB", most>>20)
+		}
+	}
+	var flooding sync.WaitGroup
+	if isRoot {
+		floodAdminAPI(t, &flooding, socket)
+		for range 3 {
+			wantRunning(t, r)
+		}
+		flooding.Wait()
+		grown("a flood of the admin API", room)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer flooding.Wait()
+	defer cancel()
+	if hasReaders {
+		holdAsReaders(ctx, t, socket)
+	}
+	if isRoot {
+		floodAdminAPI(t, &flooding, socket)
+	}
+	full := openTunnelsAndSayNothing(ctx, t, &flooding, r.proxy, target)
+	refused := askForNewHosts(ctx, t, &flooding, r.proxy)
+	select {
+	case <-full:
+	case <-time.After(2 * patience):
+		t.Fatal("nobody is refused a tunnel")
+	}
+	changed := changeMuch(t, r, dir)
+	wantRunning(t, r)
+	wantWatch(t, r)
+	for n := range 40 {
+		if err := tryTunnel(r.proxy, target, "127.0.0.3", fmt.Sprint(n)); err != nil {
+			t.Errorf("tunnel %d of another client: %v", n+1, err)
+		}
+	}
+	for over := time.Now().Add(2 * patience); refused.Load() < refusals && !t.Failed(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatalf("only %d requests were refused", refused.Load())
+		}
+	}
+	grown("all floods together", roomForAll)
+	cancel()
+	flooding.Wait()
+	changed(state)
+}
+
+func wantRunning(t *testing.T, r *running) {
+	t.Helper()
+	if got := omsgwctl(t, r, "status"); !strings.Contains(got, "running") {
+		t.Errorf("the administrator is told %s", got)
+	}
+}
+
+// wantWatch watches events as the administrator until there is one.
+func wantWatch(t *testing.T, r *running) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(binaries, "omsgwctl"), "--address", r.address, "event", "watch", "--tail", "1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !bufio.NewScanner(out).Scan() {
+		t.Error("the administrator cannot watch events")
+	}
+	cancel()
+	_ = cmd.Wait()
+}
+
+// readGroup is the id of the group whose members may read, in the file that groupFile makes.
+const readGroup = 54322
+
+// groupFile writes what /etc/group is for a gateway that knows the group of those who may read.
+func groupFile(t *testing.T, dir string) string {
+	t.Helper()
+	groups, err := os.ReadFile("/etc/group")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "group")
+	own := fmt.Sprintf("%s:x:%d:\n", osdefaults.ReadGroup, readGroup)
+	if err := os.WriteFile(path, append([]byte(own), groups...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// adminCall is the headers of a call of the admin API.
+func adminCall(method string) []hpack.HeaderField {
+	return []hpack.HeaderField{
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "gateway"},
+		{Name: ":path", Value: "/omsgateway.admin.v1." + method},
+		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+	}
+}
+
+// holdAsReaders has 10 users who may only read connect 8 times each, watch events on each connection, and keep it until ctx is done.
+func holdAsReaders(ctx context.Context, t *testing.T, socket string) {
+	t.Helper()
+	for uid := uintptr(60000); uid < 60010; uid++ {
+		for range 8 {
+			conn, err := dialAs(uid, readGroup, socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+			f := newFlooder(conn)
+			f.headers(adminCall("EventService/WatchEvents"), false)
+			f.write(func() error { return f.framer.WriteData(f.stream, true, make([]byte, 5)) }) // an empty message
+			go func() { _ = f.read() }()
+		}
+	}
+}
+
+// floodAdminAPI has a user without a role try to fill the gateway's memory with all connections that such users have, on each in another
+// way. They end without being asked to.
+func floodAdminAPI(t *testing.T, flooding *sync.WaitGroup, socket string) {
+	t.Helper()
+	call := adminCall("AllowedHostService/AddAllowedHosts")
 	with := func(name, value string) []hpack.HeaderField {
 		return append(call[:len(call):len(call)], hpack.HeaderField{Name: name, Value: value})
 	}
@@ -95,15 +246,14 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 			}
 		},
 	}
-	var flooding sync.WaitGroup
 	for name, flood := range floods {
-		conn, err := dialAs(54321, socket)
+		conn, err := dialAs(54321, 54321, socket)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
 		f := newFlooder(conn)
 		flooding.Go(func() {
+			defer conn.Close()
 			ended := make(chan error, 1)
 			go func() { ended <- f.read() }()
 			flood(f)
@@ -112,25 +262,6 @@ func TestFloodOfTheAdminAPI(t *testing.T) {
 			}
 		})
 	}
-	for range 3 {
-		if got := omsgwctl(t, r, "status"); !strings.Contains(got, "running") {
-			t.Errorf("meanwhile root is told %s", got)
-		}
-	}
-	flooding.Wait()
-	grown := mostMemory(t, r) - before
-	t.Logf("the gateway has grown by %d MiB", grown>>20)
-	if grown > room {
-		t.Error("which is too much")
-	}
-	r.stop(t)
-}
-
-// addition is the head of a call that adds hosts.
-var addition = []hpack.HeaderField{
-	{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "gateway"},
-	{Name: ":path", Value: "/omsgateway.admin.v1.AllowedHostService/AddAllowedHosts"},
-	{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
 }
 
 // TestFloodOfLargeRequests lets a caller who may change begin as many of the largest requests as he can, none of which ends: together
@@ -144,6 +275,7 @@ func TestFloodOfLargeRequests(t *testing.T) {
 	before := mostMemory(t, r)
 	received := make(chan struct{}, 1)
 	var flooding sync.WaitGroup
+	addition := adminCall("AllowedHostService/AddAllowedHosts")
 	for range 7 { // of the 8 connections of a caller; each has 32 calls
 		conn, err := net.Dial("unix", strings.TrimPrefix(r.address, "unix:"))
 		if err != nil {
@@ -224,14 +356,14 @@ func newFlooder(conn net.Conn) *flooder {
 	return f
 }
 
-// dialAs connects as another user. What the gateway sees is who the thread was that connected (SO_PEERCRED, unix(7)).
-func dialAs(uid uintptr, socket string) (conn net.Conn, err error) {
+// dialAs connects as another user, of a group. What the gateway sees is who the thread was that connected (SO_PEERCRED, unix(7)).
+func dialAs(uid, gid uintptr, socket string) (conn net.Conn, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		for _, call := range [][4]uintptr{
-			{unix.SYS_SETGROUPS, 0, 0, 0}, {unix.SYS_SETRESGID, uid, uid, uid}, {unix.SYS_SETRESUID, uid, uid, uid},
+			{unix.SYS_SETGROUPS, 0, 0, 0}, {unix.SYS_SETRESGID, gid, gid, gid}, {unix.SYS_SETRESUID, uid, uid, uid},
 		} {
 			if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
 				err = errno
