@@ -30,6 +30,9 @@ var binaries string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if os.Getenv(handVariable) != "" {
+			return runByHand()
+		}
 		if binaries = os.Getenv("OMSGATEWAY_TEST_PROGRAMS"); binaries != "" {
 			return m.Run()
 		}
@@ -64,6 +67,8 @@ func exe() string {
 // programs. Besides the commands of testscript a story has
 //
 //	gateway NAME [FLAG...]   start a gateway whose state is in $WORK/NAME; sets PROXY (host:port) and OMSGATEWAY_ADDRESS
+//	gateway -clock NAME [FLAG...] the same in this test's program, with a clock that stands still; FLAG is --listen or --set
+//	clock NAME DURATION      let time pass on that clock, and wait until all is done that is due by then
 //	halt NAME                ask it to stop, as a service manager does, and wait for a clean end (stop is a command of testscript)
 //	crash NAME               end it at once
 //	log NAME REGEXP          wait until a line of its log matches; groups with a name become variables
@@ -127,6 +132,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gateway": func(ts *testscript.TestScript, neg bool, args []string) { of(ts, false).gateway(ts, neg, args) },
 			"agents":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).agents(ts, args) },
+			"clock":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).clock(ts, args) },
 			"exits":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).exits(ts, args) },
 			"halt":    func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).halt(ts, args) },
 			"crash":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).crash(ts, args) },
@@ -185,19 +191,28 @@ type gateway struct {
 	log     *syncBuffer
 	ended   chan struct{}
 	err     error // of the process, when ended is closed
+	hand    *hand // of its clock, nil for one that goes by itself
 }
 
 // gateway alone can be negated: the gateway must refuse to start then.
 func (s *story) gateway(ts *testscript.TestScript, neg bool, args []string) {
+	byHand := len(args) > 0 && args[0] == "-clock"
+	if byHand {
+		args = args[1:]
+	}
 	if len(args) == 0 {
-		ts.Fatalf("usage: gateway NAME [FLAG...]")
+		ts.Fatalf("usage: gateway [-clock] NAME [FLAG...]")
 	}
 	dir := ts.MkAbs(args[0])
 	flags := append([]string{"--state-dir", dir}, args[1:]...)
 	if !strings.Contains(strings.Join(args, " "), "--listen") {
 		flags = append(flags, "--listen", "127.0.0.1:0")
 	}
-	g, err := startGatewayWith(trusted(ts), s.onAgentsComputer, flags...)
+	start := func() (*gateway, error) { return startGatewayWith(trusted(ts), s.onAgentsComputer, flags...) }
+	if byHand {
+		start = func() (*gateway, error) { return startByHand(trusted(ts), flags...) }
+	}
+	g, err := start()
 	ts.Check(err)
 	s.gateways[args[0]] = g
 	s.started = append(s.started, g)
@@ -226,6 +241,10 @@ func startGatewayWith(env []string, around func([]string) []string, flags ...str
 	line := around(append([]string{filepath.Join(binaries, "omsgateway"+exe())}, flags...))
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), env...)
+	return started(cmd)
+}
+
+func started(cmd *exec.Cmd) (*gateway, error) {
 	g := &gateway{log: &syncBuffer{changed: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	cmd.Stderr = g.log
 	stoppable(cmd)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -35,7 +36,7 @@ func (h *Hub) Record(ctx context.Context, lines []Event) error {
 	if h.changes == nil || len(lines) == 0 {
 		return nil
 	}
-	now := time.Now()
+	now := h.clock.Now()
 	stamped := make([]*Event, len(lines))
 	for i, e := range lines {
 		e.Time = now
@@ -51,7 +52,7 @@ func (h *Hub) NotMade(who caller.Caller, why error) {
 		return
 	}
 	e := changeNotMade(who.Name, why)
-	e.Time = time.Now()
+	e.Time = h.clock.Now()
 	e.bound()
 	if err := h.changes.write(context.Background(), []*Event{&e}, who.Name); err != nil {
 		h.Emit(Failure(GatewayServer, "to write down that a change was not made", err))
@@ -60,7 +61,7 @@ func (h *Hub) NotMade(who caller.Caller, why error) {
 
 // Made implements Changes.
 func (h *Hub) Made(events []Event) {
-	now := time.Now()
+	now := h.clock.Now()
 	for _, e := range events {
 		e.Time = now
 		e.bound()
@@ -74,12 +75,13 @@ func (h *Hub) Made(events []Event) {
 
 // changeLog is the log of changes. One is written at a time, and who wants to write waits.
 type changeLog struct {
-	file *File
-	turn chan struct{} // holds one element while something is written
+	file  *File
+	clock clock.Clock
+	turn  chan struct{} // holds one element while something is written
 }
 
-func newChangeLog(path string) *changeLog {
-	return &changeLog{file: NewFile(path), turn: make(chan struct{}, 1)}
+func newChangeLog(path string, c clock.Clock) *changeLog {
+	return &changeLog{file: NewFile(path), clock: c, turn: make(chan struct{}, 1)}
 }
 
 // The states of lines that are being written.
@@ -114,7 +116,7 @@ func (l *changeLog) write(ctx context.Context, lines []*Event, who string) error
 		}
 		if err == nil {
 			late := changeNotMade(who, refuse(context.Cause(ctx)))
-			late.Time = time.Now()
+			late.Time = l.clock.Now()
 			late.bound()
 			_ = l.file.Write([]*Event{&late})
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -17,6 +18,8 @@ type Options struct {
 	Level   Level    // the least serious level that is kept; zero means Info
 	Outputs []Output // closed by the hub's Close
 	Changes string   // path of the log of changes, kept as a [File] is; "" for none
+
+	Clock clock.Clock // what says when an event happened, and when a minute is over; nil means [clock.System]
 }
 
 // Hub takes the gateway's events to the outputs, the rings and the watchers. Its methods may be called at the same time.
@@ -25,9 +28,10 @@ type Hub struct {
 	dropped atomic.Int64
 	changes *changeLog     // nil if there is none
 	places  *caller.Places // of watchers
+	clock   clock.Clock
 	closing sync.Once
-	stop    chan struct{} // closed when Close begins: summarize ends, and outputs that fail are given up
-	stopped chan struct{} // summarize has ended
+	minutes func()        // ends the calls of summarize
+	stop    chan struct{} // closed when Close begins: outputs that fail are given up
 
 	mu       sync.Mutex // guards what is below
 	closed   bool
@@ -41,8 +45,11 @@ type Hub struct {
 
 // NewHub starts a hub, which Close ends.
 func NewHub(o Options) *Hub {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
 	h := &Hub{
-		stop: make(chan struct{}), stopped: make(chan struct{}),
+		clock: o.Clock, stop: make(chan struct{}),
 		rings: newRings(), repeats: newRepeats(),
 		places:   caller.NewPlaces(maxWatchers, maxWatchersPerCaller, tooManyWatchers),
 		watchers: map[*Watcher]struct{}{}, watching: true,
@@ -52,12 +59,12 @@ func NewHub(o Options) *Hub {
 	}
 	h.SetLevel(o.Level)
 	if o.Changes != "" {
-		h.changes = newChangeLog(o.Changes)
+		h.changes = newChangeLog(o.Changes, o.Clock)
 	}
 	for _, out := range o.Outputs {
 		h.AddOutput(out)
 	}
-	go h.summarize()
+	h.minutes = clock.Every(h.clock, time.Minute, h.summarize)
 	return h
 }
 
@@ -158,9 +165,9 @@ func (h *Hub) Close(ctx context.Context) error {
 	var errs []error
 	h.closing.Do(func() {
 		close(h.stop)
-		<-h.stopped
+		h.minutes()
 		h.mu.Lock()
-		for _, e := range h.repeats.summaries() {
+		for _, e := range h.repeats.summaries(h.clock.Now()) {
 			h.publish(&e)
 		}
 		h.closed = true
@@ -182,7 +189,7 @@ func (h *Hub) Close(ctx context.Context) error {
 // emit reports whether e was taken, which ends with Close. Unlike in Emit, e is on the heap from the start.
 func (h *Hub) emit(e Event) bool {
 	if e.Time.IsZero() {
-		e.Time = time.Now()
+		e.Time = h.clock.Now()
 	}
 	e.bound()
 	h.mu.Lock()
@@ -211,26 +218,16 @@ func (h *Hub) publish(e *Event) {
 	}
 }
 
-// summarize publishes, every minute, what was held back.
+// summarize publishes what was held back in the minute that is over.
 func (h *Hub) summarize() {
-	defer close(h.stopped)
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			h.mu.Lock()
-			minute := h.repeats
-			h.repeats = newRepeats()
-			h.mu.Unlock()
-			for _, e := range minute.summaries() {
-				h.mu.Lock()
-				h.publish(&e)
-				h.mu.Unlock()
-			}
-		case <-h.stop:
-			return
-		}
+	h.mu.Lock()
+	minute := h.repeats
+	h.repeats = newRepeats()
+	h.mu.Unlock()
+	for _, e := range minute.summaries(h.clock.Now()) {
+		h.mu.Lock()
+		h.publish(&e)
+		h.mu.Unlock()
 	}
 }
 

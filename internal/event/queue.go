@@ -119,7 +119,7 @@ func (q *queue) finish() error {
 	var err error
 	if n := q.dropped.Swap(0); n > 0 {
 		e := dropped(q.out.Name(), n)
-		e.Time = time.Now()
+		e.Time = q.hub.clock.Now()
 		err = q.out.Write([]*Event{&e})
 	}
 	return errors.Join(err, q.out.Close())

@@ -136,12 +136,12 @@ func (r repeats) othersOf(key repeatKey) *others {
 }
 
 // summaries are the events that stand for those held back.
-func (r repeats) summaries() []Event {
+func (r repeats) summaries(now time.Time) []Event {
 	var all []Event
 	for _, seen := range r.seen {
 		if held := seen.count - repeatLimit; held > 0 {
 			e := *seen.last
-			e.summarize(held, fmt.Sprintf("%d more from %s within a minute", held, e.repeat))
+			e.summarize(now, held, fmt.Sprintf("%d more from %s within a minute", held, e.repeat))
 			all = append(all, e)
 		}
 	}
@@ -155,7 +155,7 @@ func (r repeats) summaries() []Event {
 		if key.caller != "" {
 			what = "methods"
 		}
-		e.summarize(o.held, fmt.Sprintf("%d more from %s about other %s within a minute, the first of them %s",
+		e.summarize(now, o.held, fmt.Sprintf("%d more from %s about other %s within a minute, the first of them %s",
 			o.held, key.repeatOf, what, first))
 		e.Fields = append(e.Fields, Field{what, bound(first, maxField)})
 		all = append(all, e)
@@ -164,8 +164,8 @@ func (r repeats) summaries() []Event {
 }
 
 // summarize makes e stand for so many that were held back.
-func (e *Event) summarize(held int, how string) {
-	e.Time = time.Now()
+func (e *Event) summarize(now time.Time, held int, how string) {
+	e.Time = now
 	if e.Summary != nil {
 		s := *e.Summary
 		s.repeats = held

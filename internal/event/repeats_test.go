@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
@@ -229,4 +230,24 @@ func sequence(t *testing.T, h *event.Hub) int64 {
 		t.Fatal("no events")
 	}
 	return events[0].Sequence
+}
+
+// What was held back is told by the hub's own clock, and so is when each event happened.
+func TestHubGoesByItsClock(t *testing.T) {
+	begin := time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC)
+	now := clock.NewHand(begin)
+	h := event.NewHub(event.Options{Clock: now})
+	defer end(t, h)
+	for range 12 {
+		h.Emit(event.HostForbidden(client, "a.example.com", 443))
+	}
+	now.Advance(time.Minute)
+	var times []time.Duration
+	events, _ := h.List(event.Filter{}, 100)
+	for _, e := range events {
+		times = append(times, e.Time.Sub(begin))
+	}
+	if diff := cmp.Diff(append(make([]time.Duration, 10), time.Minute), times); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }

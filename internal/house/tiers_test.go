@@ -41,7 +41,7 @@ var tiers = [][]string{
 	},
 	{"internal/clientcert"},
 	{
-		"internal/reason", "internal/printable", "internal/socket", "internal/folder", "internal/ownaddr", "internal/testca",
+		"internal/reason", "internal/printable", "internal/clock", "internal/socket", "internal/folder", "internal/ownaddr", "internal/testca",
 		"internal/testnet", "packaging/manual",
 	},
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
@@ -46,6 +47,7 @@ type Gateway struct {
 	Counters *tunnel.Counters
 	Dialer   upstream.Dialer // that of the data path, for tests of the way that a tunnel goes
 	Usage    *usage.Memory
+	Clock    clock.Clock
 	Status   Status
 
 	Discovery func() *discovery.Reading   // the last one, never nil

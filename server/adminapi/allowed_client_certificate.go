@@ -3,7 +3,6 @@ package adminapi
 import (
 	"context"
 	"sort"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -61,7 +60,9 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var added []config.AllowedClientCertificate
 		for _, entry := range valid(items) {
-			added = append(added, config.AllowedClientCertificate{Entry: entry, AddedAt: time.Now(), AddedBy: change.Caller.Name})
+			added = append(added, config.AllowedClientCertificate{
+				Entry: entry, AddedAt: s.gateway.Clock.Now(), AddedBy: change.Caller.Name,
+			})
 		}
 		settle(items, c.AddClientCertificates(added...))
 		return nil

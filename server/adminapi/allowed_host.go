@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -42,7 +41,7 @@ func (s *allowedHosts) AddAllowedHosts(
 	ctx context.Context, req *adminv1.AddAllowedHostsRequest,
 ) (*adminv1.AddAllowedHostsResponse, error) {
 	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
-	now := time.Now()
+	now := s.gateway.Clock.Now()
 	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
 		pattern, err := hostname.ParsePattern(h.GetHost())
 		if err != nil {

@@ -28,7 +28,7 @@ type eventService struct {
 }
 
 func (s *eventService) ListEvents(_ context.Context, req *adminv1.ListEventsRequest) (*adminv1.ListEventsResponse, error) {
-	filter, err := eventFilter(req.GetFilter())
+	filter, err := eventFilter(req.GetFilter(), s.gateway.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *eventService) ListEvents(_ context.Context, req *adminv1.ListEventsRequ
 }
 
 func (s *eventService) WatchEvents(req *adminv1.WatchEventsRequest, stream adminv1.EventService_WatchEventsServer) error {
-	filter, err := eventFilter(req.GetFilter())
+	filter, err := eventFilter(req.GetFilter(), s.gateway.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *eventService) WatchEvents(req *adminv1.WatchEventsRequest, stream admin
 	}
 }
 
-func eventFilter(f *adminv1.EventFilter) (event.Filter, error) {
+func eventFilter(f *adminv1.EventFilter, now time.Time) (event.Filter, error) {
 	refuse := func(field, value string) (event.Filter, error) {
 		return event.Filter{}, reason.New(reason.FilterInvalid, "field", field, "value", value)
 	}
@@ -101,7 +101,7 @@ func eventFilter(f *adminv1.EventFilter) (event.Filter, error) {
 		if since.CheckValid() != nil || since.AsDuration() < 0 {
 			return refuse("since", since.String())
 		}
-		filter.Since = time.Now().Add(-since.AsDuration())
+		filter.Since = now.Add(-since.AsDuration())
 	}
 	return filter, nil
 }

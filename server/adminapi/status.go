@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,7 +21,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		Version:                 g.Status.Version,
 		State:                   g.Status.State(),
 		StartedAt:               timestamppb.New(g.Status.Started),
-		Uptime:                  durationpb.New(time.Since(g.Status.Started)),
+		Uptime:                  durationpb.New(g.Clock.Now().Sub(g.Status.Started)),
 		ListenAddresses:         g.Status.Addresses(),
 		Etag:                    now.Etag,
 		ActiveClientConnections: counts.ActiveConnections,

@@ -218,7 +218,7 @@ func (c *connection) decide(h head) error {
 	if relay := c.choice.Relay; relay != nil {
 		c.relay, c.choice.Via = relay.Address.String(), h.values("Via")
 	}
-	c.server.Usage.Used(c.choice.Entry.Pattern, c.start)
+	c.server.Usage.Used(c.choice.Entry.Pattern, c.server.Clock.Now())
 	return nil
 }
 
@@ -469,7 +469,7 @@ func (c *connection) tell(err error, h head) {
 	case class == reason.ClassRequest:
 		s.Events.Emit(event.RequestUnreadable(c.client, err))
 	case class == reason.ClassForbidden:
-		s.Usage.Denied(c.target, c.client.Addr.Addr(), why, c.start)
+		s.Usage.Denied(c.target, c.client.Addr.Addr(), why, s.Clock.Now())
 		switch why {
 		case reason.HostNotAllowed:
 			s.Events.Emit(event.HostForbidden(c.client, host, c.target.Port))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/admission"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/handshake"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -45,7 +46,7 @@ type Sink interface {
 	Enabled(event.Level) bool
 }
 
-// Usage is told what the policy has decided about requests, and when they were read. Used is called for each tunnel, so it has to be
+// Usage is told what the policy has decided about requests, and when. Used is called for each tunnel, so it has to be
 // quick. The target may share memory with the request.
 type Usage interface {
 	Used(entry hostname.Pattern, at time.Time)
@@ -59,6 +60,7 @@ type Options struct {
 	Engine   splice.Engine
 	Sessions *resumption.Memory // what clients have shown in the TLS sessions that may be resumed
 	Usage    Usage
+	Clock    clock.Clock // of what is told to Usage
 	Events   Sink
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
@@ -113,6 +114,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 		tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}, usage: usage.New(), input: in}
 	r.change(change)
 	r.server = forward.New(forward.Options{
+		Clock:    clock.System{},
 		Policy:   r.policy.Load,
 		Dialer:   dialer,
 		Engine:   engine,

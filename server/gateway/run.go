@@ -9,11 +9,11 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
@@ -46,6 +46,7 @@ type Options struct {
 	Version  string                       // of the program
 	Log      event.Output                 // where events go besides the log file
 	Registry func() (setup.Values, error) // of the original gateway; nil if it means nothing
+	Clock    clock.Clock                  // of all that the gateway decides by the time, or shows; nil is the system's
 
 	StateDir string   // the folder of the configuration, its lock and the log; "" is the system's
 	Address  string   // where the admin API listens, unix:PATH or npipe:NAME; "" is the system's, or in a StateDir of one's own
@@ -65,6 +66,9 @@ func (o *Options) Complete() error {
 		return fmt.Errorf("finding the state folder: %w", err)
 	}
 	o.StateDir = dir
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
 	switch {
 	case o.Address != "":
 	case own:
@@ -88,6 +92,7 @@ func Run(orders Orders, o Options) (err error) {
 		Level:   event.Info,
 		Outputs: []event.Output{o.Log, event.NewFile(osdefaults.LogFile(o.StateDir))},
 		Changes: osdefaults.ChangesFile(o.StateDir),
+		Clock:   o.Clock,
 	})
 	defer closeEvents(events, end)
 
@@ -115,9 +120,9 @@ func Run(orders Orders, o Options) (err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
 		return err
 	}
-	sessions, used := resumption.New(time.Now), usage.New()
-	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", events, end)()
-	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", events, end)()
+	sessions, used := resumption.New(o.Clock.Now), usage.New()
+	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", o.Clock, events, end)()
+	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", o.Clock, events, end)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	own := ownaddr.Watch(func(err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to keep what addresses this computer has", err))
@@ -132,6 +137,7 @@ func Run(orders Orders, o Options) (err error) {
 		Engine:   engine,
 		Sessions: sessions,
 		Usage:    used,
+		Clock:    o.Clock,
 		Events:   events,
 		Tunnels:  tunnels,
 		Counters: counters,
@@ -173,11 +179,12 @@ func Run(orders Orders, o Options) (err error) {
 		Counters:  counters,
 		Dialer:    dialer.Dialer,
 		Usage:     used,
+		Clock:     o.Clock,
 		Discovery: agents.Current,
 		Firewall:  checkFirewall,
 		Status: adminapi.Status{
 			Version:    o.Version,
-			Started:    time.Now(),
+			Started:    o.Clock.Now(),
 			ConfigFile: osdefaults.ConfigFile(o.StateDir),
 			State:      func() adminapi.State { return adminapi.State(state.Load()) },
 			Addresses:  clients.addresses,
@@ -243,31 +250,19 @@ type memory interface {
 
 // keep reads a memory, and saves what changes every few minutes until stop, which saves it for the last time. A file that cannot be
 // read is an event, and the memory begins anew. Doing completes the sentence "Failed ...".
-func keep(m memory, file, doing string, events event.Sink, end ending) (stop func()) {
+func keep(m memory, file, doing string, c clock.Clock, events event.Sink, end ending) (stop func()) {
 	tell := func(err error) {
 		if err != nil {
 			events.Emit(event.Failure(event.GatewayServer, doing, err))
 		}
 	}
 	tell(m.Load(file))
-	stopped := make(chan struct{})
-	var saving sync.WaitGroup
-	saving.Go(func() {
-		tick := time.NewTicker(memorySaveTime)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				tell(m.Save(file))
-			case <-stopped:
-				tell(m.Save(file))
-				return
-			}
-		}
-	})
+	stopSaving := clock.Every(c, memorySaveTime, func() { tell(m.Save(file)) })
 	return func() {
-		close(stopped)
-		tell(end.wait(func() error { saving.Wait(); return nil }))
+		tell(end.wait(func() error {
+			stopSaving()
+			return m.Save(file)
+		}))
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
-	"time"
 
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
@@ -21,6 +21,7 @@ import (
 // log file tells of the changes; standard error is the caller's.
 func ServeStdio(ctx context.Context, stateDir, version string) error {
 	end := newEnding()
+	var wall clock.System
 	events := event.NewHub(event.Options{
 		Level:   event.Info,
 		Outputs: []event.Output{event.NewFile(osdefaults.LogFile(stateDir))},
@@ -35,16 +36,16 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
 	// The agents are read once, since this process lives for one command. The gateway itself tells of problems.
-	reading := &discovery.Reading{At: time.Now()}
+	reading := &discovery.Reading{At: wall.Now()}
 	if store.Current().Settings.LearnHosts {
-		reading = discovery.NewReader(osdefaults.Agents(), time.Now).Read()
+		reading = discovery.NewReader(osdefaults.Agents(), wall.Now).Read()
 	}
 	if err := store.Put(ctx, policy.Learned, learned(reading)); err != nil {
 		return err
 	}
 
 	used := usage.New()
-	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", events, end)()
+	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", wall, events, end)()
 
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:     store,
@@ -52,11 +53,12 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		Tunnels:   tunnel.NewTable(),
 		Counters:  &tunnel.Counters{},
 		Usage:     used,
+		Clock:     wall,
 		Discovery: func() *discovery.Reading { return reading },
 		Firewall:  firewallFor(stateDir),
 		Status: adminapi.Status{
 			Version:    version,
-			Started:    time.Now(),
+			Started:    wall.Now(),
 			ConfigFile: osdefaults.ConfigFile(stateDir),
 			State:      func() adminapi.State { return adminapi.Stopped },
 			Addresses:  func() []string { return nil },
