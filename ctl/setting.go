@@ -55,6 +55,12 @@ func note(s *adminv1.Setting) string {
 	if s.Fixed {
 		notes = append(notes, "fixed by the gateway's command line")
 	}
+	if s.GetAccess().GetRole() == adminv1.Access_ADMINISTER {
+		notes = append(notes, "takes the role administer")
+	}
+	if s.GetAccess().GetLocalOnly() {
+		notes = append(notes, "only on the gateway's computer")
+	}
 	return strings.Join(notes, "; ")
 }
 

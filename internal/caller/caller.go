@@ -15,6 +15,7 @@ const (
 	None Role = iota
 	Read
 	Change
+	Administer // changes also what opens the gateway, and who may administer it
 )
 
 func (r Role) String() string {
@@ -23,6 +24,8 @@ func (r Role) String() string {
 		return "read"
 	case Change:
 		return "change"
+	case Administer:
+		return "administer"
 	default:
 		return "none"
 	}
@@ -30,18 +33,20 @@ func (r Role) String() string {
 
 // Caller is who uses the admin API, or, with no more than a name, who else changes the configuration.
 type Caller struct {
-	Name     string // for people; connections of one name count together
-	Via      string // the transport, such as "unix socket"
-	Role     Role   // at the moment
-	Address  string // IP:port of a caller on another computer, empty for one on this computer
-	ToRead   string // what a caller below Read has to do about it
-	ToChange string // what a caller below Change has to do about it
+	Name    string // for people; connections of one name count together
+	Via     string // the transport, such as "unix socket"
+	Role    Role   // at the moment
+	Local   bool   // on this computer; a transport that does not say so has callers from elsewhere
+	Address string // IP:port of a caller from elsewhere
+
+	// What a caller below the role has to do about it.
+	ToRead, ToChange, ToAdminister string
 
 	refusal *reason.Error // set if the caller has too many connections; Role is None then
 }
 
 // May returns nil if the caller has the role, else a *reason.Error that says what to do: NOT_PERMITTED_TO_READ,
-// NOT_PERMITTED_TO_CHANGE, or TOO_MANY_CALLS for a connection over the limits of [Limit].
+// NOT_PERMITTED_TO_CHANGE, NOT_PERMITTED_TO_ADMINISTER, or TOO_MANY_CALLS for a connection over the limits of [Limit].
 func (c Caller) May(need Role) error {
 	switch {
 	case c.refusal != nil:
@@ -50,8 +55,10 @@ func (c Caller) May(need Role) error {
 		return nil
 	case need == Read:
 		return reason.New(reason.NotPermittedToRead, "caller", c.Name, "remedy", c.ToRead)
-	default:
+	case need == Change:
 		return reason.New(reason.NotPermittedToChange, "caller", c.Name, "remedy", c.ToChange)
+	default:
+		return reason.New(reason.NotPermittedToAdminister, "caller", c.Name, "remedy", c.ToAdminister)
 	}
 }
 

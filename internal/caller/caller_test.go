@@ -15,14 +15,17 @@ import (
 var _ credentials.AuthInfo = caller.AuthInfo{}
 
 func TestMay(t *testing.T) {
-	alice := caller.Caller{Name: "alice", Via: "unix socket", ToRead: "ask to read", ToChange: "ask to change"}
-	for role, want := range map[caller.Role][2]reason.Reason{
-		caller.None:   {reason.NotPermittedToRead, reason.NotPermittedToChange},
-		caller.Read:   {"", reason.NotPermittedToChange},
-		caller.Change: {"", ""},
+	alice := caller.Caller{Name: "alice", Via: "unix socket", ToRead: "ask to read", ToChange: "ask to change", ToAdminister: "ask root"}
+	for role, want := range map[caller.Role][3]reason.Reason{
+		caller.None:       {reason.NotPermittedToRead, reason.NotPermittedToChange, reason.NotPermittedToAdminister},
+		caller.Read:       {"", reason.NotPermittedToChange, reason.NotPermittedToAdminister},
+		caller.Change:     {"", "", reason.NotPermittedToAdminister},
+		caller.Administer: {"", "", ""},
 	} {
 		alice.Role = role
-		got := [2]reason.Reason{reason.Of(alice.May(caller.Read)), reason.Of(alice.May(caller.Change))}
+		got := [3]reason.Reason{
+			reason.Of(alice.May(caller.Read)), reason.Of(alice.May(caller.Change)), reason.Of(alice.May(caller.Administer)),
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("role %s (-want +got):\n%s", role, diff)
 		}
@@ -30,6 +33,7 @@ func TestMay(t *testing.T) {
 	alice.Role = caller.None
 	for need, want := range map[caller.Role]string{
 		caller.Read: "alice may not read; ask to read", caller.Change: "alice may not change anything; ask to change",
+		caller.Administer: "alice may not do what takes the role administer; ask root",
 	} {
 		if err := alice.May(need); err == nil || err.Error() != want {
 			t.Errorf("to %s: %v, want %s", need, err, want)

@@ -20,7 +20,8 @@ func TestSettingsPage(t *testing.T) {
 	b.WriteString("# Settings\n\n" +
 		"Made by `make generate` from the table that the admin API, `omsgwctl setting` and the cmdlets use. Keys and choices\n" +
 		"ignore case, and every change takes effect at once:\n\n    omsgwctl setting set LogLevel Debug\n\n" +
-		"| setting | default | values | meaning |\n|---|---|---|---|\n")
+		"Each says which role changes it; one that is local only is changed on the gateway's own computer.\n\n" +
+		"| setting | default | values | who | meaning |\n|---|---|---|---|---|\n")
 	for _, row := range config.Table() {
 		var values string
 		switch row.Type {
@@ -33,7 +34,11 @@ func TestSettingsPage(t *testing.T) {
 		case config.Hosts:
 			values = "a list of hosts"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.Key, row.Default, values, row.Help)
+		who := row.Role.String()
+		if row.LocalOnly {
+			who += ", local only"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", row.Key, row.Default, values, who, row.Help)
 	}
 	if os.Getenv("OMSGATEWAY_WRITE_DOCS") != "" {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {

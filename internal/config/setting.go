@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -59,6 +60,9 @@ type Setting struct {
 	Choices  []string // of a Choice; read only
 	Help     string   // one sentence or more, each with its full stop
 
+	Role      caller.Role // that a caller needs to change it: Change, unless the row says more
+	LocalOnly bool        // only callers on the gateway's own computer may change it
+
 	since int // version of the files that can have it; 0 for all
 	field field
 }
@@ -90,7 +94,7 @@ const (
 // Table lists all settings in the order in which they are shown.
 func Table() []Setting { return slices.Clone(table) }
 
-var table = []Setting{
+var table = withRoles([]Setting{
 	{
 		Key: "ListenPort", Type: Number, Default: "8080", Min: 1, Max: 65535,
 		Help:  "TCP port on which clients connect. Open tunnels stay when it changes.",
@@ -186,6 +190,14 @@ var table = []Setting{
 		since: 2,
 		field: onOff(func(s *Settings) *bool { return &s.LearnHosts }),
 	},
+})
+
+// withRoles fills in the role of rows that say none.
+func withRoles(rows []Setting) []Setting {
+	for i := range rows {
+		rows[i].Role = max(rows[i].Role, caller.Change)
+	}
+	return rows
 }
 
 // tlsVersions are the spellings of the versions from 1.0 on, whose numbers follow each other.

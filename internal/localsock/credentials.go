@@ -22,9 +22,9 @@ func ServerCredentials(rules Rules) credentials.TransportCredentials {
 }
 
 // StdioCredentials are for a server on its own standard streams ([StdioListener]): the caller is the account of this process,
-// which may change whatever it can write.
+// which may do everything, since it can write the files.
 func StdioCredentials() credentials.TransportCredentials {
-	who := caller.Caller{Name: "unknown", Via: "stand-in", Role: caller.Change}
+	who := caller.Caller{Name: "unknown", Via: "stand-in", Role: caller.Administer, Local: true}
 	if account, err := user.Current(); err == nil {
 		who.Name = account.Username
 	}

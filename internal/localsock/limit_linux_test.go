@@ -50,7 +50,7 @@ func TestTotalOfAllUsers(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, full)
 	}
 	end()
-	awaitAnswer(t, address, "root by unix socket, change")
+	awaitAnswer(t, address, "root by unix socket, administer")
 }
 
 // A caller without a role is told what is missing, and then the server ends the connection.
@@ -78,7 +78,7 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if got, want := ask(address), "root by unix socket, change"; got != want {
+		if got, want := ask(address), "root by unix socket, administer"; got != want {
 			t.Fatalf("got  %s\nwant %s", got, want)
 		}
 	}

@@ -165,6 +165,9 @@ func newServer(creds credentials.TransportCredentials) *grpc.Server {
 				return nil, status.Error(codes.Unauthenticated, "no caller")
 			}
 			who := info.Caller()
+			if !who.Local {
+				return nil, status.Error(codes.Unauthenticated, "a caller from elsewhere")
+			}
 			need := caller.Change
 			if metadata.ValueFromIncomingContext(ctx, "need") != nil {
 				need = caller.Read

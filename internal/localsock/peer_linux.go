@@ -31,15 +31,16 @@ func identify(conn net.Conn, rules Rules) (net.Conn, caller.Caller, error) {
 		return nil, caller.Caller{}, err
 	}
 	uid := strconv.FormatUint(uint64(cred.Uid), 10)
-	who := caller.Caller{Name: "uid:" + uid, Via: "unix socket"}
+	who := caller.Caller{Name: "uid:" + uid, Via: "unix socket", Local: true}
 	account := "$USER"
 	if found, err := user.LookupId(uid); err == nil {
 		who.Name, account = found.Username, found.Username
 	}
 	if cred.Uid == 0 || cred.Uid != overflow && int(cred.Uid) == os.Geteuid() {
-		who.Role = caller.Change
+		who.Role = caller.Administer
 		return conn, who, nil
 	}
+	who.ToAdminister = "root and the gateway's own account may: run it with sudo"
 	change, read := findGroup(rules.ChangeGroup), findGroup(rules.ReadGroup)
 	switch {
 	case change.in(groups):

@@ -42,7 +42,7 @@ func TestWhoIsCalling(t *testing.T) {
 	}{
 		"root": {
 			credential: syscall.Credential{},
-			want:       "root by unix socket, change",
+			want:       "root by unix socket, administer",
 		},
 		"supplementary group that may change": {
 			credential: syscall.Credential{Uid: stranger, Gid: stranger, Groups: []uint32{7, change}},
@@ -146,10 +146,10 @@ func TestNoPeerNoCaller(t *testing.T) {
 	}
 }
 
-func TestGatewaysOwnAccountMayChange(t *testing.T) {
+func TestGatewaysOwnAccountMayAdminister(t *testing.T) {
 	needRoot(t)
 	for uid, want := range map[uint32]string{
-		stranger: "uid:54321 by unix socket, change",
+		stranger: "uid:54321 by unix socket, administer",
 		65534: "nobody by unix socket, none: nobody may not change anything; members of the group daemon may change: " +
 			"run sudo usermod -aG daemon nobody and log in again", // the id of every user that the kernel cannot show
 	} {

@@ -78,7 +78,7 @@ func callerOf(token windows.Token) (caller.Caller, error) {
 		return caller.Caller{}, fmt.Errorf("reading the client's user: %w", err)
 	}
 	sid := account.User.Sid
-	who := caller.Caller{Name: accountName(sid), Via: "named pipe"}
+	who := caller.Caller{Name: accountName(sid), Via: "named pipe", Local: true}
 	administrators, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
 		return caller.Caller{}, fmt.Errorf("naming the group Administrators: %w", err)
@@ -89,7 +89,7 @@ func callerOf(token windows.Token) (caller.Caller, error) {
 	}
 	switch {
 	case sid.IsWellKnown(windows.WinLocalSystemSid), enabled(token, administrators), ownAccount(sid):
-		who.Role = caller.Change
+		who.Role = caller.Administer
 	case enabled(token, users):
 		who.Role = caller.Read
 	}
@@ -99,6 +99,7 @@ func callerOf(token windows.Token) (caller.Caller, error) {
 			who.ToChange = `the account is an administrator, but this program is not elevated: start it by "Run as administrator"`
 		}
 	}
+	who.ToAdminister = who.ToChange // who may change may do everything
 	if who.Role < caller.Read {
 		who.ToRead = "members of Users and Administrators may read: ask an administrator to add the account"
 	}

@@ -27,7 +27,7 @@ func TestRoleOfToken(t *testing.T) {
 		toChangeSays string
 		toReadSays   string
 	}{
-		{name: "elevated administrator", role: caller.Change},
+		{name: "elevated administrator", role: caller.Administer},
 		{
 			name: "administrator who is not elevated", without: []*windows.SID{administrators},
 			role: caller.Read, toChangeSays: `start it by "Run as administrator"`,

@@ -47,7 +47,7 @@ func TestPipe(t *testing.T) {
 	}
 	role := caller.Read
 	if windows.GetCurrentProcessToken().IsElevated() {
-		role = caller.Change
+		role = caller.Administer
 	}
 	want := fmt.Sprintf("by named pipe, %s", role)
 	for range 3 {

@@ -19,7 +19,7 @@ func TestStandIn(t *testing.T) {
 	cmd, conn := startChild(t, "stand-in")
 	client := clientOver(func(context.Context, string) (net.Conn, error) { return conn, nil })
 	for range 3 {
-		if got, want := askOver(client), account.Username+" by stand-in, change"; got != want {
+		if got, want := askOver(client), account.Username+" by stand-in, administer"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}

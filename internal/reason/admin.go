@@ -23,6 +23,8 @@ const (
 	CertificatesNotJudged    Reason = "CLIENT_CERTIFICATES_NOT_JUDGED" // a warning: the change is made
 	NotPermittedToRead       Reason = "NOT_PERMITTED_TO_READ"
 	NotPermittedToChange     Reason = "NOT_PERMITTED_TO_CHANGE"
+	NotPermittedToAdminister Reason = "NOT_PERMITTED_TO_ADMINISTER"
+	NotPermittedElsewhere    Reason = "NOT_PERMITTED_FROM_ELSEWHERE"
 	CallerUnknown            Reason = "CALLER_UNKNOWN"
 	TooManyCalls             Reason = "TOO_MANY_CALLS"
 	TooManyWatchers          Reason = "TOO_MANY_WATCHERS"
@@ -58,6 +60,8 @@ var adminTexts = map[Reason]string{
 	ChangeRefused:            `nothing was changed, because {count} of the items are invalid; the first: {first}`,
 	NotPermittedToRead:       `{caller} may not read; {remedy}`,
 	NotPermittedToChange:     `{caller} may not change anything; {remedy}`,
+	NotPermittedToAdminister: `{caller} may not do what takes the role administer; {remedy}`,
+	NotPermittedElsewhere:    `{caller} may not do this from another computer; do it on the gateway's own`,
 	CallerUnknown:            `the gateway cannot tell who is calling`,
 	TooManyCalls:             `too many connections to the admin API: {limit} is the limit for {caller}`,
 	TooManyWatchers:          `{limit} event watches are open, which is the limit for {caller}`,

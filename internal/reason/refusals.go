@@ -182,6 +182,8 @@ var refusals = map[Reason]refusal{
 	CertificatesNotJudged:    {class: ClassNotice},
 	NotPermittedToRead:       {class: ClassPermission, event: 400},
 	NotPermittedToChange:     {class: ClassPermission, event: 400},
+	NotPermittedToAdminister: {class: ClassPermission, event: 400},
+	NotPermittedElsewhere:    {class: ClassPermission, event: 400},
 	CallerUnknown:            {class: ClassCaller, event: 400},
 	TooManyCalls:             {class: ClassLimit, event: 400},
 	TooManyWatchers:          {class: ClassLimit},

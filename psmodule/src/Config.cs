@@ -27,6 +27,12 @@ public sealed class Setting
     /// <summary>Whether the gateway's command line gives the value for this run, so that it cannot be changed now.</summary>
     public bool Fixed { get; }
 
+    /// <summary>The role that it takes to change it: Change or Administer; empty if the gateway is older and does not say.</summary>
+    public string Role { get; }
+
+    /// <summary>Whether it can only be changed on the gateway's own computer.</summary>
+    public bool LocalOnly { get; }
+
     /// <summary>What it does.</summary>
     public string Description { get; }
 
@@ -39,6 +45,8 @@ public sealed class Setting
         Unit = message.Unit ?? "";
         Choices = message.Choices ?? [];
         Fixed = message.Fixed;
+        Role = EnumName.Of(message.Access?.Role);
+        LocalOnly = message.Access?.LocalOnly ?? false;
         Description = message.Description ?? "";
     }
 

@@ -340,6 +340,19 @@ internal sealed class SettingMessage
 
     [DataMember(Name = "fixed")]
     public bool Fixed { get; set; }
+
+    [DataMember(Name = "access")]
+    public AccessMessage? Access { get; set; }
+}
+
+[DataContract]
+internal sealed class AccessMessage
+{
+    [DataMember(Name = "role")]
+    public string? Role { get; set; }
+
+    [DataMember(Name = "localOnly")]
+    public bool LocalOnly { get; set; }
 }
 
 [DataContract]

@@ -19,39 +19,66 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
+// needs says which callers may do something: those of at least a role, from a place. The zero value lets nobody.
+type needs struct {
+	role caller.Role
+	from place
+}
+
+// place is where a caller is.
+type place int
+
+const (
+	_         place = iota
+	anywhere        // on any computer
+	localOnly       // on the gateway's own
+)
+
+// refuse returns nil if who may.
+func (n needs) refuse(who caller.Caller) error {
+	if err := who.May(n.role); err != nil {
+		return err
+	}
+	if n.from == localOnly && !who.Local {
+		return reason.New(reason.NotPermittedElsewhere, "caller", who.Name)
+	}
+	return nil
+}
+
 // rule is a row of the table of methods.
 type rule struct {
-	need caller.Role // which role a caller needs
-	most int         // bytes of a request; more than small only where Change is needed
+	needs needs // which callers may call it
+	most  int   // bytes of a request; more than small only where Change is needed
 }
 
 // access has a rule for each method. A method without a row is for nobody.
 var access = map[string]rule{
-	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             {caller.Read, small},
-	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              {caller.Change, large},
-	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           {caller.Change, large},
-	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {caller.Change, small},
-	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {caller.Change, large},
-	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {caller.Read, small},
-	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {caller.Read, small},
-	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {caller.Read, small},
-	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {caller.Change, small},
-	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   {caller.Read, small},
-	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    {caller.Change, large},
-	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: {caller.Change, large},
-	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 {caller.Read, small},
-	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 {caller.Change, small},
-	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               {caller.Change, small},
-	adminv1.RelayProxyService_TestRelayProxy_FullMethodName:                                {caller.Change, small}, // the gateway dials
-	adminv1.SettingService_ListSettings_FullMethodName:                                     {caller.Read, small},
-	adminv1.SettingService_GetSetting_FullMethodName:                                       {caller.Read, small},
-	adminv1.SettingService_SetSetting_FullMethodName:                                       {caller.Change, small},
-	adminv1.EventService_ListEvents_FullMethodName:                                         {caller.Read, small},
-	adminv1.EventService_WatchEvents_FullMethodName:                                        {caller.Read, small},
-	adminv1.TunnelService_ListTunnels_FullMethodName:                                       {caller.Read, small},
-	adminv1.TunnelService_CloseTunnels_FullMethodName:                                      {caller.Change, small},
-	adminv1.DiscoveryService_GetDiscovery_FullMethodName:                                   {caller.Read, small},
-	adminv1.StatusService_GetStatus_FullMethodName:                                         {caller.Read, small},
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             {needs{caller.Read, anywhere}, small},
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large},
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           {needs{caller.Change, anywhere}, large},
+	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {needs{caller.Change, anywhere}, small},
+	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large},
+	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {needs{caller.Read, anywhere}, small},
+	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {needs{caller.Read, anywhere}, small},
+	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {needs{caller.Read, anywhere}, small},
+	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, small},
+	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   {needs{caller.Read, anywhere}, small},
+	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    {needs{caller.Change, anywhere}, large},
+	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: {needs{caller.Change, anywhere}, large},
+	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 {needs{caller.Read, anywhere}, small},
+	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 {needs{caller.Change, anywhere}, small},
+	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               {needs{caller.Change, anywhere}, small},
+	// The gateway dials.
+	adminv1.RelayProxyService_TestRelayProxy_FullMethodName: {needs{caller.Change, anywhere}, small},
+	adminv1.SettingService_ListSettings_FullMethodName:      {needs{caller.Read, anywhere}, small},
+	adminv1.SettingService_GetSetting_FullMethodName:        {needs{caller.Read, anywhere}, small},
+	adminv1.SettingService_SetSetting_FullMethodName:        {needs{caller.Change, anywhere}, small},
+	adminv1.EventService_ListEvents_FullMethodName:          {needs{caller.Read, anywhere}, small},
+	adminv1.EventService_WatchEvents_FullMethodName:         {needs{caller.Read, anywhere}, small},
+	adminv1.TunnelService_ListTunnels_FullMethodName:        {needs{caller.Read, anywhere}, small},
+	adminv1.TunnelService_CloseTunnels_FullMethodName:       {needs{caller.Change, anywhere}, small},
+	adminv1.DiscoveryService_GetDiscovery_FullMethodName:    {needs{caller.Read, anywhere}, small},
+	adminv1.StatusService_GetStatus_FullMethodName:          {needs{caller.Read, anywhere}, small},
 }
 
 // callerFrom returns the caller of the call that ctx belongs to. It is false if the server's credentials do not say; such a call
@@ -65,16 +92,17 @@ func callerFrom(ctx context.Context) (caller.Caller, bool) {
 	return info.Caller(), ok
 }
 
-// authorize returns nil if the caller of method may call it.
-func authorize(ctx context.Context, events event.Sink, method string) error {
+// authorize returns nil if the caller of method may do what has these needs: call it at all, or have it done to what the request names.
+func authorize(ctx context.Context, events event.Sink, method string, n needs) error {
 	who, ok := callerFrom(ctx)
-	err := error(reason.New(reason.CallerUnknown))
-	if ok {
-		if row, known := access[method]; known {
-			err = who.May(row.need)
-		} else {
-			err = reason.New(reason.MethodUnknown, "method", method)
-		}
+	var err error
+	switch {
+	case !ok:
+		err = reason.New(reason.CallerUnknown)
+	case n == (needs{}):
+		err = reason.New(reason.MethodUnknown, "method", method)
+	default:
+		err = n.refuse(who)
 	}
 	if err != nil {
 		events.Emit(event.AdminDenied(who, method, reason.Of(err)))
@@ -123,7 +151,7 @@ func interceptors(events event.Sink, log *slog.Logger) []grpc.StreamServerInterc
 		},
 		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(events))),
 		func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			if err := authorize(stream.Context(), events, info.FullMethod); err != nil {
+			if err := authorize(stream.Context(), events, info.FullMethod, access[info.FullMethod].needs); err != nil {
 				return err
 			}
 			return next(srv, stream)

@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/config"
 )
 
 // Access has the role that each method needs.
 func Access() map[string]caller.Role {
 	roles := map[string]caller.Role{}
 	for method, row := range access {
-		roles[method] = row.need
+		roles[method] = row.needs.role
 	}
 	return roles
 }
@@ -35,3 +36,21 @@ func (s *Server) LimitLarge(wait, time time.Duration) { s.requests.wait, s.reque
 
 // Fields is the count of fields of a message.
 var Fields = fields
+
+// Needs returns the role of a method in the access table, and whether its row says from where it may be called.
+func Needs(method string) (role caller.Role, placed bool) {
+	row := access[method].needs
+	return row.role, row.from == anywhere || row.from == localOnly
+}
+
+// RefuseMethod returns why a caller may not call a method that needs the role and may be local only.
+func RefuseMethod(who caller.Caller, role caller.Role, local bool) error {
+	n := needs{role, anywhere}
+	if local {
+		n.from = localOnly
+	}
+	return n.refuse(who)
+}
+
+// RefuseSetting returns why a caller may not change the setting of a row.
+func RefuseSetting(who caller.Caller, row config.Setting) error { return needsOf(row).refuse(who) }

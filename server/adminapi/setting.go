@@ -3,6 +3,7 @@ package adminapi
 import (
 	"context"
 
+	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
@@ -36,6 +37,10 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	if err != nil {
 		return nil, err
 	}
+	err = authorize(ctx, s.gateway.Events, adminv1.SettingService_SetSetting_FullMethodName, needsOf(row))
+	if err != nil {
+		return nil, err
+	}
 	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		if isInForce(s.gateway.Store.Current(), row.Key, req.GetValue()) {
@@ -57,6 +62,15 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	return resp, nil
 }
 
+// needsOf says who may change a setting.
+func needsOf(row config.Setting) needs {
+	n := needs{row.Role, anywhere}
+	if row.LocalOnly {
+		n.from = localOnly
+	}
+	return n
+}
+
 // isInForce reports whether the command line fixes the setting at just this value, so that there is nothing to refuse.
 func isInForce(now *settings.Snapshot, key, value string) bool {
 	wanted := now.Settings
@@ -75,7 +89,14 @@ func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {
 		Unit:         row.Unit,
 		Choices:      row.Choices,
 		Fixed:        now.Fixed[row.Key],
+		Access:       &adminv1.Access{Role: roles[row.Role], LocalOnly: row.LocalOnly},
 	}
+}
+
+var roles = map[caller.Role]adminv1.Access_Role{
+	caller.Read:       adminv1.Access_READ,
+	caller.Change:     adminv1.Access_CHANGE,
+	caller.Administer: adminv1.Access_ADMINISTER,
 }
 
 var settingTypes = map[config.Type]adminv1.Setting_Type{

@@ -12,7 +12,7 @@ Describe 'Settings' {
     It 'are objects with name, value, default, unit, choices and description' {
         $all = Get-OMSGatewayConfig
         @($all).Count | Should -BeGreaterThan 5
-        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Unit', 'Choices', 'Fixed', 'Description'
+        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Unit', 'Choices', 'Fixed', 'Role', 'LocalOnly', 'Description'
         $all.Name | Should -Contain 'ListenPort'
         $all | ForEach-Object { $_.Description | Should -Not -BeNullOrEmpty }
     }

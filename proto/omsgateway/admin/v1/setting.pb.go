@@ -104,7 +104,9 @@ type Setting struct {
 	// The possible values. With CHOICE only.
 	Choices []string `protobuf:"bytes,9,rep,name=choices,proto3" json:"choices,omitempty"`
 	// Given on the gateway's command line for this run, so that it cannot be changed now.
-	Fixed         bool `protobuf:"varint,10,opt,name=fixed,proto3" json:"fixed,omitempty"`
+	Fixed bool `protobuf:"varint,10,opt,name=fixed,proto3" json:"fixed,omitempty"`
+	// Who may change it.
+	Access        *Access `protobuf:"bytes,11,opt,name=access,proto3" json:"access,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +209,13 @@ func (x *Setting) GetFixed() bool {
 		return x.Fixed
 	}
 	return false
+}
+
+func (x *Setting) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
 }
 
 // ListSettingsRequest asks for every setting.
@@ -552,7 +561,7 @@ var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a!omsgateway/admin/v1/problem.proto\"\xf0\x02\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/problem.proto\"\xa5\x03\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -564,7 +573,8 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x04unit\x18\b \x01(\tR\x04unit\x12\x18\n" +
 	"\achoices\x18\t \x03(\tR\achoices\x12\x14\n" +
 	"\x05fixed\x18\n" +
-	" \x01(\bR\x05fixed\"G\n" +
+	" \x01(\bR\x05fixed\x123\n" +
+	"\x06access\x18\v \x01(\v2\x1b.omsgateway.admin.v1.AccessR\x06access\"G\n" +
 	"\x04Type\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -622,25 +632,27 @@ var file_omsgateway_admin_v1_setting_proto_goTypes = []any{
 	(*GetSettingResponse)(nil),   // 5: omsgateway.admin.v1.GetSettingResponse
 	(*SetSettingRequest)(nil),    // 6: omsgateway.admin.v1.SetSettingRequest
 	(*SetSettingResponse)(nil),   // 7: omsgateway.admin.v1.SetSettingResponse
-	(*Problem)(nil),              // 8: omsgateway.admin.v1.Problem
+	(*Access)(nil),               // 8: omsgateway.admin.v1.Access
+	(*Problem)(nil),              // 9: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_setting_proto_depIdxs = []int32{
 	0, // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
-	1, // 1: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
-	1, // 2: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	1, // 3: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	8, // 4: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	2, // 5: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
-	4, // 6: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
-	6, // 7: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
-	3, // 8: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
-	5, // 9: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
-	7, // 10: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
-	8, // [8:11] is the sub-list for method output_type
-	5, // [5:8] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8, // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
+	1, // 2: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
+	1, // 3: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	1, // 4: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	9, // 5: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	2, // 6: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
+	4, // 7: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
+	6, // 8: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
+	3, // 9: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
+	5, // 10: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
+	7, // 11: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
+	9, // [9:12] is the sub-list for method output_type
+	6, // [6:9] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_setting_proto_init() }
@@ -648,6 +660,7 @@ func file_omsgateway_admin_v1_setting_proto_init() {
 	if File_omsgateway_admin_v1_setting_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_access_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

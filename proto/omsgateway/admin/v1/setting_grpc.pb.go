@@ -42,7 +42,8 @@ type SettingServiceClient interface {
 	// Errors: NOT_FOUND (SETTING_UNKNOWN); INVALID_ARGUMENT (SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE, SETTING_NOT_A_CHOICE,
 	// SETTING_NOT_AN_ADDRESS, SETTING_NOT_HOSTS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
 	// not together with another setting; LISTEN_NOT_POSSIBLE, for example a port that another program has); ABORTED
-	// (ETAG_MISMATCH).
+	// (ETAG_MISMATCH); PERMISSION_DENIED (NOT_PERMITTED_TO_CHANGE, NOT_PERMITTED_TO_ADMINISTER, NOT_PERMITTED_FROM_ELSEWHERE), by the
+	// access of the setting.
 	SetSetting(ctx context.Context, in *SetSettingRequest, opts ...grpc.CallOption) (*SetSettingResponse, error)
 }
 
@@ -102,7 +103,8 @@ type SettingServiceServer interface {
 	// Errors: NOT_FOUND (SETTING_UNKNOWN); INVALID_ARGUMENT (SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE, SETTING_NOT_A_CHOICE,
 	// SETTING_NOT_AN_ADDRESS, SETTING_NOT_HOSTS); FAILED_PRECONDITION (SETTING_FIXED: given on the gateway's command line; SETTING_CONFLICT:
 	// not together with another setting; LISTEN_NOT_POSSIBLE, for example a port that another program has); ABORTED
-	// (ETAG_MISMATCH).
+	// (ETAG_MISMATCH); PERMISSION_DENIED (NOT_PERMITTED_TO_CHANGE, NOT_PERMITTED_TO_ADMINISTER, NOT_PERMITTED_FROM_ELSEWHERE), by the
+	// access of the setting.
 	SetSetting(context.Context, *SetSettingRequest) (*SetSettingResponse, error)
 	mustEmbedUnimplementedSettingServiceServer()
 }
