@@ -148,7 +148,8 @@ psmodule: resources ## build the PowerShell module into psmodule/out/OMSGateway/
 test-psmodule: psmodule ## test the PowerShell module (needs the .NET SDK 10; with pwsh and Pester 5 also in PowerShell)
 	@$(call compile,bin)
 	dotnet test psmodule/tests/unit --configuration Release --nologo --verbosity quiet -p:Version=$(MODULE_VERSION)
-	@if command -v pwsh >/dev/null; then pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1; \
+	@if command -v pwsh >/dev/null; then pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1 && \
+		pwsh -NoProfile -NonInteractive -File psmodule/tests/pester/Run.ps1 packaging/msi/pester; \
 	else echo '$@: the Pester tests are skipped, because there is no pwsh on PATH'; test -z "$$OMSGATEWAY_TEST_REQUIRE"; fi
 endif
 
@@ -167,6 +168,7 @@ packages test-packages release: export MAINTAINER := $(MAINTAINER)
 msi: windows-amd64 psmodule ## build the Windows package into bin/release/ (needs wixl, msitools and mingw's gcc)
 	@go run ./packaging/bom -version - -licences bin/windows-amd64/third-party-licences.txt bin/windows-amd64/omsg*.exe
 	packaging/msi/build.sh $(VERSION) bin/windows-amd64 $(MODULE) $(MSI)
+	@cp $(MSI) '$(RELEASE)/OMS Gateway.msi' # the name in the original's documents
 
 pieces: build
 	@packaging/pieces.sh bin/pieces

@@ -26,7 +26,7 @@ type Original struct {
 	AllowedClientCertificates []string `json:"allowedClientCertificates"`
 }
 
-// ReadOriginal reads the file that setup writes (packaging/msi/save-original.ps1).
+// ReadOriginal reads the file that setup writes (packaging/msi/original.ps1).
 func ReadOriginal(file []byte) (Original, error) {
 	var o Original
 	if err := json.Unmarshal(file, &o, json.RejectUnknownMembers(true)); err != nil {

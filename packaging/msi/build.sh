@@ -6,7 +6,7 @@
 #   PROGRAMS  the folder of omsgateway.exe and omsgwctl.exe for Windows on x64, and third-party-licences.txt, which is added to the
 #             licence that is installed
 #   MODULE    the folder of the PowerShell module; a package without it is made when it is not there
-#   OUTPUT    the .msi
+#   OUTPUT    the .msi; Update-OMSGateway.ps1 is made beside it
 #
 # Programs and package are signed when OMSGATEWAY_SIGN_CERT names a certificate: PKCS #12 (.p12, .pfx), or PEM with the key in
 # OMSGATEWAY_SIGN_KEY. OMSGATEWAY_SIGN_PASSWORD_FILE has the key's password, OMSGATEWAY_SIGN_TIMESTAMP is the address of an RFC 3161
@@ -43,7 +43,10 @@ sign() {
 	esac
 	if [ -n "${OMSGATEWAY_SIGN_PASSWORD_FILE:-}" ]; then options+=(-readpass "$OMSGATEWAY_SIGN_PASSWORD_FILE"); fi
 	if [ -n "${OMSGATEWAY_SIGN_TIMESTAMP:-}" ]; then options+=(-ts "$OMSGATEWAY_SIGN_TIMESTAMP"); fi
-	osslsigncode sign "${options[@]}" -in "$1" -out "$1.signed"
+	osslsigncode sign "${options[@]}" -in "$1" -out "$1.signed" || {
+		echo "$(basename "$1") cannot be signed; a script needs osslsigncode 2.8 or later (osslsigncode --version)" >&2
+		return 1
+	}
 	mv "$1.signed" "$1"
 }
 
@@ -117,8 +120,16 @@ x86_64-w64-mingw32-gcc -std=c11 -Os -Wall -Wextra -Werror -s -shared -nostdlib -
 while read -r -d '' file; do sign "$file"; done < <(find . -name '*.exe' -print0 -o -name '*.dll' -print0)
 
 fragment >module.wxs
-script=$(iconv -t UTF-16LE "$here/save-original.ps1" | base64 -w 0)
-wixl --arch x64 -D Version="$short" -D FullVersion="$version" -D SaveOriginal="$script" -o gateway.msi "$here/omsgateway.wxs" module.wxs >wixl.out 2>&1 ||
+script=$(cat "$here/original.ps1" "$here/refuse-original.ps1" | grep -v '^ *#' | iconv -t UTF-16LE | base64 -w 0)
+if [ ${#script} -gt 32000 ]; then # with the rest of the command line, that of a process has 32,767 characters
+	echo "original.ps1 and refuse-original.ps1 are too long for a command line: ${#script} characters" >&2
+	exit 1
+fi
+# What the module needs in Windows PowerShell, in the registry's number and in words; any 4 where it asks for nothing.
+dotnet=$(sed -nE 's/.*Release -lt ([0-9]{6})\).*/\1/p' "$here/../../psmodule/OMSGateway/OMSGateway.psm1")
+dotnet_version=$(sed -nE 's/.*needs \.NET Framework ([0-9.]*[0-9]).*/\1/p' "$here/../../psmodule/OMSGateway/OMSGateway.psm1")
+wixl --arch x64 -D Version="$short" -D FullVersion="$version" -D SaveOriginal="$script" \
+	-D DotNetNeeded="#${dotnet:-000000}" -D DotNetNeededVersion="${dotnet_version:-4}" -o gateway.msi "$here/omsgateway.wxs" module.wxs >wixl.out 2>&1 ||
 	{ cat wixl.out >&2; exit 1; }
 if [ -s wixl.out ]; then
 	echo 'wixl warns, which means that it left something out:' >&2
@@ -143,3 +154,10 @@ msibuild gateway.msi "${imports[@]}"
 sign gateway.msi
 mkdir -p "$(dirname "$output")"
 mv gateway.msi "$output"
+
+# The script that puts it in the place of an original. Windows PowerShell wants CRLF around a signature.
+awk -v part="$here/original.ps1" '
+	$0 == "# original.ps1" { while ((getline line <part) > 0) print line; next }
+	{ print }' "$here/update.ps1" | sed 's/$/\r/' >Update-OMSGateway.ps1
+sign Update-OMSGateway.ps1
+mv Update-OMSGateway.ps1 "$(dirname "$output")/"

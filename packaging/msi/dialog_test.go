@@ -104,6 +104,41 @@ func TestEveryDialogIsReachedAndLeft(t *testing.T) {
 	}
 }
 
+// The documents of the original walk through these pages; a first installation goes from each to the next.
+func TestWizardIsThatOfTheDocuments(t *testing.T) {
+	pkg := built(t)
+	titles, next := map[string]string{}, map[string]string{}
+	for _, c := range table(t, pkg, "Control") {
+		if c["Control"] == "Title" {
+			titles[c["Dialog_"]] = strings.TrimPrefix(c["Text"], `{\Title}`)
+		}
+	}
+	back := map[string]string{}
+	for _, e := range table(t, pkg, "ControlEvent") {
+		if e["Event"] != "NewDialog" || e["Condition"] == "OLDERVERSION" {
+			continue
+		}
+		way := map[string]map[string]string{"Next": next, "Back": back}[e["Control_"]]
+		if way[e["Dialog_"]] != "" {
+			t.Errorf("%s of %s leads to %s and %s", e["Control_"], e["Dialog_"], way[e["Dialog_"]], e["Argument"])
+		}
+		way[e["Dialog_"]] = e["Argument"]
+	}
+	var got []string
+	for name := "WelcomeDialog"; name != ""; name = next[name] {
+		got = append(got, titles[name])
+		if after := next[name]; after != "" && back[after] != name {
+			t.Errorf("Next leads from %s to %s, and Back from there to %q", name, after, back[after])
+		}
+	}
+	want := []string{
+		"Welcome to OMS Gateway [ProductVersion]", "License Agreement", "Port and proxy address", "Destination Folder", "Ready to install",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the pages are %q, want %q", got, want)
+	}
+}
+
 func TestDialogsAskForProperties(t *testing.T) {
 	pkg := built(t)
 	boxes := by(t, table(t, pkg, "CheckBox"), "Property")
@@ -121,7 +156,7 @@ func TestDialogsAskForProperties(t *testing.T) {
 		}
 	}
 	slices.Sort(asked)
-	want := []string{"HASAUTH", "HASPROXY", "INSTALLDIR", "LICENSEACCEPTED", "PASSWORD", "PORTNUMBER", "PROXY", "USERNAME"}
+	want := []string{"HASAUTH", "INSTALLDIR", "LICENSEACCEPTED", "PASSWORD", "PORTNUMBER", "PROXY", "USERNAME"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the dialogs ask for %v, want %v", asked, want)
 	}

@@ -23,12 +23,16 @@ import (
 )
 
 // TestStories runs the user stories in testdata/story under Wine; packaging/msi/smoke starts it, on a fresh computer for each story.
-// $OLD and $NEW are packages of two versions, $C is the folder that is disk C: (so that $C/x is C:\x), $PORT a free port. Besides the
-// commands of testscript a story has
+// $OLD and $NEW are packages of two versions, $OLDFILE is the first as a path of this system, $ORIGINAL and $FORWARDER are packages as the
+// original's (testdata/original), $C is the folder that is disk C: (so that $C/x is C:\x), $PORT a free port. Besides the commands of
+// testscript a story has
 //
 //	setup CODE ARG...   run msiexec, which must end with the low byte of this exit code; for logged
 //	logged TEXT         fail unless the text is in the log of the last setup, the list of properties left out; with ! if it is
 //	ctl ARG...          run the installed omsgwctl
+//	update CODE HOW PROPERTY...  run Update-OMSGateway.ps1 with the new package, which must end with this exit code; HOW is quiet or
+//	                    foreground. $FAIL names what is made to fail in it (testdata/wine/standins.ps1)
+//	original set JSON   give the original settings; original show prints those
 //	origin              start a TLS server; sets ORIGIN (localhost:port), and CA for curl --cacert
 //	relay               start a proxy that refuses everything; sets RELAY (127.0.0.1:port)
 //	relayed USER:PASS   fail unless that is what the last request to it had to show
@@ -37,6 +41,10 @@ func TestStories(t *testing.T) {
 	packages := os.Getenv("OMSGATEWAY_MSI_STORIES")
 	if packages == "" {
 		t.Skip("this is run by packaging/msi/smoke, which builds two packages and starts Wine")
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "story"),
@@ -47,13 +55,19 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			for _, name := range []string{"HOME", "WINEPREFIX", "WINEDEBUG", "WINEDLLOVERRIDES"} {
-				env.Setenv(name, os.Getenv(name))
+			for _, name := range []string{"HOME", "WINEPREFIX", "WINEDEBUG", "WINEDLLOVERRIDES", "DOTNET_ROOT"} { // the last one for pwsh
+				if value, ok := os.LookupEnv(name); ok {
+					env.Setenv(name, value)
+				}
 			}
 			env.Setenv("LC_ALL", "C.UTF-8")    // how arguments become those of Windows
 			env.Setenv("TMPDIR", os.TempDir()) // where the one server of this computer is found
-			env.Setenv("OLD", dosPath(filepath.Join(packages, "old.msi")))
-			env.Setenv("NEW", dosPath(filepath.Join(packages, "new.msi")))
+			for name, file := range map[string]string{
+				"OLD": "old.msi", "NEW": "new.msi", "ORIGINAL": "original.msi", "FORWARDER": "forwarder.msi",
+			} {
+				env.Setenv(name, dosPath(filepath.Join(packages, file)))
+			}
+			env.Setenv("OLDFILE", filepath.Join(packages, "old.msi"))
 			env.Setenv("C", filepath.Join(os.Getenv("WINEPREFIX"), "drive_c"))
 			env.Setenv("PORT", port)
 			env.Values[stateKey{}] = &state{}
@@ -65,6 +79,8 @@ func TestStories(t *testing.T) {
 			"origin":   origin,
 			"logged":   logged,
 			"registry": registry,
+			"update":   func(ts *testscript.TestScript, neg bool, args []string) { update(ts, packages, here, neg, args) },
+			"original": func(ts *testscript.TestScript, neg bool, args []string) { original(ts, packages, here, neg, args) },
 			"relay":    relay,
 			"relayed":  relayed,
 		},
@@ -133,6 +149,34 @@ func logged(ts *testscript.TestScript, neg bool, args []string) {
 func ctl(ts *testscript.TestScript, neg bool, args []string) {
 	program := filepath.Join(ts.Getenv("C"), "Program Files", "OMS Gateway", "omsgwctl.exe")
 	if got := exitCode(ts, "wine", append([]string{program}, args...)...); (got != 0) != neg {
+		ts.Fatalf("exit code %d", got)
+	}
+}
+
+// powershell runs testdata/wine/update.ps1, which has the script's stand-ins for Wine, and returns its exit code.
+func powershell(ts *testscript.TestScript, packages, here string, args ...string) int {
+	return exitCode(ts, "pwsh", append([]string{
+		"-NoProfile", "-NonInteractive", "-File", filepath.Join(here, "testdata", "wine", "update.ps1"),
+		filepath.Join(packages, "Update-OMSGateway.ps1"), filepath.Join(packages, "new.msi"),
+	}, args...)...)
+}
+
+func update(ts *testscript.TestScript, packages, here string, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: update CODE HOW PROPERTY...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := powershell(ts, packages, here, args[1:]...); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func original(ts *testscript.TestScript, packages, here string, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: original set JSON, or original show")
+	}
+	if got := powershell(ts, packages, here, args...); got != 0 {
 		ts.Fatalf("exit code %d", got)
 	}
 }

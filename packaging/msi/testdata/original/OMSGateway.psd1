@@ -1,0 +1,1 @@
+@{ RootModule = 'OMSGateway.psm1'; ModuleVersion = '1.0'; FunctionsToExport = '*' }
