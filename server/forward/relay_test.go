@@ -227,8 +227,8 @@ func TestWhatComesWithTheAnswerOfARelayProxyIsTheTargets(t *testing.T) {
 func TestRelayFailures(t *testing.T) {
 	timeouts := []reason.Reason{reason.RelayTimeout, reason.RelaySilent}
 	for _, why := range []reason.Reason{
-		reason.RelayIsGateway, reason.RelayLoop, reason.RelayPasswordLost, reason.RelayNotFound, reason.RelayLookupFailed, reason.RelayUnreachable,
-		reason.RelayTimeout,
+		reason.RelayIsGateway, reason.RelayLoop, reason.RelayPasswordLost, reason.RelayNotFound, reason.RelayLookupFailed,
+		reason.RelayUnreachable, reason.RelayTimeout,
 		reason.RelayTLSFailed, reason.RelayNotTrusted, reason.RelayForbidden, reason.RelayAuthenticationMissing,
 		reason.RelayAuthenticationRefused, reason.RelayAuthenticationUnsupported, reason.RelayFailed, reason.RelayRefused,
 		reason.RelayAnswerInvalid, reason.RelayAnswerIncomplete, reason.RelayClosed, reason.RelaySilent,
