@@ -117,7 +117,8 @@ func TestManyAddressesAreBounded(t *testing.T) {
 		for {
 			select {
 			case <-time.After(10 * time.Millisecond):
-				n = max(n, connecting(port))
+				// Between two parts of the table one may have ended and another begun: both are counted then, but not again.
+				n = max(n, min(connecting(port), connecting(port)))
 			case <-stop:
 				most <- n
 				return
