@@ -84,7 +84,9 @@ func TestEndOfTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{changed: make(chan struct{}, 1)}
-	cmd := exec.Command(filepath.Join(binaries, "omsgateway"), "--state-dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	// Under nohup this test would hand the signal on as one that is ignored.
+	cmd := exec.Command("env", "--default-signal=HUP",
+		filepath.Join(binaries, "omsgateway"), "--state-dir", t.TempDir(), "--listen", "127.0.0.1:0")
 	cmd.Stdin, cmd.Stderr = inside, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	err = cmd.Start()

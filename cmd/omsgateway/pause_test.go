@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -43,6 +44,7 @@ func TestPause(t *testing.T) {
 			Log:      noLog{},
 			StateDir: dir,
 			Address:  osdefaults.AddressIn(dir),
+			Clock:    clock.System{},
 			Set:      []string{"AllowLoopbackTargets=On", "ListenAddress=127.0.0.1"},
 		})
 	}()
