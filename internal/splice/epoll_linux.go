@@ -106,6 +106,14 @@ func (e *epollEngine) Accept(ctx context.Context, l *net.TCPListener, receive Re
 // Abandon implements [Accepter].
 func (e *epollEngine) Abandon(cause error) { e.register.abandon(cause) }
 
+// GoRound implements [Engine].
+func (e *epollEngine) GoRound() {
+	e.others.GoRound()
+	for _, l := range e.loops {
+		l.goRound()
+	}
+}
+
 func (e *epollEngine) Close() error {
 	for _, l := range e.loops {
 		l.shutDoors()

@@ -28,6 +28,9 @@ func (e *goroutineEngine) Join(client, target net.Conn, o Options) *Pair {
 	return p
 }
 
+// GoRound implements [Engine]: all that pairs have together is the register.
+func (e *goroutineEngine) GoRound() { _ = e.register.isClosed() }
+
 func (e *goroutineEngine) Close() error {
 	e.register.close()
 	return nil

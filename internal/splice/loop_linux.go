@@ -58,8 +58,9 @@ type loop struct {
 	mu      sync.Mutex
 	slots   []slot
 	vacant  []int32
-	stopped []*spliced // to be ended
-	looks   []*spliced // whose receivers are to be looked at
+	stopped []*spliced      // to be ended
+	looks   []*spliced      // whose receivers are to be looked at
+	rounds  []chan struct{} // to be closed when the loop comes round
 	quit    bool
 
 	acceptors    map[int32]*acceptor
@@ -188,6 +189,20 @@ func (l *loop) wake() {
 	_, _ = unix.Write(l.event, one[:])
 }
 
+// goRound waits until the loop has come round, or is at its end.
+func (l *loop) goRound() {
+	round := make(chan struct{})
+	l.mu.Lock()
+	if l.quit {
+		l.mu.Unlock()
+		return
+	}
+	l.rounds = append(l.rounds, round)
+	l.wake()
+	l.mu.Unlock()
+	<-round
+}
+
 // close ends the loop, which has no pair any more, and waits for its goroutine.
 func (l *loop) close() {
 	l.mu.Lock()
@@ -275,6 +290,10 @@ func (l *loop) resolve(events []unix.EpollEvent) (edges []edge, stopped, looks [
 		}
 	}
 	stopped, looks, l.stopped, l.looks = l.stopped, l.looks, nil, nil
+	for _, round := range l.rounds {
+		close(round)
+	}
+	l.rounds = nil
 	return edges, stopped, looks, l.quit
 }
 

@@ -146,6 +146,12 @@ func (r *register) close() {
 	}
 }
 
+func (r *register) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
 // tick moves the hand to the present and ends the pairs that are overdue.
 func (r *register) tick() {
 	r.mu.Lock()

@@ -16,6 +16,10 @@ type Engine interface {
 	// After Close a pair ends at once with [EndClosed].
 	Join(client, target net.Conn, o Options) *Pair
 
+	// GoRound returns when everything that carries pairs together has gone round since it was called, and so does not hang. It waits
+	// for as long as that takes. After Close it returns at once.
+	GoRound()
+
 	// Close ends every pair with [EndClosed], waits until the last [Owner.Ended] has returned, and frees what the engine holds.
 	// It is not to be called from one of these. The error is always nil.
 	Close() error

@@ -22,6 +22,9 @@ type Orders struct {
 
 	Reopen <-chan os.Signal // the files of the logs are to be opened anew; nil if it is never asked
 
+	Watchdog time.Duration // how long to wait for Alive before the gateway counts as one that hangs; 0 if nobody does
+	Alive    func()        // told that it does not hang
+
 	Running  func()                    // told when clients and administrators are served, also after a pause
 	Paused   func()                    // told when nobody is accepted any more
 	Stopping func(drain time.Duration) // told when the stop has begun, and how long it may take
@@ -51,7 +54,11 @@ func Signals(parent context.Context) (o Orders, end func()) {
 			}
 		}
 	}()
-	o = Orders{Stop: stop, Hurry: hurry, Reopen: reopen, Running: notifyRunning, Paused: func() {}, Stopping: notifyStopping}
+	o = Orders{
+		Stop: stop, Hurry: hurry, Reopen: reopen,
+		Watchdog: watchdogTime(), Alive: notifyAlive,
+		Running: notifyRunning, Paused: func() {}, Stopping: notifyStopping,
+	}
 	return o, func() {
 		signal.Stop(signals)
 		signal.Stop(reopen)

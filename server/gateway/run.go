@@ -207,6 +207,10 @@ func Run(orders Orders, o Options) (err error) {
 	}
 	adviseOnConnections(store.Current(), events)
 	orders.Running()
+	defer attendWatchdog(orders, func() {
+		engine.GoRound()
+		_, _, _ = store.Current(), tunnels.Len(), counters.Snapshot()
+	})()
 
 	attend(orders, clients, store, &state, events)
 
