@@ -189,6 +189,30 @@ if [ -d /usr/local/share/powershell/Modules/OMSGateway ] && pwsh -NoProfile -Com
 	says localhost:8443
 fi
 
+# A gateway that was stopped for a moment goes on, and one that hangs is started anew.
+if [ $init = systemd ]; then
+	main() { systemctl show --value --property MainPID omsgateway; }
+	expect "the watchdog" systemctl show --property WatchdogUSec omsgateway
+	says WatchdogUSec=1min
+	mkdir -p /run/systemd/system/omsgateway.service.d
+	printf '[Service]\nWatchdogSec=6s\n' >/run/systemd/system/omsgateway.service.d/watchdog.conf
+	systemctl daemon-reload
+	systemctl restart omsgateway
+	process=$(main)
+	kill -STOP "$process"
+	sleep 3
+	kill -CONT "$process"
+	sleep 7
+	[ "$(main)" = "$process" ] || fail "a gateway that was stopped for a moment was started anew"
+	kill -STOP "$process"
+	until_there "another gateway" sh -c "systemctl is-active omsgateway && ! kill -0 $process"
+	rm -r /run/systemd/system/omsgateway.service.d
+	systemctl daemon-reload
+	systemctl restart omsgateway
+	expect "the list of the gateway that was started anew" omsgwctl allowed-host list
+	says localhost:8443
+fi
+
 # What the monitoring agents keep to themselves, but for what the gateway reads.
 azure=/etc/opt/microsoft/azuremonitoragent/config-cache/configchunks
 oms=/etc/opt/microsoft/omsagent/11111111-2222-3333-4444-555555555555
