@@ -28,6 +28,7 @@ type Change[M any] func(ctx context.Context, c *adminclient.Client, how How, arg
 type How struct {
 	Etag         string // of the configuration that the change is made for; "" is any
 	ValidateOnly bool   // find out what would become of it, and change nothing
+	Comment      string // why, for whoever reads the history
 }
 
 // Asking makes of cmd a command that asks something of each gateway. With --json it prints the messages, in the form of
@@ -55,8 +56,10 @@ func Asking[M any](p *Program, cmd *cobra.Command, ask Ask[M], show func(M) View
 
 // Changing is Asking for a command that changes the configuration. The flags that every such command has belong here: they say How.
 func Changing[M any](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
+	var how How
+	cmd.Flags().StringVarP(&how.Comment, "comment", "m", "", "why, a `text` of at most 500 characters that omsgwctl revision list shows")
 	return Asking(p, cmd, func(ctx context.Context, c *adminclient.Client, args []string) (M, error) {
-		return change(ctx, c, How{}, args)
+		return change(ctx, c, how, args)
 	}, show)
 }
 
@@ -92,7 +95,7 @@ func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
 
 // options are how the gateway at address is reached.
 func (p *Program) options(address string) adminclient.Options {
-	return adminclient.Options{Address: address, Wait: startWait, Changed: p.changed}
+	return adminclient.Options{Address: address, Wait: startWait, Program: "omsgwctl/" + p.Version, Changed: p.changed}
 }
 
 // changed remarks that a change was made while the gateway is stopped, once until one is made while it runs.

@@ -36,6 +36,7 @@ type Client struct {
 	Settings     adminv1.SettingServiceClient
 	Events       adminv1.EventServiceClient
 	Tunnels      adminv1.TunnelServiceClient
+	Revisions    adminv1.RevisionServiceClient
 	Discovery    adminv1.DiscoveryServiceClient
 	Status       adminv1.StatusServiceClient
 
@@ -51,6 +52,8 @@ type Options struct {
 	Address string
 	// Wait is how long a gateway that is starting is waited for, each time that it has to be reached; 0 means 10 s.
 	Wait time.Duration
+	// Program is the name and version of the program, such as "omsgwctl/1.4.0", which stands in the revisions of the changes that it makes.
+	Program string
 	// Changed is told of each change of the configuration that was made, and whether it was made for a gateway that is stopped. It may be
 	// nil.
 	Changed func(stoodIn bool)
@@ -69,6 +72,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 			address: address,
 			kind:    kind,
 			wait:    cmp.Or(o.Wait, defaultWait),
+			program: o.Program,
 		},
 		changed: o.Changed,
 		use:     make(chan struct{}, 1),
@@ -84,6 +88,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		Settings:     adminv1.NewSettingServiceClient(c),
 		Events:       adminv1.NewEventServiceClient(c),
 		Tunnels:      adminv1.NewTunnelServiceClient(c),
+		Revisions:    adminv1.NewRevisionServiceClient(c),
 		Discovery:    adminv1.NewDiscoveryServiceClient(c),
 		Status:       adminv1.NewStatusServiceClient(c),
 		Conn:         c,

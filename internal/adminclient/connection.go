@@ -236,7 +236,7 @@ func wasNotSent(err error) bool {
 
 // speak begins gRPC over conn and waits until the other side answers. conn is closed with the answered connection, or if there
 // is an error.
-func speak(ctx context.Context, conn net.Conn) (*grpc.ClientConn, error) {
+func speak(ctx context.Context, conn net.Conn, program string) (*grpc.ClientConn, error) {
 	only := make(chan net.Conn, 1)
 	only <- conn
 	client, err := grpc.NewClient("passthrough:///omsgateway",
@@ -250,6 +250,7 @@ func speak(ctx context.Context, conn net.Conn) (*grpc.ClientConn, error) {
 		}),
 		grpc.WithTransportCredentials(localsock.ClientCredentials()),
 		grpc.WithAuthority("localhost"),
+		grpc.WithUserAgent(program),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0), // whoever has the client closes it
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTime, PermitWithoutStream: true}),

@@ -24,6 +24,7 @@ type gateway struct {
 	address string
 	kind    kind // of the address
 	wait    time.Duration
+	program string // Options.Program
 }
 
 // errNotServed is in the chain if something listens at the address and ends the connection. Its text tells that of a status.
@@ -63,7 +64,7 @@ func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, agai
 	conn, err := g.kind.dial(ctx, g.address)
 	switch {
 	case err == nil:
-		client, err := speak(ctx, conn)
+		client, err := speak(ctx, conn, g.program)
 		if err != nil { // it stops or starts at the moment, or has too many connections even to say so
 			return nil, true, g.unreachable(fmt.Errorf("%w: %w", errNotServed, err))
 		}
@@ -89,7 +90,7 @@ func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, agai
 	case !mayStandIn:
 		return nil, false, g.unreachable(nil)
 	}
-	s, err = standIn(ctx, dir)
+	s, err = standIn(ctx, dir, g.program)
 	if errors.Is(err, errInUse) { // a gateway that starts, or another stand-in, was faster
 		return nil, true, g.unreachable(err)
 	}

@@ -26,13 +26,13 @@ const (
 var errInUse = errors.New("the configuration is in use")
 
 // standIn starts "omsgateway admin-stdio", which serves the admin API for the configuration in dir on its standard streams.
-func standIn(ctx context.Context, dir string) (*session, error) {
+func standIn(ctx context.Context, dir, program string) (*session, error) {
 	c, err := startChild(dir)
 	if err != nil {
 		return nil, err
 	}
 	conn := localsock.PipeConn(c.output, c.input)
-	client, err := speak(ctx, conn)
+	client, err := speak(ctx, conn, program)
 	if err != nil {
 		c.end()
 		if ctx.Err() != nil {

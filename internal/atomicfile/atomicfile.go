@@ -26,7 +26,13 @@ func write(path string, parts ...[]byte) error {
 		return fmt.Errorf("create a temporary file: %w", err)
 	}
 	defer in.Close()
-	name := filepath.Base(path)
+	return writeIn(in, filepath.Base(path), parts...)
+}
+
+// WriteIn is Write of a file in a folder that is open.
+func WriteIn(in *folder.Folder, name string, data []byte) error { return writeIn(in, name, data) }
+
+func writeIn(in *folder.Folder, name string, parts ...[]byte) error {
 	temp, err := writeTemp(in, name, parts)
 	if err != nil {
 		return err
@@ -35,7 +41,7 @@ func write(path string, parts ...[]byte) error {
 		return errors.Join(fmt.Errorf("put the new file in place: %w", err), in.Remove(temp))
 	}
 	if err := syncFolder(in); err != nil {
-		return &SyncError{Folder: filepath.Dir(path), Err: err}
+		return &SyncError{Folder: in.Path("."), Err: err}
 	}
 	return nil
 }

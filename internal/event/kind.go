@@ -31,6 +31,7 @@ var kinds = map[Kind]string{
 	"ALLOWED_CLIENT_CERTIFICATE_REMOVED":  "an allowed client certificate was removed",
 	"ALLOWED_CLIENT_CERTIFICATES_CHANGED": "more than 100 allowed client certificates were changed at once",
 	"CHANGE_NOT_MADE":                     "a change that was written down was not made; in the log of changes only",
+	"REVISION_RECORDED":                   "a change has its revision; in the log of changes only",
 	"CALL_DENIED":                         "a call of the admin API was denied",
 	"EVENTS_DROPPED":                      "a log did not keep up and lost events",
 	"AGENT_MISSING":                       "there is no monitoring agent to learn hosts from",

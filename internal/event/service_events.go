@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -166,6 +167,32 @@ func ClientCertificatesChanged(who caller.Caller, added, removed int) Event {
 func changed(kind Kind, who caller.Caller, key, text string, counts ...Field) Event {
 	return Event{Kind: kind, ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
 		Fields: by(who, append([]Field{{"key", key}}, counts...)...)}
+}
+
+// Revision is the recorded change that events are about.
+type Revision struct {
+	Number uint64
+	Hash   string // of its record
+}
+
+// Of returns copies of events that have the revision among their fields, as "revision" and "revision_hash". Their texts stay.
+func (r Revision) Of(events []Event) []Event {
+	of := slices.Clone(events)
+	for i := range of {
+		of[i].Fields = append(slices.Clone(of[i].Fields), r.fields()...)
+	}
+	return of
+}
+
+func (r Revision) fields() []Field {
+	return []Field{{"revision", strconv.FormatUint(r.Number, 10)}, {"revision_hash", r.Hash}}
+}
+
+// RevisionRecorded is a line of the log of changes, before those of the change itself.
+func RevisionRecorded(who caller.Caller, r Revision) Event {
+	return Event{Kind: "REVISION_RECORDED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+		Text:   fmt.Sprintf("Revision %d was recorded for %s; the hash of its record is %s", r.Number, who.Name, r.Hash),
+		Fields: append([]Field{{"caller", who.Name}}, r.fields()...)}
 }
 
 // changeNotMade is a line of the log of changes.

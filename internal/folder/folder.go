@@ -29,6 +29,18 @@ func Open(path string) (*Folder, error) {
 	return &Folder{path: path, root: root, owner: owner}, nil
 }
 
+// Sub opens a folder in this one, which Close gives back. A link does not lead out of a folder of a lesser account.
+func (f *Folder) Sub(name string) (*Folder, error) {
+	if f.root == nil {
+		return Open(f.Path(name))
+	}
+	root, err := f.root.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{path: f.Path(name), root: root, owner: f.owner}, nil
+}
+
 // Close gives the folder back.
 func (f *Folder) Close() {
 	if f.root != nil {
@@ -108,7 +120,12 @@ func ReadFile(path string, limit int64) (data []byte, err error) {
 		return nil, err
 	}
 	defer f.Close()
-	file, err := f.OpenFile(filepath.Base(path), os.O_RDONLY|noWait)
+	return f.ReadFile(filepath.Base(path), limit)
+}
+
+// ReadFile reads at most limit bytes of a file, as the function ReadFile does.
+func (f *Folder) ReadFile(name string, limit int64) (data []byte, err error) {
+	file, err := f.OpenFile(name, os.O_RDONLY|noWait)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +135,7 @@ func ReadFile(path string, limit int64) (data []byte, err error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a file")}
+		return nil, &fs.PathError{Op: "read", Path: f.Path(name), Err: errors.New("it is not a file")}
 	}
 	return io.ReadAll(io.LimitReader(file, limit))
 }

@@ -57,6 +57,9 @@ func RegistryRecord(dir string) string { return filepath.Join(dir, "original-log
 // UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
 func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 
+// HistoryDir is the folder of the revisions of the configuration in the state folder dir.
+func HistoryDir(dir string) string { return filepath.Join(dir, "history") }
+
 // ChangesFile is the log of changes in the state folder dir.
 func ChangesFile(dir string) string { return filepath.Join(dir, "log", "changes.log") }
 

@@ -36,6 +36,15 @@ const (
 	GatewayUnreachable       Reason = "GATEWAY_UNREACHABLE"
 	GatewayDenied            Reason = "GATEWAY_DENIED"
 	AddressInvalid           Reason = "ADDRESS_INVALID"
+
+	RevisionNotFound             Reason = "REVISION_NOT_FOUND"
+	RevisionDamaged              Reason = "REVISION_DAMAGED"
+	RevisionNewer                Reason = "REVISION_NEWER"
+	RevisionWithoutConfiguration Reason = "REVISION_WITHOUT_CONFIGURATION"
+	RevisionChangedAgain         Reason = "REVISION_CHANGED_AGAIN"
+	HistoryDamaged               Reason = "HISTORY_DAMAGED"
+	RelayPasswordMissing         Reason = "RELAY_PASSWORD_MISSING"
+	CommentInvalid               Reason = "COMMENT_INVALID"
 )
 
 var adminTexts = map[Reason]string{
@@ -73,4 +82,16 @@ var adminTexts = map[Reason]string{
 	GatewayUnreachable:       `no gateway answers at {address}; {remedy}`,
 	GatewayDenied:            `this account may not open {address}; use root or the account that runs the gateway`,
 	AddressInvalid:           `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
+
+	RevisionChangedAgain: `revision {revision} cannot be undone by itself: what it changed has changed again since ({items}); ` +
+		`omsgwctl revision restore goes back as a whole`,
+	RelayPasswordMissing: `the relay proxy {address} needs the password of the user {username}, which no revision has; ` +
+		`give it with --password-stdin`,
+	HistoryDamaged:   `the history of the configuration is not as it was written ({count} findings); what is listed cannot be relied on`,
+	CommentInvalid:   `the comment cannot be kept: {problem}`,
+	RevisionNotFound: `there is no revision {revision}: the history has {first} to {last}; omsgwctl revision list shows them`,
+	RevisionDamaged:  `revision {revision} cannot be used: {problem}; omsgwctl revision verify says what else is wrong with the history`,
+	RevisionNewer:    `revision {revision} was written by a newer program; use that one to see it or to go back to it`,
+	RevisionWithoutConfiguration: `the configuration of revision {revision} is not kept: only those of the last changes are, ` +
+		`and a change that was not made has none`,
 }

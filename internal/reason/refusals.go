@@ -196,6 +196,15 @@ var refusals = map[Reason]refusal{
 	GatewayDenied:            {class: ClassPermission},
 	AddressInvalid:           {class: ClassInvalid},
 
+	RevisionNotFound:             {class: ClassNotFound},
+	RevisionDamaged:              {class: ClassConflict},
+	RevisionNewer:                {class: ClassConflict},
+	RevisionWithoutConfiguration: {class: ClassConflict},
+	RevisionChangedAgain:         {class: ClassConflict},
+	RelayPasswordMissing:         {class: ClassConflict},
+	HistoryDamaged:               {class: ClassConflict},
+	CommentInvalid:               {class: ClassInvalid},
+
 	LearnedPlaceDenied:       {class: ClassNotice},
 	LearnedPlaceUnreadable:   {class: ClassNotice},
 	LearnedPlaceNotPlain:     {class: ClassNotice},

@@ -41,7 +41,7 @@ func TestManyItemsAreToldInOneEvent(t *testing.T) {
 	if diff := cmp.Diff(want, events.take()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got := len(events.recorded); got != 252 {
+	if got := len(events.recorded); got != 253 {
 		t.Errorf("%d lines were recorded", got)
 	}
 }

@@ -109,6 +109,7 @@ func TestCrash(t *testing.T) {
 			between++
 		}
 		told = found
+		wantRecorded(t, s)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +118,19 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills in %d changes: %d with a temporary file there, %d between rename and telling", kills, told, writing, between)
+}
+
+// wantRecorded fails unless the history is whole and its last word is about the configuration in force.
+func wantRecorded(t *testing.T, s *settings.Store) {
+	t.Helper()
+	report, err := s.History().Verify(t.Context(), "")
+	if err != nil || len(report.Findings) > 0 {
+		t.Fatalf("the history: %v, %+v", err, report.Findings)
+	}
+	last, ok := s.History().Last()
+	if !ok || last.Etag != s.Current().Etag {
+		t.Fatalf("the last revision is %+v, and in force is %s", last, s.Current().Etag)
+	}
 }
 
 func TestOneProcessOwnsTheFolder(t *testing.T) {

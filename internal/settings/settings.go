@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,11 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/filelock"
+	"github.com/omsgateway/omsgateway/internal/history"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/reason"
@@ -26,6 +29,7 @@ type Options struct {
 	Dir       string        // the state folder; made by package statefolder if absent
 	Overrides []Value       // settings of the command line, fixed for the life of the Store
 	Events    event.Changes // records each change before it is made, and gets its events
+	Clock     clock.Clock   // what says when a change was made; nil is the system's
 
 	// Descriptors are how many this process may have; 0 sets no limit. With fewer than MaxConnections needs, fewer connections are in
 	// force.
@@ -45,11 +49,14 @@ type Snapshot struct {
 
 // Store is the configuration in force and its file. It is safe for concurrent use.
 type Store struct {
-	path    string
-	events  event.Changes
-	lock    *filelock.Lock
-	files   int // Options.Descriptors
-	current atomic.Pointer[Snapshot]
+	path       string
+	clock      clock.Clock
+	historyDir string
+	history    *history.History
+	events     event.Changes
+	lock       *filelock.Lock
+	files      int // Options.Descriptors
+	current    atomic.Pointer[Snapshot]
 
 	writer  chan struct{} // holds one element while a change is made; it guards what follows
 	effects []Effect
@@ -78,16 +85,22 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 		return nil, err
 	}
 	s := &Store{
-		path:   osdefaults.ConfigFile(dir),
-		events: o.Events,
-		lock:   lock,
-		files:  o.Descriptors,
-		writer: make(chan struct{}, 1),
-		slots:  Slots{policy.CommandLine: {Settings: overrides}},
+		path:       osdefaults.ConfigFile(dir),
+		clock:      cmp.Or(o.Clock, clock.Clock(clock.System{})),
+		historyDir: osdefaults.HistoryDir(dir),
+		events:     o.Events,
+		lock:       lock,
+		files:      o.Descriptors,
+		writer:     make(chan struct{}, 1),
+		slots:      Slots{policy.CommandLine: {Settings: overrides}},
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
+	if s.history, err = history.Open(s.historyDir, history.DefaultLimits); err != nil {
+		s.events.Emit(event.Failure(event.GatewayServer, "to read the revisions", err))
+	}
+	s.catchUp()
 	return s, nil
 }
 

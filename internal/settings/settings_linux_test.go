@@ -85,8 +85,10 @@ func asNobody(t *testing.T, folder string, f func() error) error {
 	if err := os.Lchown(folder, nobody, -1); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Lchown(osdefaults.ConfigFile(folder), nobody, -1); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{osdefaults.ConfigFile(folder), osdefaults.HistoryDir(folder)} {
+		if err := os.Lchown(path, nobody, -1); err != nil {
+			t.Fatal(err)
+		}
 	}
 	chmod(t, filepath.Dir(folder), 0o711)
 	chmod(t, filepath.Dir(filepath.Dir(folder)), 0o711)

@@ -36,7 +36,7 @@ func TestOpenWithoutAFile(t *testing.T) {
 	if !now.Config.Equal(config.Default()) || !now.Settings.Equal(config.DefaultSettings()) || now.Policy == nil || now.Etag == "" {
 		t.Errorf("Current() = %+v, want the defaults", now)
 	}
-	wantNames(t, dir, "omsgateway.lock")
+	wantNames(t, dir, "history", "omsgateway.lock")
 	if info, err := os.Stat(dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder: %v, %v; want mode 0700", info, err)
 	}
@@ -52,7 +52,7 @@ func TestOpenReadsTheFile(t *testing.T) {
 	if drainSeconds(now.Settings) != 7 || now.Policy.Limits().DrainTimeout != 7*time.Second || !allowed(t, now, "a.example.com:443") {
 		t.Errorf("Current() = %+v, want what the file says", now)
 	}
-	wantNames(t, dir, "config.json", "omsgateway.lock")
+	wantNames(t, dir, "config.json", "history", "omsgateway.lock")
 	if got := readFile(t, osdefaults.ConfigFile(dir)); got != file {
 		t.Errorf("the file was changed to %s", got)
 	}
@@ -107,6 +107,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			after := tree(t, dir)
 			delete(after, "omsgateway.lock")
+			delete(after, "history")
 			delete(before, "omsgateway.lock")
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("the folder was changed (-before +after):\n%s", diff)
@@ -309,7 +310,7 @@ func TestClose(t *testing.T) {
 	if !s.Current().Settings.Equal(config.DefaultSettings()) {
 		t.Error("Current does not answer after Close")
 	}
-	wantNames(t, dir, "omsgateway.lock")
+	wantNames(t, dir, "history", "omsgateway.lock")
 }
 
 // recorder is a sink that keeps the texts of the events.

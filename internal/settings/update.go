@@ -13,6 +13,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/folder"
+	"github.com/omsgateway/omsgateway/internal/history"
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
@@ -20,7 +21,10 @@ import (
 type Request struct {
 	Etag         string        // of the configuration that the change was made for; empty for whichever is in force
 	ValidateOnly bool          // answer as if, change nothing
-	Caller       caller.Caller // who changes, for the events
+	Caller       caller.Caller // who changes, for the events and the revision
+	Client       string        // the program by which the caller calls, such as omsgwctl/1.4.0
+	Method       string        // the method of the API that is called, without its package; or what else changes the configuration
+	Comment      string        // of the caller, at most history.MaxComment characters
 }
 
 // Effect is a part of the program that a change touches beyond the snapshot, such as the listener.
@@ -73,7 +77,7 @@ func (s *Store) Update(
 	if req.ValidateOnly {
 		return before, after, nil
 	}
-	unsynced, err := s.apply(ctx, before, after, req.Caller)
+	unsynced, err := s.apply(ctx, before, after, req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,25 +123,36 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 	return after, nil
 }
 
-// apply prepares the effects, records the change, writes the file, publishes the snapshot and commits the effects; or does nothing of it,
-// save for a record that says so.
-func (s *Store) apply(ctx context.Context, before, after *Snapshot, who caller.Caller) (unsynced *atomicfile.SyncError, err error) {
-	lines, told := eventsOf(who, before.Config, after.Config)
+// apply prepares the effects, makes the revision, writes the log of changes and the file, publishes the snapshot and commits the effects;
+// or does nothing of it, save for a record that says so.
+func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request) (unsynced *atomicfile.SyncError, err error) {
+	lines, told := eventsOf(req.Caller, before.Config, after.Config)
+	var revision history.Record
 	err = s.withEffects(ctx, before, after, func() error {
-		if err := s.events.Record(ctx, lines); err != nil {
+		if revision, err = s.record(req, before, after); err != nil {
+			return err
+		}
+		of := event.Revision{Number: revision.Revision, Hash: revision.Hash()}
+		lines, told = of.Of(lines), of.Of(told)
+		if err := s.events.Record(ctx, append([]event.Event{event.RevisionRecorded(req.Caller, of)}, lines...)); err != nil {
+			s.notMade(revision, req.Caller, err)
 			return err
 		}
 		if unsynced, err = s.save(after.file); err != nil {
-			s.events.NotMade(who, err)
+			s.notMade(revision, req.Caller, err)
 			return err
 		}
 		s.current.Store(after)
 		return nil
 	})
-	if err == nil {
-		s.events.Made(told)
+	if err != nil {
+		return nil, err
 	}
-	return unsynced, err
+	s.events.Made(told)
+	if err := s.history.Prune(s.clock.Now()); err != nil {
+		s.events.Emit(event.Failure(event.GatewayServer, "to remove old revisions", err))
+	}
+	return unsynced, nil
 }
 
 // withEffects prepares the effects, makes a change and commits the effects; or does nothing of it, also when an effect panics.

@@ -38,7 +38,7 @@ func TestUpdate(t *testing.T) {
 	if got := readFile(t, osdefaults.ConfigFile(dir)); got != string(after.Config.Encode()) || config.Etag([]byte(got)) != after.Etag {
 		t.Errorf("the file has %s, the etag is %s", got, after.Etag)
 	}
-	wantNames(t, dir, "config.json", "omsgateway.lock")
+	wantNames(t, dir, "config.json", "history", "omsgateway.lock")
 
 	update(t, s, func(c *config.Config) error {
 		c.RemoveHosts(pattern(t, "b.example.com"))
@@ -105,7 +105,7 @@ func TestUpdateThatChangesNothing(t *testing.T) {
 			t.Errorf("%s: a new snapshot", name)
 		}
 	}
-	wantNames(t, dir, "omsgateway.lock")
+	wantNames(t, dir, "history", "omsgateway.lock")
 	if got := events.take(); got != nil || effect.log != nil {
 		t.Errorf("events %q, effects %q", got, effect.log)
 	}
@@ -144,7 +144,7 @@ func TestValidateOnly(t *testing.T) {
 	_, _, err = s.Update(t.Context(), settings.Request{ValidateOnly: true, Etag: after.Etag}, add(t, "a.example.com"))
 	wantError(t, err, reason.EtagMismatch, after.Etag)
 
-	wantNames(t, dir, "omsgateway.lock")
+	wantNames(t, dir, "history", "omsgateway.lock")
 	if got := events.take(); got != nil || effect.log != nil {
 		t.Errorf("events %q, effects %q", got, effect.log)
 	}
@@ -237,8 +237,8 @@ func TestFailedUpdate(t *testing.T) {
 			name:     "folder gone",
 			sabotage: func(t *testing.T, f fixture) { rename(t, f.dir, f.dir+".away") },
 			repair:   func(t *testing.T, f fixture) { rename(t, f.dir+".away", f.dir) },
-			why:      reason.ConfigNotWritten,
-			text:     "create a temporary file",
+			why:      reason.ChangeNotRecorded,
+			text:     "making the folder of revisions",
 			effects:  rolledBack,
 		}, {
 			name: "folder in place of the file",
@@ -309,7 +309,7 @@ func TestFailedUpdate(t *testing.T) {
 			if recorded := len(events.recorded) > 0; recorded != (test.why == reason.ConfigNotWritten || test.name == "log of changes") {
 				t.Errorf("recorded are %q", events.recorded)
 			}
-			if got := len(events.notMade); got != 0 != (test.why == reason.ConfigNotWritten) {
+			if got := len(events.notMade); got != 0 != (test.why == reason.ConfigNotWritten || test.name == "log of changes") {
 				t.Errorf("not made are %q", events.notMade)
 			}
 

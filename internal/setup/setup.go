@@ -65,7 +65,8 @@ func Apply(ctx context.Context, stateDir string, in io.Reader, logs ...event.Out
 		return err
 	}
 	report := ""
-	if _, _, err := store.Update(ctx, settings.Request{Caller: caller.Caller{Name: "setup"}}, func(c *config.Config) error {
+	request := settings.Request{Caller: caller.Caller{Name: "setup"}, Method: "setup"}
+	if _, _, err := store.Update(ctx, request, func(c *config.Config) error {
 		if original != nil {
 			report = original.Change(c, time.Now())
 		}

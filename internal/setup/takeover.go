@@ -67,7 +67,8 @@ func set(ctx context.Context, store *settings.Store, key, value string, events e
 	if value == "" {
 		return false
 	}
-	before, after, err := store.Update(ctx, settings.Request{Caller: caller.Caller{Name: origin}}, func(c *config.Config) error {
+	request := settings.Request{Caller: caller.Caller{Name: origin}, Method: "registry"}
+	before, after, err := store.Update(ctx, request, func(c *config.Config) error {
 		return c.Settings.Set(key, value)
 	})
 	if err != nil {

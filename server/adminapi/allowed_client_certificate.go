@@ -56,7 +56,10 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var added []config.AllowedClientCertificate
 		for _, entry := range valid(items) {
@@ -82,7 +85,10 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		settle(items, c.RemoveClientCertificates(valid(items)...))
 		return nil

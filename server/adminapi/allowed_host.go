@@ -40,7 +40,10 @@ func (s *allowedHosts) ListAllowedHosts(
 func (s *allowedHosts) AddAllowedHosts(
 	ctx context.Context, req *adminv1.AddAllowedHostsRequest,
 ) (*adminv1.AddAllowedHostsResponse, error) {
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	now := s.gateway.Clock.Now()
 	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
 		pattern, err := hostname.ParsePattern(h.GetHost())
@@ -98,7 +101,10 @@ func (s *allowedHosts) RemoveAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		settle(items, c.RemoveHosts(valid(items)...))
 		return nil
@@ -139,7 +145,10 @@ func (s *allowedHosts) SetAllowedHost(
 		return nil, err
 	}
 	var host config.AllowedHost
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var present bool
 		if host, present = c.SetHostPolicy(pattern, policy); !present {
@@ -168,7 +177,10 @@ func (s *allowedHosts) SetAllowedHosts(
 		return nil, err
 	}
 	hosts := make([]config.AllowedHost, len(items)) // as they were
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		for i := range items {
 			it := &items[i]

@@ -2,8 +2,16 @@ package adminapi
 
 import (
 	"context"
+	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/omsgateway/omsgateway/internal/history"
+	"github.com/omsgateway/omsgateway/internal/printable"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
@@ -19,10 +27,49 @@ const (
 	maxPageBytes = 900 << 10
 )
 
-// changeFor is the part that all changes of the configuration have in common.
-func changeFor(ctx context.Context, etag string, validateOnly bool) settings.Request {
+// changing is what all requests that change the configuration have in common.
+type changing interface {
+	GetEtag() string
+	GetValidateOnly() bool
+	GetComment() string
+}
+
+// changeFor is the part that all changes of the configuration have in common. The error is COMMENT_INVALID.
+func changeFor(ctx context.Context, req changing) (settings.Request, error) {
+	if problem := unfit(req.GetComment()); problem != "" {
+		return settings.Request{}, reason.New(reason.CommentInvalid, "problem", problem)
+	}
 	who, _ := callerFrom(ctx)
-	return settings.Request{Etag: etag, ValidateOnly: validateOnly, Caller: who}
+	method, _ := grpc.Method(ctx)
+	_, method, _ = strings.Cut(method, ".v1.")
+	return settings.Request{
+		Etag: req.GetEtag(), ValidateOnly: req.GetValidateOnly(), Comment: req.GetComment(),
+		Caller: who, Client: clientOf(ctx), Method: method,
+	}, nil
+}
+
+// unfit says why a text cannot be a comment, or is empty.
+func unfit(comment string) string {
+	switch {
+	case utf8.RuneCountInString(comment) > history.MaxComment:
+		return fmt.Sprintf("it has more than %d characters", history.MaxComment)
+	case printable.Typed(comment, history.MaxComment) != comment:
+		return "it has a line end or another character that cannot be printed"
+	}
+	return ""
+}
+
+// maxClient bounds the name of a client's program, in bytes.
+const maxClient = 128
+
+// clientOf returns the program that the call comes from, as it says itself in the header user-agent, before what package grpc adds to it.
+func clientOf(ctx context.Context) string {
+	agents := metadata.ValueFromIncomingContext(ctx, "user-agent")
+	if len(agents) == 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(agents[0], " grpc-go/")
+	return printable.Typed(name, maxClient)
 }
 
 // item is one entry of a list that a request names, on its way to its outcome.

@@ -35,7 +35,10 @@ func (s *relayProxyService) SetRelayProxy(
 	if err := s.gateway.Dialer.CheckRelay(ctx, proxy.Address, s.gateway.Store.Current().Policy.Guard()); err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		if !c.RelayProxy.Same(proxy) {
 			c.RelayProxy = proxy
@@ -55,7 +58,10 @@ func (s *relayProxyService) SetRelayProxy(
 func (s *relayProxyService) ClearRelayProxy(
 	ctx context.Context, req *adminv1.ClearRelayProxyRequest,
 ) (*adminv1.ClearRelayProxyResponse, error) {
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		c.RelayProxy = config.RelayProxy{}
 		return nil

@@ -41,7 +41,10 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	if err != nil {
 		return nil, err
 	}
-	change := changeFor(ctx, req.GetEtag(), req.GetValidateOnly())
+	change, err := changeFor(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		if isInForce(s.gateway.Store.Current(), row.Key, req.GetValue()) {
 			return nil

@@ -102,7 +102,7 @@ func Run(orders Orders, o Options) (err error) {
 		return err
 	}
 	store, err := settings.OpenWithin(ctx, folderWaitTime, settings.Options{
-		Dir: o.StateDir, Overrides: overrides, Events: events, Descriptors: socket.Descriptors(),
+		Dir: o.StateDir, Overrides: overrides, Events: events, Clock: o.Clock, Descriptors: socket.Descriptors(),
 	})
 	if err != nil {
 		events.Emit(event.ConfigurationWrong(err))

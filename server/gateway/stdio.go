@@ -28,7 +28,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		Changes: osdefaults.ChangesFile(stateDir),
 	})
 	defer closeEvents(events, end)
-	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events})
+	store, err := settings.Open(settings.Options{Dir: stateDir, Events: events, Clock: wall})
 	if err != nil {
 		return err
 	}

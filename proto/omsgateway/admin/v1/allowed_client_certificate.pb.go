@@ -283,6 +283,8 @@ type AddAllowedClientCertificatesRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	// One invalid entry stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid entries are left out and
 	// the others are added.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -339,6 +341,13 @@ func (x *AddAllowedClientCertificatesRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *AddAllowedClientCertificatesRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 func (x *AddAllowedClientCertificatesRequest) GetAtomic() bool {
@@ -422,6 +431,8 @@ type RemoveAllowedClientCertificatesRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	// One invalid entry stops the whole change, which then fails with CHANGE_REFUSED.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -477,6 +488,13 @@ func (x *RemoveAllowedClientCertificatesRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *RemoveAllowedClientCertificatesRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 func (x *RemoveAllowedClientCertificatesRequest) GetAtomic() bool {
@@ -649,20 +667,22 @@ const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"%ListAllowedClientCertificatesResponse\x12Q\n" +
 	"\fcertificates\x18\x01 \x03(\v2-.omsgateway.admin.v1.AllowedClientCertificateR\fcertificates\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xc9\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xe3\x01\n" +
 	"#AddAllowedClientCertificatesRequest\x12Q\n" +
 	"\fcertificates\x18\x01 \x03(\v2-.omsgateway.admin.v1.AllowedClientCertificateR\fcertificates\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xc7\x01\n" +
 	"$AddAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x95\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xaf\x01\n" +
 	"&RemoveAllowedClientCertificatesRequest\x12\x1a\n" +
 	"\bsubjects\x18\x01 \x03(\tR\bsubjects\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xca\x01\n" +
 	"'RemoveAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +

@@ -462,6 +462,8 @@ type AddAllowedHostsRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are added.
 	Atomic bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -520,6 +522,13 @@ func (x *AddAllowedHostsRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *AddAllowedHostsRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 func (x *AddAllowedHostsRequest) GetAtomic() bool {
@@ -610,6 +619,8 @@ type RemoveAllowedHostsRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -665,6 +676,13 @@ func (x *RemoveAllowedHostsRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *RemoveAllowedHostsRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 func (x *RemoveAllowedHostsRequest) GetAtomic() bool {
@@ -749,7 +767,9 @@ type SetAllowedHostRequest struct {
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -810,6 +830,13 @@ func (x *SetAllowedHostRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *SetAllowedHostRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // SetAllowedHostResponse has the host after the change.
@@ -887,6 +914,8 @@ type SetAllowedHostsRequest struct {
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are changed.
 	Atomic        bool `protobuf:"varint,5,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -950,6 +979,13 @@ func (x *SetAllowedHostsRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *SetAllowedHostsRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 func (x *SetAllowedHostsRequest) GetAtomic() bool {
@@ -1874,40 +1910,44 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x18ListAllowedHostsResponse\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xe4\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xfe\x01\n" +
 	"\x16AddAllowedHostsRequest\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\x12A\n" +
 	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\xad\x01\n" +
 	"\x17AddAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x82\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x9c\x01\n" +
 	"\x19RemoveAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xb0\x01\n" +
 	"\x1aRemoveAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xda\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xf4\x01\n" +
 	"\x15SetAllowedHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xea\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xea\x01\n" +
 	"\x16SetAllowedHostResponse\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\xf5\x01\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\"\x8f\x02\n" +
 	"\x16SetAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x16\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\xb0\x01\n" +
 	"\x17SetAllowedHostsResponse\x12F\n" +
 	"\boutcomes\x18\x01 \x03(\v2*.omsgateway.admin.v1.SetAllowedHostOutcomeR\boutcomes\x12\x12\n" +

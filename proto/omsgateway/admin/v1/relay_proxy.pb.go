@@ -256,7 +256,9 @@ type SetRelayProxyRequest struct {
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -324,6 +326,13 @@ func (x *SetRelayProxyRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *SetRelayProxyRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // SetRelayProxyResponse has the relay proxy after the change.
@@ -396,7 +405,9 @@ type ClearRelayProxyRequest struct {
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
-	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +454,13 @@ func (x *ClearRelayProxyRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *ClearRelayProxyRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // ClearRelayProxyResponse tells what was cleared.
@@ -706,21 +724,23 @@ const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\x15GetRelayProxyResponse\x12@\n" +
 	"\vrelay_proxy\x18\x01 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\n" +
 	"relayProxy\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xa1\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xbb\x01\n" +
 	"\x14SetRelayProxyRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x03 \x01(\tR\bpassword\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xc0\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xc0\x01\n" +
 	"\x15SetRelayProxyResponse\x12@\n" +
 	"\vrelay_proxy\x18\x01 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\n" +
 	"relayProxy\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12Q\n" +
-	"\x14previous_relay_proxy\x18\x03 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\"Q\n" +
+	"\x14previous_relay_proxy\x18\x03 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\"k\n" +
 	"\x16ClearRelayProxyRequest\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"\x80\x01\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\x80\x01\n" +
 	"\x17ClearRelayProxyResponse\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12Q\n" +
 	"\x14previous_relay_proxy\x18\x02 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\"/\n" +

@@ -421,7 +421,9 @@ type SetSettingRequest struct {
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Answer as if, but change nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +484,13 @@ func (x *SetSettingRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *SetSettingRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // SetSettingResponse has the setting after the change.
@@ -591,12 +600,13 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"`\n" +
 	"\x12GetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"t\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x8e\x01\n" +
 	"\x11SetSettingRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc1\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xc1\x01\n" +
 	"\x12SetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
