@@ -254,11 +254,17 @@ func hungUp(conn net.Conn) bool {
 	return err != nil || polled[0].Revents&unix.POLLHUP != 0 // err: conn itself is closed
 }
 
-// closable is f such that Close ends a Read that waits. The file that os made of a standard stream cannot do that.
+// closable is a copy of f such that Close ends a Read that waits, which the file that os made of a standard stream cannot do, and such
+// that a Write to a pipe that nobody reads is an error: package os/signal says that it ends the process on descriptors 1 and 2 only, which
+// would be before a stand-in has written down what it did.
 func closable(f *os.File) *os.File {
-	fd := f.Fd()
-	if err := unix.SetNonblock(int(fd), true); err != nil {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
 		return f
 	}
-	return os.NewFile(fd, f.Name())
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return f
+	}
+	return os.NewFile(uintptr(fd), f.Name())
 }
