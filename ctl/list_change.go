@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/omsgateway/omsgateway/ctl/command"
 	"github.com/omsgateway/omsgateway/internal/adminclient"
@@ -30,7 +29,7 @@ type listChange[A answer] struct {
 
 // answer is what the gateway answers to a change: an outcome for each entry; or, with counts, those that the counts do not say.
 type answer interface {
-	proto.Message
+	command.Previewed
 	GetCounts() *adminv1.ChangeCounts
 }
 

@@ -54,13 +54,19 @@ func Asking[M any](p *Program, cmd *cobra.Command, ask Ask[M], show func(M) View
 	return p.WithJSON(cmd)
 }
 
-// Changing is Asking for a command that changes the configuration. The flags that every such command has belong here: they say How.
-func Changing[M any](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
-	var how How
-	cmd.Flags().StringVarP(&how.Comment, "comment", "m", "", "why, a `text` of at most 500 characters that omsgwctl revision list shows")
+// Changing is Asking for a command that changes the configuration. The flags that every such command has belong here: they say How, and
+// whether it asks first.
+func Changing[M Previewed](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
+	var flags changeFlags
+	flags.add(cmd)
 	return Asking(p, cmd, func(ctx context.Context, c *adminclient.Client, args []string) (M, error) {
-		return change(ctx, c, how, args)
-	}, show)
+		return asked(ctx, p, c, flags, args, change)
+	}, func(m M) View {
+		if flags.how.ValidateOnly {
+			return previewView(show(m), m.GetPreview())
+		}
+		return show(m)
+	})
 }
 
 // fromEach asks every gateway, and returns their answers.

@@ -63,8 +63,29 @@ type Setting struct {
 	Role      caller.Role // that a caller needs to change it: Change, unless the row says more
 	LocalOnly bool        // only callers on the gateway's own computer may change it
 
+	// Touches is a part of what clients do that a change may reach, and of which nobody can say beforehand whom; empty for none.
+	Touches Part
+
 	since int // version of the files that can have it; 0 for all
 	field field
+}
+
+// Part is a part of what clients do, in words that stand in a list.
+type Part string
+
+// The parts.
+const (
+	PartListener     Part = "where clients connect"
+	PartLimits       Part = "limits"
+	PartAddresses    Part = "addresses that names lead to"
+	PartTLS          Part = "versions of TLS and server names"
+	PartCertificates Part = "client certificates"
+	PartRelay        Part = "the relay proxy"
+)
+
+// Parts are all parts, in the order in which they are told.
+func Parts() []Part {
+	return []Part{PartListener, PartLimits, PartAddresses, PartTLS, PartCertificates, PartRelay}
 }
 
 // Type is what kind of value a setting has.
@@ -97,13 +118,15 @@ func Table() []Setting { return slices.Clone(table) }
 var table = withRoles([]Setting{
 	{
 		Key: "ListenPort", Type: Number, Default: "8080", Min: 1, Max: 65535,
-		Help:  "TCP port on which clients connect. Open tunnels stay when it changes.",
-		field: number(func(s *Settings) *uint16 { return &s.ListenPort }),
+		Help:    "TCP port on which clients connect. Open tunnels stay when it changes.",
+		Touches: PartListener,
+		field:   number(func(s *Settings) *uint16 { return &s.ListenPort }),
 	},
 	{
 		Key: "ListenAddress", Type: Address,
-		Help:  "IP address of this computer on which clients connect; empty for all of its addresses.",
-		field: address(func(s *Settings) *netip.Addr { return &s.ListenAddress }),
+		Help:    "IP address of this computer on which clients connect; empty for all of its addresses.",
+		Touches: PartListener,
+		field:   address(func(s *Settings) *netip.Addr { return &s.ListenAddress }),
 	},
 	{
 		Key: "LogLevel", Type: Choice, Default: "Info", Choices: []string{"Error", "Warning", "Info", "Debug"},
@@ -117,72 +140,84 @@ var table = withRoles([]Setting{
 	},
 	{
 		Key: "IdleTimeoutSeconds", Type: Number, Default: "1800", Min: 10, Max: 86400, Unit: "seconds",
-		Help:  "After how long a tunnel is closed in which nothing moves in either direction.",
-		field: seconds(func(s *Settings) *time.Duration { return &s.IdleTimeout }),
+		Help:    "After how long a tunnel is closed in which nothing moves in either direction.",
+		Touches: PartLimits,
+		field:   seconds(func(s *Settings) *time.Duration { return &s.IdleTimeout }),
 	},
 	{
 		Key: "StallTimeoutSeconds", Type: Number, Default: "120", Min: 10, Max: 3600, Unit: "seconds",
 		Help: "After how long a tunnel is closed in which bytes wait for the client or the server, which takes none of them. Up to half " +
 			"of that may come on top. A receiver that is slow is not closed.",
-		since: 3,
-		field: seconds(func(s *Settings) *time.Duration { return &s.StallTimeout }),
+		since:   3,
+		Touches: PartLimits,
+		field:   seconds(func(s *Settings) *time.Duration { return &s.StallTimeout }),
 	},
 	{
 		Key: "AllowLoopbackTargets", Type: Choice, Default: Off, Choices: []string{On, Off},
 		Help: "Whether an allowed host name may lead to this computer's loopback addresses. It is meant for tests: clients then " +
 			"reach services that listen for this computer alone.",
-		field: onOff(func(s *Settings) *bool { return &s.AllowLoopbackTargets }),
+		Touches: PartAddresses,
+		field:   onOff(func(s *Settings) *bool { return &s.AllowLoopbackTargets }),
 	},
 	{
 		Key: "MaxConnections", Type: Number, Default: "20000", Min: 1, Max: 1_000_000, Unit: "connections",
-		Help:  "Open client connections at a time; more are refused. In the last eighth a client gets no more than its share.",
-		field: number(func(s *Settings) *int { return &s.MaxConnections }),
+		Help:    "Open client connections at a time; more are refused. In the last eighth a client gets no more than its share.",
+		Touches: PartLimits,
+		field:   number(func(s *Settings) *int { return &s.MaxConnections }),
 	},
 	{
 		Key: "MaxRequestHeads", Type: Number, Default: "2048", Min: 1, Max: 100_000, Unit: "connections",
 		Help: "Client connections at a time that have not sent their whole request yet. In the last eighth a client gets no more than " +
 			"its share.",
-		field: number(func(s *Settings) *int { return &s.MaxRequestHeads }),
+		Touches: PartLimits,
+		field:   number(func(s *Settings) *int { return &s.MaxRequestHeads }),
 	},
 	{
 		Key: "MaxConnectionsPerClient", Type: Number, Default: "0", Max: 1_000_000, Unit: "connections",
-		Help:  "Open connections of one client address at a time; 0 sets no limit.",
-		field: number(func(s *Settings) *int { return &s.MaxConnectionsPerClient }),
+		Help:    "Open connections of one client address at a time; 0 sets no limit.",
+		Touches: PartLimits,
+		field:   number(func(s *Settings) *int { return &s.MaxConnectionsPerClient }),
 	},
 	{
 		Key: "MinimumTlsVersion", Type: Choice, Default: "1.0", Choices: tlsVersions,
-		Help:  "Oldest version of TLS that passes through.",
-		field: tlsVersion(func(s *Settings) *uint16 { return &s.MinimumTLSVersion }),
+		Help:    "Oldest version of TLS that passes through.",
+		Touches: PartTLS,
+		field:   tlsVersion(func(s *Settings) *uint16 { return &s.MinimumTLSVersion }),
 	},
 	{
 		Key: "MaximumTlsVersion", Type: Choice, Default: "1.3", Choices: tlsVersions,
-		Help:  "Newest version of TLS that passes through. TLS 1.3 hides client certificates.",
-		field: tlsVersion(func(s *Settings) *uint16 { return &s.MaximumTLSVersion }),
+		Help:    "Newest version of TLS that passes through. TLS 1.3 hides client certificates.",
+		Touches: PartTLS,
+		field:   tlsVersion(func(s *Settings) *uint16 { return &s.MaximumTLSVersion }),
 	},
 	{
 		Key: "RequireServerName", Type: Choice, Default: Off, Choices: []string{On, Off},
-		Help:  "Whether a client that names no server in its TLS hello is refused.",
-		field: onOff(func(s *Settings) *bool { return &s.RequireServerName }),
+		Help:    "Whether a client that names no server in its TLS hello is refused.",
+		Touches: PartTLS,
+		field:   onOff(func(s *Settings) *bool { return &s.RequireServerName }),
 	},
 	{
 		Key: "ClientCertificatePolicy", Type: Choice, Default: Automatic, Choices: []string{Automatic, Off, IfShown, Required},
 		Help: "What is asked of a client's certificate. IfShown refuses one that can be seen and is not allowed; Required refuses " +
 			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off.",
-		field: choice(func(s *Settings) *CertificatePolicy { return &s.ClientCertificatePolicy }, Automatic, Off, IfShown, Required),
+		Touches: PartCertificates,
+		field:   choice(func(s *Settings) *CertificatePolicy { return &s.ClientCertificatePolicy }, Automatic, Off, IfShown, Required),
 	},
 	{
 		Key: "RelayProxyBypass", Type: Hosts,
 		Help: "Hosts, and *.domain for every name below a domain, to which the gateway connects directly although a relay proxy is " +
 			"set; with commas between them, and without ports.",
-		since: 2,
-		field: hosts(func(s *Settings) *[]hostname.Pattern { return &s.RelayProxyBypass }),
+		since:   2,
+		Touches: PartRelay,
+		field:   hosts(func(s *Settings) *[]hostname.Pattern { return &s.RelayProxyBypass }),
 	},
 	{
 		Key: "RelayProxyResolveLocally", Type: Choice, Default: Off, Choices: []string{On, Off},
 		Help: "Whether the gateway, too, resolves the names that it hands to the relay proxy, and refuses those that lead to an " +
 			"address of its own computer or network segment. Off leaves names to the relay proxy alone.",
-		since: 2,
-		field: onOff(func(s *Settings) *bool { return &s.RelayProxyResolveLocally }),
+		since:   2,
+		Touches: PartAddresses,
+		field:   onOff(func(s *Settings) *bool { return &s.RelayProxyResolveLocally }),
 	},
 	{
 		Key: "LearnHosts", Type: Choice, Default: On, Choices: []string{On, Off},

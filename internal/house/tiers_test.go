@@ -33,7 +33,7 @@ var tiers = [][]string{
 	{"server/adminapi", forward, "internal/setup", "ctl/command"},
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
 	{"internal/upstream", "internal/admission", "internal/tunnel", "internal/localsock", "internal/apierr"},
-	{"internal/event", "internal/policy", "internal/resumption", "internal/usage"},
+	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/demand"},
 	{"internal/config", "internal/history", "internal/statefolder", "internal/firewall"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",

@@ -57,6 +57,9 @@ func RegistryRecord(dir string) string { return filepath.Join(dir, "original-log
 // UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
 func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 
+// DemandFile is the file in the state folder dir that remembers what clients were let through to in the last days.
+func DemandFile(dir string) string { return filepath.Join(dir, "demand") }
+
 // HistoryDir is the folder of the revisions of the configuration in the state folder dir.
 func HistoryDir(dir string) string { return filepath.Join(dir, "history") }
 

@@ -45,6 +45,12 @@ const (
 	HistoryDamaged               Reason = "HISTORY_DAMAGED"
 	RelayPasswordMissing         Reason = "RELAY_PASSWORD_MISSING"
 	CommentInvalid               Reason = "COMMENT_INVALID"
+
+	ImpactHostRefused  Reason = "IMPACT_HOST_REFUSED"  // a remark, as the next ones
+	ImpactHostsRefused Reason = "IMPACT_HOSTS_REFUSED" //
+	ImpactNone         Reason = "IMPACT_NONE"          //
+	ImpactNotCounted   Reason = "IMPACT_NOT_COUNTED"   //
+	ImpactNotKnown     Reason = "IMPACT_NOT_KNOWN"     //
 )
 
 var adminTexts = map[Reason]string{
@@ -87,11 +93,17 @@ var adminTexts = map[Reason]string{
 		`omsgwctl revision restore goes back as a whole`,
 	RelayPasswordMissing: `the relay proxy {address} needs the password of the user {username}, which no revision has; ` +
 		`give it with --password-stdin`,
-	HistoryDamaged:   `the history of the configuration is not as it was written ({count} findings); what is listed cannot be relied on`,
-	CommentInvalid:   `the comment cannot be kept: {problem}`,
-	RevisionNotFound: `there is no revision {revision}: the history has {first} to {last}; omsgwctl revision list shows them`,
-	RevisionDamaged:  `revision {revision} cannot be used: {problem}; omsgwctl revision verify says what else is wrong with the history`,
-	RevisionNewer:    `revision {revision} was written by a newer program; use that one to see it or to go back to it`,
+	HistoryDamaged:    `the history of the configuration is not as it was written ({count} findings); what is listed cannot be relied on`,
+	CommentInvalid:    `the comment cannot be kept: {problem}`,
+	RevisionNotFound:  `there is no revision {revision}: the history has {first} to {last}; omsgwctl revision list shows them`,
+	RevisionDamaged:   `revision {revision} cannot be used: {problem}; omsgwctl revision verify says what else is wrong with the history`,
+	RevisionNewer:     `revision {revision} was written by a newer program; use that one to see it or to go back to it`,
+	ImpactHostRefused: `{host} would be refused, which clients asked for since {since} (requests: {requests}, clients: {clients})`,
+	ImpactHostsRefused: `{count} hosts would be refused that clients asked for since {since} ` +
+		`(requests: {requests}, clients: {clients}): {hosts}`,
+	ImpactNone:       `no host would be refused that clients asked for since {since}`,
+	ImpactNotCounted: `no client was let through to any host yet, so that nothing can be said about hosts that would be refused`,
+	ImpactNotKnown:   `what else clients would notice is not known: nothing is counted that tells about {parts}`,
 	RevisionWithoutConfiguration: `the configuration of revision {revision} is not kept: only those of the last changes are, ` +
 		`and a change that was not made has none`,
 }

@@ -205,6 +205,12 @@ var refusals = map[Reason]refusal{
 	HistoryDamaged:               {class: ClassConflict},
 	CommentInvalid:               {class: ClassInvalid},
 
+	ImpactHostRefused:  {class: ClassNotice},
+	ImpactHostsRefused: {class: ClassNotice},
+	ImpactNone:         {class: ClassNotice},
+	ImpactNotCounted:   {class: ClassNotice},
+	ImpactNotKnown:     {class: ClassNotice},
+
 	LearnedPlaceDenied:       {class: ClassNotice},
 	LearnedPlaceUnreadable:   {class: ClassNotice},
 	LearnedPlaceNotPlain:     {class: ClassNotice},

@@ -161,7 +161,7 @@ const (
 	nounSetting           = "setting"
 	nounRelayProxy        = "relay-proxy"
 	NounHost              = "allowed-host"
-	nounClientCertificate = "allowed-client-certificate"
+	NounClientCertificate = "allowed-client-certificate"
 )
 
 func changesOf(before, after config.Config) []history.Change {
@@ -186,9 +186,9 @@ func changesOf(before, after config.Config) []history.Change {
 		func(old, now *config.AllowedClientCertificate) {
 			switch {
 			case old == nil:
-				add(nounClientCertificate, now.Entry.String(), "", present)
+				add(NounClientCertificate, now.Entry.String(), "", present)
 			case now == nil:
-				add(nounClientCertificate, old.Entry.String(), present, "")
+				add(NounClientCertificate, old.Entry.String(), present, "")
 			}
 		})
 	return changes

@@ -16,6 +16,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/demand"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -47,6 +48,7 @@ type Gateway struct {
 	Counters *tunnel.Counters
 	Dialer   upstream.Dialer // that of the data path, for tests of the way that a tunnel goes
 	Usage    *usage.Memory
+	Demand   *demand.Memory
 	Clock    clock.Clock
 	Status   Status
 

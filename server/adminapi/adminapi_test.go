@@ -24,6 +24,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/demand"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/handshake"
@@ -75,7 +76,7 @@ func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
 	}
 	a.Store, a.Tunnels, a.Counters = store, tunnel.NewTable(), &tunnel.Counters{}
 	a.Clock = clock.System{}
-	a.Usage, a.Dialer = usage.New(), upstream.Dialer{Resolver: &net.Resolver{
+	a.Usage, a.Demand, a.Dialer = usage.New(), demand.New(), upstream.Dialer{Resolver: &net.Resolver{
 		PreferGo: true,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			a.lookUp()
@@ -242,6 +243,10 @@ func TestHostPolicies(t *testing.T) {
 		if err != nil || a.Store.Current() != before {
 			t.Fatalf("validate_only: %v", err)
 		}
+		if would.GetPreview().GetEtag() != before.Etag {
+			t.Errorf("the preview is about %v", would.GetPreview())
+		}
+		would.Preview = nil // a test of its own is about the rest
 		req.ValidateOnly = false
 		set, err := hosts.SetAllowedHost(ctx, req)
 		if err != nil {

@@ -75,7 +75,9 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	}
 	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_ADDED, adminv1.AllowedClientCertificateOutcome_ALREADY_PRESENT)
-	return &adminv1.AddAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag, Counts: counts}, nil
+	return &adminv1.AddAllowedClientCertificatesResponse{
+		Outcomes: outcomes, Etag: after.Etag, Counts: counts, Preview: s.gateway.preview(req, before, after),
+	}, nil
 }
 
 func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
@@ -98,7 +100,9 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	}
 	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_REMOVED, adminv1.AllowedClientCertificateOutcome_NOT_PRESENT)
-	return &adminv1.RemoveAllowedClientCertificatesResponse{Outcomes: outcomes, Etag: after.Etag, Counts: counts}, nil
+	return &adminv1.RemoveAllowedClientCertificatesResponse{
+		Outcomes: outcomes, Etag: after.Etag, Counts: counts, Preview: s.gateway.preview(req, before, after),
+	}, nil
 }
 
 // certificateKinds has the kind of each outcome.

@@ -57,7 +57,7 @@ func (s *allowedHosts) AddAllowedHosts(
 		return nil, err
 	}
 	policySet := make([]bool, len(items)) // of a host that was there before
-	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		settle(items, c.AddHosts(valid(items)...))
 		for i, it := range items {
 			if it.err == nil && !it.changed && req.GetSetClientCertificatePolicy() {
@@ -70,7 +70,7 @@ func (s *allowedHosts) AddAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.AddAllowedHostsResponse{Etag: after.Etag}
+	resp := &adminv1.AddAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
 		it := items[i]
 		if it.err != nil {
@@ -112,7 +112,7 @@ func (s *allowedHosts) RemoveAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.RemoveAllowedHostsResponse{Etag: after.Etag}
+	resp := &adminv1.RemoveAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
 		it := items[i]
 		if it.err != nil {
@@ -149,7 +149,7 @@ func (s *allowedHosts) SetAllowedHost(
 	if err != nil {
 		return nil, err
 	}
-	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var present bool
 		if host, present = c.SetHostPolicy(pattern, policy); !present {
 			return reason.New(reason.AllowedHostNotPresent, "host", pattern.String())
@@ -159,7 +159,9 @@ func (s *allowedHosts) SetAllowedHost(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.SetAllowedHostResponse{Host: hostOf(host), Etag: after.Etag}
+	resp := &adminv1.SetAllowedHostResponse{
+		Host: hostOf(host), Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
+	}
 	resp.PreviousClientCertificatePolicy = resp.GetHost().GetClientCertificatePolicy()
 	resp.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
 	return resp, nil
@@ -181,7 +183,7 @@ func (s *allowedHosts) SetAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	_, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
+	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		for i := range items {
 			it := &items[i]
 			if it.err != nil {
@@ -200,7 +202,7 @@ func (s *allowedHosts) SetAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.SetAllowedHostsResponse{Etag: after.Etag}
+	resp := &adminv1.SetAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) told[*adminv1.SetAllowedHostOutcome] {
 		if err := items[i].err; err != nil {
 			o := &adminv1.SetAllowedHostOutcome{Host: &adminv1.AllowedHost{Host: items[i].given}, Problem: problem(err)}

@@ -52,6 +52,7 @@ func (s *relayProxyService) SetRelayProxy(
 		RelayProxy:         relayProxy(after.Config.RelayProxy),
 		Etag:               after.Etag,
 		PreviousRelayProxy: relayProxy(before.Config.RelayProxy),
+		Preview:            s.gateway.preview(req, before, after),
 	}, nil
 }
 
@@ -69,7 +70,11 @@ func (s *relayProxyService) ClearRelayProxy(
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.ClearRelayProxyResponse{Etag: after.Etag, PreviousRelayProxy: relayProxy(before.Config.RelayProxy)}, nil
+	return &adminv1.ClearRelayProxyResponse{
+		Etag:               after.Etag,
+		PreviousRelayProxy: relayProxy(before.Config.RelayProxy),
+		Preview:            s.gateway.preview(req, before, after),
+	}, nil
 }
 
 func (s *relayProxyService) TestRelayProxy(

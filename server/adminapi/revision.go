@@ -109,7 +109,9 @@ func (s *revisionService) RestoreRevision(
 		return nil, err
 	}
 	changes, counts := differenceOf(before.Config, after.Config)
-	return &adminv1.RestoreRevisionResponse{Changes: changes, Counts: counts, Etag: after.Etag}, nil
+	return &adminv1.RestoreRevisionResponse{
+		Changes: changes, Counts: counts, Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
+	}, nil
 }
 
 func (s *revisionService) RevertRevision(
@@ -124,7 +126,9 @@ func (s *revisionService) RevertRevision(
 		return nil, err
 	}
 	changes, counts := differenceOf(before.Config, after.Config)
-	return &adminv1.RevertRevisionResponse{Changes: changes, Counts: counts, Etag: after.Etag}, nil
+	return &adminv1.RevertRevisionResponse{
+		Changes: changes, Counts: counts, Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
+	}, nil
 }
 
 // goBack makes a change that may be about every setting: for each that it would change it is asked what that setting needs.

@@ -58,6 +58,7 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 		Setting:       setting(row, after),
 		Etag:          after.Etag,
 		PreviousValue: setting(row, before).GetValue(),
+		Preview:       s.gateway.preview(req, before, after),
 	}
 	if row.Key == "ListenPort" || row.Key == "ListenAddress" || row.Key == "MaxConnections" {
 		resp.Warnings = s.gateway.warnings(after)

@@ -218,7 +218,9 @@ func (c *connection) decide(h head) error {
 	if relay := c.choice.Relay; relay != nil {
 		c.relay, c.choice.Via = relay.Address.String(), h.values("Via")
 	}
-	c.server.Usage.Used(c.choice.Entry.Pattern, c.server.Clock.Now())
+	now := c.server.Clock.Now()
+	c.server.Usage.Used(c.choice.Entry.Pattern, now)
+	c.server.Demand.Allowed(c.target, c.client.Addr.Addr(), now)
 	return nil
 }
 

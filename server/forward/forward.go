@@ -53,6 +53,12 @@ type Usage interface {
 	Denied(target hostname.Target, client netip.Addr, why reason.Reason, at time.Time)
 }
 
+// Demand is told which clients were let through to which hosts, and when; for each tunnel, so it has to be quick. The target may share
+// memory with the request.
+type Demand interface {
+	Allowed(target hostname.Target, client netip.Addr, at time.Time)
+}
+
 // Options are what a Server works with. All are required.
 type Options struct {
 	Policy   func() *policy.Policy // the policy in force; asked once for each request
@@ -60,7 +66,8 @@ type Options struct {
 	Engine   splice.Engine
 	Sessions *resumption.Memory // what clients have shown in the TLS sessions that may be resumed
 	Usage    Usage
-	Clock    clock.Clock // of what is told to Usage
+	Demand   Demand
+	Clock    clock.Clock // of what is told to Usage and Demand
 	Events   Sink
 	Tunnels  *tunnel.Table
 	Counters *tunnel.Counters

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/omsgateway/omsgateway/internal/clock"
+	"github.com/omsgateway/omsgateway/internal/demand"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/hostname"
 	"github.com/omsgateway/omsgateway/internal/policy"
@@ -52,6 +53,7 @@ type rig struct {
 	tunnels  *tunnel.Table
 	counters *tunnel.Counters
 	usage    *usage.Memory
+	demand   *demand.Memory
 	input    policy.Input
 	policy   atomic.Pointer[policy.Policy] // compiled from input
 }
@@ -111,7 +113,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 		t.Fatal(err)
 	}
 	r := &rig{t: t, address: listener.Addr().String(), listener: listener, sink: newSink(),
-		tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}, usage: usage.New(), input: in}
+		tunnels: tunnel.NewTable(), counters: &tunnel.Counters{}, usage: usage.New(), demand: demand.New(), input: in}
 	r.change(change)
 	r.server = forward.New(forward.Options{
 		Clock:    clock.System{},
@@ -120,6 +122,7 @@ func startWith(t *testing.T, engine splice.Engine, dialer forward.Dialer, change
 		Engine:   engine,
 		Sessions: resumption.New(time.Now),
 		Usage:    r.usage,
+		Demand:   r.demand,
 		Events:   r.sink,
 		Tunnels:  r.tunnels,
 		Counters: r.counters,

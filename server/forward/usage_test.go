@@ -37,6 +37,13 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s: %+v, want %d uses", text, use, want)
 		}
 	}
+	var asked []string
+	for _, h := range r.demand.Of(func(hostname.Target) bool { return true }, time.Now()).Hosts {
+		asked = append(asked, fmt.Sprint(h.Target, " ", h.Requests))
+	}
+	if diff := cmp.Diff([]string{"a.example.com:443 2", "b.example.com:8443 1"}, asked); diff != "" {
+		t.Errorf("hosts that clients were let through to (-want +got):\n%s", diff)
+	}
 	var got []string
 	for _, h := range r.usage.DeniedHosts() {
 		got = append(got, fmt.Sprint(h.Target, " ", h.Count, " ", h.Reason, " ", h.Clients))

@@ -15,6 +15,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/demand"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
@@ -120,9 +121,10 @@ func Run(orders Orders, o Options) (err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to start the engine of tunnels", err))
 		return err
 	}
-	sessions, used := resumption.New(o.Clock.Now), usage.New()
+	sessions, used, asked := resumption.New(o.Clock.Now), usage.New(), demand.New()
 	defer keep(sessions, osdefaults.SessionsFile(o.StateDir), "to remember TLS sessions", o.Clock, events, end)()
 	defer keep(used, osdefaults.UsageFile(o.StateDir), "to remember use counts and refused hosts", o.Clock, events, end)()
+	defer keep(asked, osdefaults.DemandFile(o.StateDir), "to remember what clients asked for", o.Clock, events, end)()
 	tunnels, counters := tunnel.NewTable(), &tunnel.Counters{}
 	own := ownaddr.Watch(func(err error) {
 		events.Emit(event.Failure(event.GatewayServer, "to keep what addresses this computer has", err))
@@ -137,6 +139,7 @@ func Run(orders Orders, o Options) (err error) {
 		Engine:   engine,
 		Sessions: sessions,
 		Usage:    used,
+		Demand:   asked,
 		Clock:    o.Clock,
 		Events:   events,
 		Tunnels:  tunnels,
@@ -179,6 +182,7 @@ func Run(orders Orders, o Options) (err error) {
 		Counters:  counters,
 		Dialer:    dialer.Dialer,
 		Usage:     used,
+		Demand:    asked,
 		Clock:     o.Clock,
 		Discovery: agents.Current,
 		Firewall:  checkFirewall,

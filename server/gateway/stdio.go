@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/omsgateway/omsgateway/internal/clock"
+	"github.com/omsgateway/omsgateway/internal/demand"
 	"github.com/omsgateway/omsgateway/internal/discovery"
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/localsock"
@@ -44,8 +45,9 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		return err
 	}
 
-	used := usage.New()
+	used, asked := usage.New(), demand.New()
 	defer keep(used, osdefaults.UsageFile(stateDir), "to remember use counts and refused hosts", wall, events, end)()
+	defer keep(asked, osdefaults.DemandFile(stateDir), "to remember what clients asked for", wall, events, end)()
 
 	admin := adminapi.NewServer(adminapi.Gateway{
 		Store:     store,
@@ -53,6 +55,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		Tunnels:   tunnel.NewTable(),
 		Counters:  &tunnel.Counters{},
 		Usage:     used,
+		Demand:    asked,
 		Clock:     wall,
 		Discovery: func() *discovery.Reading { return reading },
 		Firewall:  firewallFor(stateDir),

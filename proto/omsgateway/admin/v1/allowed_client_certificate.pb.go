@@ -366,7 +366,9 @@ type AddAllowedClientCertificatesResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
-	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -418,6 +420,13 @@ func (x *AddAllowedClientCertificatesResponse) GetEtag() string {
 func (x *AddAllowedClientCertificatesResponse) GetCounts() *ChangeCounts {
 	if x != nil {
 		return x.Counts
+	}
+	return nil
+}
+
+func (x *AddAllowedClientCertificatesResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -513,7 +522,9 @@ type RemoveAllowedClientCertificatesResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
-	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -565,6 +576,13 @@ func (x *RemoveAllowedClientCertificatesResponse) GetEtag() string {
 func (x *RemoveAllowedClientCertificatesResponse) GetCounts() *ChangeCounts {
 	if x != nil {
 		return x.Counts
+	}
+	return nil
+}
+
+func (x *RemoveAllowedClientCertificatesResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -655,7 +673,7 @@ var File_omsgateway_admin_v1_allowed_client_certificate_proto protoreflect.FileD
 
 const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\n" +
-	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/problem.proto\"\x86\x01\n" +
+	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\x86\x01\n" +
 	"\x18AllowedClientCertificate\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -673,21 +691,23 @@ const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xc7\x01\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xff\x01\n" +
 	"$AddAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xaf\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xaf\x01\n" +
 	"&RemoveAllowedClientCertificatesRequest\x12\x1a\n" +
 	"\bsubjects\x18\x01 \x03(\tR\bsubjects\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xca\x01\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\x82\x02\n" +
 	"'RemoveAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x91\x03\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x91\x03\n" +
 	"\x1fAllowedClientCertificateOutcome\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12V\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2<.omsgateway.admin.v1.AllowedClientCertificateOutcome.OutcomeR\aoutcome\x126\n" +
@@ -733,7 +753,8 @@ var file_omsgateway_admin_v1_allowed_client_certificate_proto_goTypes = []any{
 	(*AllowedClientCertificateOutcome)(nil),         // 8: omsgateway.admin.v1.AllowedClientCertificateOutcome
 	(*timestamppb.Timestamp)(nil),                   // 9: google.protobuf.Timestamp
 	(*ChangeCounts)(nil),                            // 10: omsgateway.admin.v1.ChangeCounts
-	(*Problem)(nil),                                 // 11: omsgateway.admin.v1.Problem
+	(*Preview)(nil),                                 // 11: omsgateway.admin.v1.Preview
+	(*Problem)(nil),                                 // 12: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_client_certificate_proto_depIdxs = []int32{
 	9,  // 0: omsgateway.admin.v1.AllowedClientCertificate.added_at:type_name -> google.protobuf.Timestamp
@@ -741,22 +762,24 @@ var file_omsgateway_admin_v1_allowed_client_certificate_proto_depIdxs = []int32{
 	1,  // 2: omsgateway.admin.v1.AddAllowedClientCertificatesRequest.certificates:type_name -> omsgateway.admin.v1.AllowedClientCertificate
 	8,  // 3: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
 	10, // 4: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	8,  // 5: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
-	10, // 6: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	0,  // 7: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
-	11, // 8: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	11, // 9: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	2,  // 10: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
-	4,  // 11: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
-	6,  // 12: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
-	3,  // 13: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
-	5,  // 14: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
-	7,  // 15: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 5: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	8,  // 6: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
+	10, // 7: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	11, // 8: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	0,  // 9: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
+	12, // 10: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	12, // 11: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	2,  // 12: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
+	4,  // 13: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
+	6,  // 14: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
+	3,  // 15: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
+	5,  // 16: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
+	7,  // 17: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_client_certificate_proto_init() }
@@ -765,6 +788,7 @@ func file_omsgateway_admin_v1_allowed_client_certificate_proto_init() {
 		return
 	}
 	file_omsgateway_admin_v1_change_counts_proto_init()
+	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
 	file_omsgateway_admin_v1_allowed_client_certificate_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}

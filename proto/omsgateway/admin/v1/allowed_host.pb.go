@@ -554,7 +554,9 @@ type AddAllowedHostsResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
-	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,6 +608,13 @@ func (x *AddAllowedHostsResponse) GetEtag() string {
 func (x *AddAllowedHostsResponse) GetCounts() *ChangeCounts {
 	if x != nil {
 		return x.Counts
+	}
+	return nil
+}
+
+func (x *AddAllowedHostsResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -701,7 +710,9 @@ type RemoveAllowedHostsResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
-	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -753,6 +764,13 @@ func (x *RemoveAllowedHostsResponse) GetEtag() string {
 func (x *RemoveAllowedHostsResponse) GetCounts() *ChangeCounts {
 	if x != nil {
 		return x.Counts
+	}
+	return nil
+}
+
+func (x *RemoveAllowedHostsResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -847,7 +865,9 @@ type SetAllowedHostResponse struct {
 	// The policy that it had of its own before.
 	PreviousClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=previous_client_certificate_policy,json=previousClientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"previous_client_certificate_policy,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,6 +921,13 @@ func (x *SetAllowedHostResponse) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *SetAllowedHostResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // SetAllowedHostsRequest says how hosts are to be.
@@ -1003,7 +1030,9 @@ type SetAllowedHostsResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
-	Counts        *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1055,6 +1084,13 @@ func (x *SetAllowedHostsResponse) GetEtag() string {
 func (x *SetAllowedHostsResponse) GetCounts() *ChangeCounts {
 	if x != nil {
 		return x.Counts
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -1892,7 +1928,7 @@ var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -1917,42 +1953,46 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\x12A\n" +
-	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\xad\x01\n" +
+	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\xe5\x01\n" +
 	"\x17AddAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\x9c\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x9c\x01\n" +
 	"\x19RemoveAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xb0\x01\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xe8\x01\n" +
 	"\x1aRemoveAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xf4\x01\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xf4\x01\n" +
 	"\x15SetAllowedHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xea\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xa2\x02\n" +
 	"\x16SetAllowedHostResponse\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\x8f\x02\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x8f\x02\n" +
 	"\x16SetAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\xb0\x01\n" +
+	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\xe8\x01\n" +
 	"\x17SetAllowedHostsResponse\x12F\n" +
 	"\boutcomes\x18\x01 \x03(\v2*.omsgateway.admin.v1.SetAllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
-	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\"\xb2\x02\n" +
+	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xb2\x02\n" +
 	"\x15SetAllowedHostOutcome\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x126\n" +
@@ -2092,8 +2132,9 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*CheckHostResponse_Address)(nil),        // 24: omsgateway.admin.v1.CheckHostResponse.Address
 	(*timestamppb.Timestamp)(nil),            // 25: google.protobuf.Timestamp
 	(*ChangeCounts)(nil),                     // 26: omsgateway.admin.v1.ChangeCounts
-	(*Problem)(nil),                          // 27: omsgateway.admin.v1.Problem
-	(*durationpb.Duration)(nil),              // 28: google.protobuf.Duration
+	(*Preview)(nil),                          // 27: omsgateway.admin.v1.Preview
+	(*Problem)(nil),                          // 28: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),              // 29: google.protobuf.Duration
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
 	25, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
@@ -2102,56 +2143,60 @@ var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
 	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
 	16, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
 	26, // 5: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	16, // 6: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	26, // 7: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	0,  // 8: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	4,  // 9: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 10: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	0,  // 11: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	15, // 12: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
-	26, // 13: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	4,  // 14: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 15: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	27, // 16: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	1,  // 17: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	27, // 18: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	27, // 19: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	0,  // 20: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	22, // 21: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
-	0,  // 22: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	25, // 23: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	25, // 24: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
-	17, // 25: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	27, // 26: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
-	17, // 27: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
-	3,  // 28: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	24, // 29: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	27, // 30: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	28, // 31: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	27, // 32: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
-	2,  // 33: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	25, // 34: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	23, // 35: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
-	27, // 36: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 37: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 38: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 39: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 40: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	13, // 41: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
-	18, // 42: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	20, // 43: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 44: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 45: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 46: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 47: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	14, // 48: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
-	19, // 49: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	21, // 50: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	44, // [44:51] is the sub-list for method output_type
-	37, // [37:44] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	27, // 6: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	16, // 7: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	26, // 8: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	27, // 9: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	0,  // 10: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	4,  // 11: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 12: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	27, // 13: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	0,  // 14: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	15, // 15: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
+	26, // 16: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	27, // 17: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	4,  // 18: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 19: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	28, // 20: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	1,  // 21: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	28, // 22: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	28, // 23: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	0,  // 24: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	22, // 25: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	0,  // 26: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	25, // 27: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	25, // 28: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	17, // 29: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
+	28, // 30: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	17, // 31: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 32: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	24, // 33: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	28, // 34: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	29, // 35: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	28, // 36: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 37: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	25, // 38: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	23, // 39: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	28, // 40: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 41: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 42: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 43: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 44: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	13, // 45: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
+	18, // 46: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	20, // 47: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 48: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 49: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 50: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 51: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	14, // 52: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
+	19, // 53: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	21, // 54: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	48, // [48:55] is the sub-list for method output_type
+	41, // [41:48] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -2160,6 +2205,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 		return
 	}
 	file_omsgateway_admin_v1_change_counts_proto_init()
+	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
 	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11].OneofWrappers = []any{}
 	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12].OneofWrappers = []any{}

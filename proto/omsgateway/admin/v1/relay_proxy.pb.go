@@ -344,8 +344,10 @@ type SetRelayProxyResponse struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The relay proxy before the change. Absent if there was none.
 	PreviousRelayProxy *RelayProxy `protobuf:"bytes,3,opt,name=previous_relay_proxy,json=previousRelayProxy,proto3" json:"previous_relay_proxy,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetRelayProxyResponse) Reset() {
@@ -395,6 +397,13 @@ func (x *SetRelayProxyResponse) GetEtag() string {
 func (x *SetRelayProxyResponse) GetPreviousRelayProxy() *RelayProxy {
 	if x != nil {
 		return x.PreviousRelayProxy
+	}
+	return nil
+}
+
+func (x *SetRelayProxyResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -470,8 +479,10 @@ type ClearRelayProxyResponse struct {
 	Etag string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The relay proxy before the change. Absent if there was none.
 	PreviousRelayProxy *RelayProxy `protobuf:"bytes,2,opt,name=previous_relay_proxy,json=previousRelayProxy,proto3" json:"previous_relay_proxy,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClearRelayProxyResponse) Reset() {
@@ -514,6 +525,13 @@ func (x *ClearRelayProxyResponse) GetEtag() string {
 func (x *ClearRelayProxyResponse) GetPreviousRelayProxy() *RelayProxy {
 	if x != nil {
 		return x.PreviousRelayProxy
+	}
+	return nil
+}
+
+func (x *ClearRelayProxyResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -714,7 +732,7 @@ var File_omsgateway_admin_v1_relay_proxy_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\n" +
-	"%omsgateway/admin/v1/relay_proxy.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!omsgateway/admin/v1/problem.proto\"e\n" +
+	"%omsgateway/admin/v1/relay_proxy.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"e\n" +
 	"\n" +
 	"RelayProxy\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
@@ -731,19 +749,21 @@ const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\bpassword\x18\x03 \x01(\tR\bpassword\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xc0\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xf8\x01\n" +
 	"\x15SetRelayProxyResponse\x12@\n" +
 	"\vrelay_proxy\x18\x01 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\n" +
 	"relayProxy\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12Q\n" +
-	"\x14previous_relay_proxy\x18\x03 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\"k\n" +
+	"\x14previous_relay_proxy\x18\x03 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"k\n" +
 	"\x16ClearRelayProxyRequest\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\x80\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xb8\x01\n" +
 	"\x17ClearRelayProxyResponse\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12Q\n" +
-	"\x14previous_relay_proxy\x18\x02 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\"/\n" +
+	"\x14previous_relay_proxy\x18\x02 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"/\n" +
 	"\x15TestRelayProxyRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\"\xc9\x01\n" +
 	"\x16TestRelayProxyResponse\x129\n" +
@@ -796,32 +816,35 @@ var file_omsgateway_admin_v1_relay_proxy_proto_goTypes = []any{
 	(*TestRelayProxyRequest)(nil),   // 8: omsgateway.admin.v1.TestRelayProxyRequest
 	(*TestRelayProxyResponse)(nil),  // 9: omsgateway.admin.v1.TestRelayProxyResponse
 	(*RelayProxyStep)(nil),          // 10: omsgateway.admin.v1.RelayProxyStep
-	(*durationpb.Duration)(nil),     // 11: google.protobuf.Duration
-	(*Problem)(nil),                 // 12: omsgateway.admin.v1.Problem
+	(*Preview)(nil),                 // 11: omsgateway.admin.v1.Preview
+	(*durationpb.Duration)(nil),     // 12: google.protobuf.Duration
+	(*Problem)(nil),                 // 13: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_relay_proxy_proto_depIdxs = []int32{
 	1,  // 0: omsgateway.admin.v1.GetRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
 	1,  // 1: omsgateway.admin.v1.SetRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
 	1,  // 2: omsgateway.admin.v1.SetRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	1,  // 3: omsgateway.admin.v1.ClearRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	10, // 4: omsgateway.admin.v1.TestRelayProxyResponse.steps:type_name -> omsgateway.admin.v1.RelayProxyStep
-	1,  // 5: omsgateway.admin.v1.TestRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	0,  // 6: omsgateway.admin.v1.RelayProxyStep.step:type_name -> omsgateway.admin.v1.RelayProxyStep.Step
-	11, // 7: omsgateway.admin.v1.RelayProxyStep.duration:type_name -> google.protobuf.Duration
-	12, // 8: omsgateway.admin.v1.RelayProxyStep.problem:type_name -> omsgateway.admin.v1.Problem
-	2,  // 9: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:input_type -> omsgateway.admin.v1.GetRelayProxyRequest
-	4,  // 10: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:input_type -> omsgateway.admin.v1.SetRelayProxyRequest
-	6,  // 11: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:input_type -> omsgateway.admin.v1.ClearRelayProxyRequest
-	8,  // 12: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:input_type -> omsgateway.admin.v1.TestRelayProxyRequest
-	3,  // 13: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:output_type -> omsgateway.admin.v1.GetRelayProxyResponse
-	5,  // 14: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:output_type -> omsgateway.admin.v1.SetRelayProxyResponse
-	7,  // 15: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:output_type -> omsgateway.admin.v1.ClearRelayProxyResponse
-	9,  // 16: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:output_type -> omsgateway.admin.v1.TestRelayProxyResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 3: omsgateway.admin.v1.SetRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	1,  // 4: omsgateway.admin.v1.ClearRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	11, // 5: omsgateway.admin.v1.ClearRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	10, // 6: omsgateway.admin.v1.TestRelayProxyResponse.steps:type_name -> omsgateway.admin.v1.RelayProxyStep
+	1,  // 7: omsgateway.admin.v1.TestRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	0,  // 8: omsgateway.admin.v1.RelayProxyStep.step:type_name -> omsgateway.admin.v1.RelayProxyStep.Step
+	12, // 9: omsgateway.admin.v1.RelayProxyStep.duration:type_name -> google.protobuf.Duration
+	13, // 10: omsgateway.admin.v1.RelayProxyStep.problem:type_name -> omsgateway.admin.v1.Problem
+	2,  // 11: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:input_type -> omsgateway.admin.v1.GetRelayProxyRequest
+	4,  // 12: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:input_type -> omsgateway.admin.v1.SetRelayProxyRequest
+	6,  // 13: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:input_type -> omsgateway.admin.v1.ClearRelayProxyRequest
+	8,  // 14: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:input_type -> omsgateway.admin.v1.TestRelayProxyRequest
+	3,  // 15: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:output_type -> omsgateway.admin.v1.GetRelayProxyResponse
+	5,  // 16: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:output_type -> omsgateway.admin.v1.SetRelayProxyResponse
+	7,  // 17: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:output_type -> omsgateway.admin.v1.ClearRelayProxyResponse
+	9,  // 18: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:output_type -> omsgateway.admin.v1.TestRelayProxyResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_relay_proxy_proto_init() }
@@ -829,6 +852,7 @@ func file_omsgateway_admin_v1_relay_proxy_proto_init() {
 	if File_omsgateway_admin_v1_relay_proxy_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -283,152 +283,6 @@ func (x *Revision) GetPreviousHash() string {
 	return ""
 }
 
-// RevisionChange is one difference between two configurations.
-type RevisionChange struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The noun as omsgwctl has it: "setting", "relay-proxy", "allowed-host" or "allowed-client-certificate".
-	Noun string `protobuf:"bytes,1,opt,name=noun,proto3" json:"noun,omitempty"`
-	// Which one of its kind: the key of a setting, a part of the relay proxy, a host, a subject.
-	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// What it was; empty if it was not there. Of a password always empty.
-	OldValue string `protobuf:"bytes,3,opt,name=old_value,json=oldValue,proto3" json:"old_value,omitempty"`
-	// What it is; empty if it is not there any more. Of a password always empty.
-	NewValue      string `protobuf:"bytes,4,opt,name=new_value,json=newValue,proto3" json:"new_value,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RevisionChange) Reset() {
-	*x = RevisionChange{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RevisionChange) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RevisionChange) ProtoMessage() {}
-
-func (x *RevisionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RevisionChange.ProtoReflect.Descriptor instead.
-func (*RevisionChange) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *RevisionChange) GetNoun() string {
-	if x != nil {
-		return x.Noun
-	}
-	return ""
-}
-
-func (x *RevisionChange) GetKey() string {
-	if x != nil {
-		return x.Key
-	}
-	return ""
-}
-
-func (x *RevisionChange) GetOldValue() string {
-	if x != nil {
-		return x.OldValue
-	}
-	return ""
-}
-
-func (x *RevisionChange) GetNewValue() string {
-	if x != nil {
-		return x.NewValue
-	}
-	return ""
-}
-
-// RevisionCount is how many differences of one noun there are.
-type RevisionCount struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The noun, as of a RevisionChange.
-	Noun string `protobuf:"bytes,1,opt,name=noun,proto3" json:"noun,omitempty"`
-	// How many came.
-	Added int64 `protobuf:"varint,2,opt,name=added,proto3" json:"added,omitempty"`
-	// How many went.
-	Removed int64 `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
-	// How many have another value.
-	Changed       int64 `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RevisionCount) Reset() {
-	*x = RevisionCount{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RevisionCount) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RevisionCount) ProtoMessage() {}
-
-func (x *RevisionCount) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RevisionCount.ProtoReflect.Descriptor instead.
-func (*RevisionCount) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *RevisionCount) GetNoun() string {
-	if x != nil {
-		return x.Noun
-	}
-	return ""
-}
-
-func (x *RevisionCount) GetAdded() int64 {
-	if x != nil {
-		return x.Added
-	}
-	return 0
-}
-
-func (x *RevisionCount) GetRemoved() int64 {
-	if x != nil {
-		return x.Removed
-	}
-	return 0
-}
-
-func (x *RevisionCount) GetChanged() int64 {
-	if x != nil {
-		return x.Changed
-	}
-	return 0
-}
-
 // ListRevisionsRequest asks for records.
 type ListRevisionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -448,7 +302,7 @@ type ListRevisionsRequest struct {
 
 func (x *ListRevisionsRequest) Reset() {
 	*x = ListRevisionsRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[3]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +314,7 @@ func (x *ListRevisionsRequest) String() string {
 func (*ListRevisionsRequest) ProtoMessage() {}
 
 func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[3]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +327,7 @@ func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{3}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ListRevisionsRequest) GetPageSize() int32 {
@@ -526,7 +380,7 @@ type ListRevisionsResponse struct {
 
 func (x *ListRevisionsResponse) Reset() {
 	*x = ListRevisionsResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[4]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +392,7 @@ func (x *ListRevisionsResponse) String() string {
 func (*ListRevisionsResponse) ProtoMessage() {}
 
 func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[4]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +405,7 @@ func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{4}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListRevisionsResponse) GetRevisions() []*Revision {
@@ -586,7 +440,7 @@ type GetRevisionRequest struct {
 
 func (x *GetRevisionRequest) Reset() {
 	*x = GetRevisionRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[5]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +452,7 @@ func (x *GetRevisionRequest) String() string {
 func (*GetRevisionRequest) ProtoMessage() {}
 
 func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[5]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +465,7 @@ func (x *GetRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevisionRequest.ProtoReflect.Descriptor instead.
 func (*GetRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{5}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetRevisionRequest) GetRevision() uint64 {
@@ -632,7 +486,7 @@ type GetRevisionResponse struct {
 
 func (x *GetRevisionResponse) Reset() {
 	*x = GetRevisionResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[6]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +498,7 @@ func (x *GetRevisionResponse) String() string {
 func (*GetRevisionResponse) ProtoMessage() {}
 
 func (x *GetRevisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[6]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +511,7 @@ func (x *GetRevisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRevisionResponse.ProtoReflect.Descriptor instead.
 func (*GetRevisionResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{6}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetRevisionResponse) GetRevision() *Revision {
@@ -680,7 +534,7 @@ type DiffRevisionsRequest struct {
 
 func (x *DiffRevisionsRequest) Reset() {
 	*x = DiffRevisionsRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[7]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +546,7 @@ func (x *DiffRevisionsRequest) String() string {
 func (*DiffRevisionsRequest) ProtoMessage() {}
 
 func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[7]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +559,7 @@ func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{7}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DiffRevisionsRequest) GetFrom() uint64 {
@@ -735,7 +589,7 @@ type DiffRevisionsResponse struct {
 
 func (x *DiffRevisionsResponse) Reset() {
 	*x = DiffRevisionsResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[8]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +601,7 @@ func (x *DiffRevisionsResponse) String() string {
 func (*DiffRevisionsResponse) ProtoMessage() {}
 
 func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[8]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +614,7 @@ func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{8}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DiffRevisionsResponse) GetChanges() []*RevisionChange {
@@ -796,7 +650,7 @@ type RestoreRevisionRequest struct {
 
 func (x *RestoreRevisionRequest) Reset() {
 	*x = RestoreRevisionRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[9]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +662,7 @@ func (x *RestoreRevisionRequest) String() string {
 func (*RestoreRevisionRequest) ProtoMessage() {}
 
 func (x *RestoreRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[9]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +675,7 @@ func (x *RestoreRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRevisionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{9}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RestoreRevisionRequest) GetRevision() uint64 {
@@ -867,14 +721,16 @@ type RestoreRevisionResponse struct {
 	// How many there are of each noun, all together.
 	Counts []*RevisionCount `protobuf:"bytes,2,rep,name=counts,proto3" json:"counts,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RestoreRevisionResponse) Reset() {
 	*x = RestoreRevisionResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[10]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +742,7 @@ func (x *RestoreRevisionResponse) String() string {
 func (*RestoreRevisionResponse) ProtoMessage() {}
 
 func (x *RestoreRevisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[10]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +755,7 @@ func (x *RestoreRevisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRevisionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreRevisionResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{10}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RestoreRevisionResponse) GetChanges() []*RevisionChange {
@@ -923,6 +779,13 @@ func (x *RestoreRevisionResponse) GetEtag() string {
 	return ""
 }
 
+func (x *RestoreRevisionResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // RevertRevisionRequest undoes one change.
 type RevertRevisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -942,7 +805,7 @@ type RevertRevisionRequest struct {
 
 func (x *RevertRevisionRequest) Reset() {
 	*x = RevertRevisionRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[11]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +817,7 @@ func (x *RevertRevisionRequest) String() string {
 func (*RevertRevisionRequest) ProtoMessage() {}
 
 func (x *RevertRevisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[11]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +830,7 @@ func (x *RevertRevisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertRevisionRequest.ProtoReflect.Descriptor instead.
 func (*RevertRevisionRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{11}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RevertRevisionRequest) GetRevision() uint64 {
@@ -1013,14 +876,16 @@ type RevertRevisionResponse struct {
 	// How many there are of each noun, all together.
 	Counts []*RevisionCount `protobuf:"bytes,2,rep,name=counts,proto3" json:"counts,omitempty"`
 	// Hash of the local configuration after the change.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RevertRevisionResponse) Reset() {
 	*x = RevertRevisionResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[12]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +897,7 @@ func (x *RevertRevisionResponse) String() string {
 func (*RevertRevisionResponse) ProtoMessage() {}
 
 func (x *RevertRevisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[12]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +910,7 @@ func (x *RevertRevisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertRevisionResponse.ProtoReflect.Descriptor instead.
 func (*RevertRevisionResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{12}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RevertRevisionResponse) GetChanges() []*RevisionChange {
@@ -1069,6 +934,13 @@ func (x *RevertRevisionResponse) GetEtag() string {
 	return ""
 }
 
+func (x *RevertRevisionResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 // VerifyRevisionsRequest asks for the state of the history.
 type VerifyRevisionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1080,7 +952,7 @@ type VerifyRevisionsRequest struct {
 
 func (x *VerifyRevisionsRequest) Reset() {
 	*x = VerifyRevisionsRequest{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +964,7 @@ func (x *VerifyRevisionsRequest) String() string {
 func (*VerifyRevisionsRequest) ProtoMessage() {}
 
 func (x *VerifyRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +977,7 @@ func (x *VerifyRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{13}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerifyRevisionsRequest) GetHead() string {
@@ -1134,7 +1006,7 @@ type VerifyRevisionsResponse struct {
 
 func (x *VerifyRevisionsResponse) Reset() {
 	*x = VerifyRevisionsResponse{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[14]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1018,7 @@ func (x *VerifyRevisionsResponse) String() string {
 func (*VerifyRevisionsResponse) ProtoMessage() {}
 
 func (x *VerifyRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[14]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1031,7 @@ func (x *VerifyRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*VerifyRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{14}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VerifyRevisionsResponse) GetFirst() uint64 {
@@ -1214,7 +1086,7 @@ type VerifyRevisionsResponse_Finding struct {
 
 func (x *VerifyRevisionsResponse_Finding) Reset() {
 	*x = VerifyRevisionsResponse_Finding{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[15]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1098,7 @@ func (x *VerifyRevisionsResponse_Finding) String() string {
 func (*VerifyRevisionsResponse_Finding) ProtoMessage() {}
 
 func (x *VerifyRevisionsResponse_Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[15]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1111,7 @@ func (x *VerifyRevisionsResponse_Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRevisionsResponse_Finding.ProtoReflect.Descriptor instead.
 func (*VerifyRevisionsResponse_Finding) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{14, 0}
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *VerifyRevisionsResponse_Finding) GetFault() string {
@@ -1267,7 +1139,7 @@ var File_omsgateway_admin_v1_revision_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\n" +
-	"\"omsgateway/admin/v1/revision.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x05\n" +
+	"\"omsgateway/admin/v1/revision.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/preview.proto\x1a)omsgateway/admin/v1/revision_change.proto\"\xb2\x05\n" +
 	"\bRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12<\n" +
@@ -1293,17 +1165,7 @@ const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\x06Result\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
 	"\aCHANGED\x10\x01\x12\f\n" +
-	"\bNOT_MADE\x10\x02\"p\n" +
-	"\x0eRevisionChange\x12\x12\n" +
-	"\x04noun\x18\x01 \x01(\tR\x04noun\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
-	"\told_value\x18\x03 \x01(\tR\boldValue\x12\x1b\n" +
-	"\tnew_value\x18\x04 \x01(\tR\bnewValue\"m\n" +
-	"\rRevisionCount\x12\x12\n" +
-	"\x04noun\x18\x01 \x01(\tR\x04noun\x12\x14\n" +
-	"\x05added\x18\x02 \x01(\x03R\x05added\x12\x18\n" +
-	"\aremoved\x18\x03 \x01(\x03R\aremoved\x12\x18\n" +
-	"\achanged\x18\x04 \x01(\x03R\achanged\"\xb0\x01\n" +
+	"\bNOT_MADE\x10\x02\"\xb0\x01\n" +
 	"\x14ListRevisionsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -1331,22 +1193,24 @@ const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acommentB\v\n" +
-	"\t_password\"\xa8\x01\n" +
+	"\t_password\"\xe0\x01\n" +
 	"\x17RestoreRevisionResponse\x12=\n" +
 	"\achanges\x18\x01 \x03(\v2#.omsgateway.admin.v1.RevisionChangeR\achanges\x12:\n" +
 	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\xb4\x01\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xb4\x01\n" +
 	"\x15RevertRevisionRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1f\n" +
 	"\bpassword\x18\x02 \x01(\tH\x00R\bpassword\x88\x01\x01\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
 	"\acomment\x18\x0e \x01(\tR\acommentB\v\n" +
-	"\t_password\"\xa7\x01\n" +
+	"\t_password\"\xdf\x01\n" +
 	"\x16RevertRevisionResponse\x12=\n" +
 	"\achanges\x18\x01 \x03(\v2#.omsgateway.admin.v1.RevisionChangeR\achanges\x12:\n" +
 	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\",\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\",\n" +
 	"\x16VerifyRevisionsRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\"\x94\x02\n" +
 	"\x17VerifyRevisionsResponse\x12\x14\n" +
@@ -1380,59 +1244,62 @@ func file_omsgateway_admin_v1_revision_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_revision_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_omsgateway_admin_v1_revision_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_omsgateway_admin_v1_revision_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_omsgateway_admin_v1_revision_proto_goTypes = []any{
 	(Revision_Result)(0),                    // 0: omsgateway.admin.v1.Revision.Result
 	(*Revision)(nil),                        // 1: omsgateway.admin.v1.Revision
-	(*RevisionChange)(nil),                  // 2: omsgateway.admin.v1.RevisionChange
-	(*RevisionCount)(nil),                   // 3: omsgateway.admin.v1.RevisionCount
-	(*ListRevisionsRequest)(nil),            // 4: omsgateway.admin.v1.ListRevisionsRequest
-	(*ListRevisionsResponse)(nil),           // 5: omsgateway.admin.v1.ListRevisionsResponse
-	(*GetRevisionRequest)(nil),              // 6: omsgateway.admin.v1.GetRevisionRequest
-	(*GetRevisionResponse)(nil),             // 7: omsgateway.admin.v1.GetRevisionResponse
-	(*DiffRevisionsRequest)(nil),            // 8: omsgateway.admin.v1.DiffRevisionsRequest
-	(*DiffRevisionsResponse)(nil),           // 9: omsgateway.admin.v1.DiffRevisionsResponse
-	(*RestoreRevisionRequest)(nil),          // 10: omsgateway.admin.v1.RestoreRevisionRequest
-	(*RestoreRevisionResponse)(nil),         // 11: omsgateway.admin.v1.RestoreRevisionResponse
-	(*RevertRevisionRequest)(nil),           // 12: omsgateway.admin.v1.RevertRevisionRequest
-	(*RevertRevisionResponse)(nil),          // 13: omsgateway.admin.v1.RevertRevisionResponse
-	(*VerifyRevisionsRequest)(nil),          // 14: omsgateway.admin.v1.VerifyRevisionsRequest
-	(*VerifyRevisionsResponse)(nil),         // 15: omsgateway.admin.v1.VerifyRevisionsResponse
-	(*VerifyRevisionsResponse_Finding)(nil), // 16: omsgateway.admin.v1.VerifyRevisionsResponse.Finding
-	(*timestamppb.Timestamp)(nil),           // 17: google.protobuf.Timestamp
+	(*ListRevisionsRequest)(nil),            // 2: omsgateway.admin.v1.ListRevisionsRequest
+	(*ListRevisionsResponse)(nil),           // 3: omsgateway.admin.v1.ListRevisionsResponse
+	(*GetRevisionRequest)(nil),              // 4: omsgateway.admin.v1.GetRevisionRequest
+	(*GetRevisionResponse)(nil),             // 5: omsgateway.admin.v1.GetRevisionResponse
+	(*DiffRevisionsRequest)(nil),            // 6: omsgateway.admin.v1.DiffRevisionsRequest
+	(*DiffRevisionsResponse)(nil),           // 7: omsgateway.admin.v1.DiffRevisionsResponse
+	(*RestoreRevisionRequest)(nil),          // 8: omsgateway.admin.v1.RestoreRevisionRequest
+	(*RestoreRevisionResponse)(nil),         // 9: omsgateway.admin.v1.RestoreRevisionResponse
+	(*RevertRevisionRequest)(nil),           // 10: omsgateway.admin.v1.RevertRevisionRequest
+	(*RevertRevisionResponse)(nil),          // 11: omsgateway.admin.v1.RevertRevisionResponse
+	(*VerifyRevisionsRequest)(nil),          // 12: omsgateway.admin.v1.VerifyRevisionsRequest
+	(*VerifyRevisionsResponse)(nil),         // 13: omsgateway.admin.v1.VerifyRevisionsResponse
+	(*VerifyRevisionsResponse_Finding)(nil), // 14: omsgateway.admin.v1.VerifyRevisionsResponse.Finding
+	(*timestamppb.Timestamp)(nil),           // 15: google.protobuf.Timestamp
+	(*RevisionChange)(nil),                  // 16: omsgateway.admin.v1.RevisionChange
+	(*RevisionCount)(nil),                   // 17: omsgateway.admin.v1.RevisionCount
+	(*Preview)(nil),                         // 18: omsgateway.admin.v1.Preview
 }
 var file_omsgateway_admin_v1_revision_proto_depIdxs = []int32{
-	17, // 0: omsgateway.admin.v1.Revision.time:type_name -> google.protobuf.Timestamp
+	15, // 0: omsgateway.admin.v1.Revision.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.Revision.result:type_name -> omsgateway.admin.v1.Revision.Result
-	2,  // 2: omsgateway.admin.v1.Revision.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	3,  // 3: omsgateway.admin.v1.Revision.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	17, // 4: omsgateway.admin.v1.ListRevisionsRequest.since:type_name -> google.protobuf.Timestamp
+	16, // 2: omsgateway.admin.v1.Revision.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	17, // 3: omsgateway.admin.v1.Revision.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	15, // 4: omsgateway.admin.v1.ListRevisionsRequest.since:type_name -> google.protobuf.Timestamp
 	1,  // 5: omsgateway.admin.v1.ListRevisionsResponse.revisions:type_name -> omsgateway.admin.v1.Revision
 	1,  // 6: omsgateway.admin.v1.GetRevisionResponse.revision:type_name -> omsgateway.admin.v1.Revision
-	2,  // 7: omsgateway.admin.v1.DiffRevisionsResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	3,  // 8: omsgateway.admin.v1.DiffRevisionsResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	2,  // 9: omsgateway.admin.v1.RestoreRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	3,  // 10: omsgateway.admin.v1.RestoreRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	2,  // 11: omsgateway.admin.v1.RevertRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	3,  // 12: omsgateway.admin.v1.RevertRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	16, // 13: omsgateway.admin.v1.VerifyRevisionsResponse.findings:type_name -> omsgateway.admin.v1.VerifyRevisionsResponse.Finding
-	4,  // 14: omsgateway.admin.v1.RevisionService.ListRevisions:input_type -> omsgateway.admin.v1.ListRevisionsRequest
-	6,  // 15: omsgateway.admin.v1.RevisionService.GetRevision:input_type -> omsgateway.admin.v1.GetRevisionRequest
-	8,  // 16: omsgateway.admin.v1.RevisionService.DiffRevisions:input_type -> omsgateway.admin.v1.DiffRevisionsRequest
-	10, // 17: omsgateway.admin.v1.RevisionService.RestoreRevision:input_type -> omsgateway.admin.v1.RestoreRevisionRequest
-	12, // 18: omsgateway.admin.v1.RevisionService.RevertRevision:input_type -> omsgateway.admin.v1.RevertRevisionRequest
-	14, // 19: omsgateway.admin.v1.RevisionService.VerifyRevisions:input_type -> omsgateway.admin.v1.VerifyRevisionsRequest
-	5,  // 20: omsgateway.admin.v1.RevisionService.ListRevisions:output_type -> omsgateway.admin.v1.ListRevisionsResponse
-	7,  // 21: omsgateway.admin.v1.RevisionService.GetRevision:output_type -> omsgateway.admin.v1.GetRevisionResponse
-	9,  // 22: omsgateway.admin.v1.RevisionService.DiffRevisions:output_type -> omsgateway.admin.v1.DiffRevisionsResponse
-	11, // 23: omsgateway.admin.v1.RevisionService.RestoreRevision:output_type -> omsgateway.admin.v1.RestoreRevisionResponse
-	13, // 24: omsgateway.admin.v1.RevisionService.RevertRevision:output_type -> omsgateway.admin.v1.RevertRevisionResponse
-	15, // 25: omsgateway.admin.v1.RevisionService.VerifyRevisions:output_type -> omsgateway.admin.v1.VerifyRevisionsResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	16, // 7: omsgateway.admin.v1.DiffRevisionsResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	17, // 8: omsgateway.admin.v1.DiffRevisionsResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	16, // 9: omsgateway.admin.v1.RestoreRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	17, // 10: omsgateway.admin.v1.RestoreRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	18, // 11: omsgateway.admin.v1.RestoreRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	16, // 12: omsgateway.admin.v1.RevertRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	17, // 13: omsgateway.admin.v1.RevertRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	18, // 14: omsgateway.admin.v1.RevertRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	14, // 15: omsgateway.admin.v1.VerifyRevisionsResponse.findings:type_name -> omsgateway.admin.v1.VerifyRevisionsResponse.Finding
+	2,  // 16: omsgateway.admin.v1.RevisionService.ListRevisions:input_type -> omsgateway.admin.v1.ListRevisionsRequest
+	4,  // 17: omsgateway.admin.v1.RevisionService.GetRevision:input_type -> omsgateway.admin.v1.GetRevisionRequest
+	6,  // 18: omsgateway.admin.v1.RevisionService.DiffRevisions:input_type -> omsgateway.admin.v1.DiffRevisionsRequest
+	8,  // 19: omsgateway.admin.v1.RevisionService.RestoreRevision:input_type -> omsgateway.admin.v1.RestoreRevisionRequest
+	10, // 20: omsgateway.admin.v1.RevisionService.RevertRevision:input_type -> omsgateway.admin.v1.RevertRevisionRequest
+	12, // 21: omsgateway.admin.v1.RevisionService.VerifyRevisions:input_type -> omsgateway.admin.v1.VerifyRevisionsRequest
+	3,  // 22: omsgateway.admin.v1.RevisionService.ListRevisions:output_type -> omsgateway.admin.v1.ListRevisionsResponse
+	5,  // 23: omsgateway.admin.v1.RevisionService.GetRevision:output_type -> omsgateway.admin.v1.GetRevisionResponse
+	7,  // 24: omsgateway.admin.v1.RevisionService.DiffRevisions:output_type -> omsgateway.admin.v1.DiffRevisionsResponse
+	9,  // 25: omsgateway.admin.v1.RevisionService.RestoreRevision:output_type -> omsgateway.admin.v1.RestoreRevisionResponse
+	11, // 26: omsgateway.admin.v1.RevisionService.RevertRevision:output_type -> omsgateway.admin.v1.RevertRevisionResponse
+	13, // 27: omsgateway.admin.v1.RevisionService.VerifyRevisions:output_type -> omsgateway.admin.v1.VerifyRevisionsResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_revision_proto_init() }
@@ -1440,15 +1307,17 @@ func file_omsgateway_admin_v1_revision_proto_init() {
 	if File_omsgateway_admin_v1_revision_proto != nil {
 		return
 	}
+	file_omsgateway_admin_v1_preview_proto_init()
+	file_omsgateway_admin_v1_revision_change_proto_init()
+	file_omsgateway_admin_v1_revision_proto_msgTypes[7].OneofWrappers = []any{}
 	file_omsgateway_admin_v1_revision_proto_msgTypes[9].OneofWrappers = []any{}
-	file_omsgateway_admin_v1_revision_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_revision_proto_rawDesc), len(file_omsgateway_admin_v1_revision_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -503,7 +503,9 @@ type SetSettingResponse struct {
 	// The value before the change.
 	PreviousValue string `protobuf:"bytes,3,opt,name=previous_value,json=previousValue,proto3" json:"previous_value,omitempty"`
 	// What is still to be done, for example in the Windows firewall for another port (FIREWALL_RULE_DIFFERS).
-	Warnings      []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What the change would bring. Set if the request has validate_only.
+	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,11 +568,18 @@ func (x *SetSettingResponse) GetWarnings() []*Problem {
 	return nil
 }
 
+func (x *SetSettingResponse) GetPreview() *Preview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/problem.proto\"\xa5\x03\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\xa5\x03\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -606,12 +615,13 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xc1\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"\xf9\x01\n" +
 	"\x12SetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
 	"\x0eprevious_value\x18\x03 \x01(\tR\rpreviousValue\x128\n" +
-	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings2\xb3\x02\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x126\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview2\xb3\x02\n" +
 	"\x0eSettingService\x12c\n" +
 	"\fListSettings\x12(.omsgateway.admin.v1.ListSettingsRequest\x1a).omsgateway.admin.v1.ListSettingsResponse\x12]\n" +
 	"\n" +
@@ -644,25 +654,27 @@ var file_omsgateway_admin_v1_setting_proto_goTypes = []any{
 	(*SetSettingResponse)(nil),   // 7: omsgateway.admin.v1.SetSettingResponse
 	(*Access)(nil),               // 8: omsgateway.admin.v1.Access
 	(*Problem)(nil),              // 9: omsgateway.admin.v1.Problem
+	(*Preview)(nil),              // 10: omsgateway.admin.v1.Preview
 }
 var file_omsgateway_admin_v1_setting_proto_depIdxs = []int32{
-	0, // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
-	8, // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
-	1, // 2: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
-	1, // 3: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	1, // 4: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	9, // 5: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	2, // 6: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
-	4, // 7: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
-	6, // 8: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
-	3, // 9: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
-	5, // 10: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
-	7, // 11: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	0,  // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
+	8,  // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
+	1,  // 2: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
+	1,  // 3: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	1,  // 4: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	9,  // 5: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	10, // 6: omsgateway.admin.v1.SetSettingResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	2,  // 7: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
+	4,  // 8: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
+	6,  // 9: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
+	3,  // 10: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
+	5,  // 11: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
+	7,  // 12: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
+	10, // [10:13] is the sub-list for method output_type
+	7,  // [7:10] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_setting_proto_init() }
@@ -671,6 +683,7 @@ func file_omsgateway_admin_v1_setting_proto_init() {
 		return
 	}
 	file_omsgateway_admin_v1_access_proto_init()
+	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
