@@ -31,7 +31,7 @@ type changeFlags struct {
 
 func (f *changeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.how.Comment, "comment", "m", "", "why, a `text` of at most 500 characters that omsgwctl revision list shows")
-	cmd.Flags().BoolVar(&f.how.ValidateOnly, "dry-run", false, 
+	cmd.Flags().BoolVar(&f.how.ValidateOnly, "dry-run", false,
 		"change nothing, and show what would change and which hosts clients would be refused")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even if clients would be refused hosts that they asked for")
 }
