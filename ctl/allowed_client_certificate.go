@@ -99,7 +99,8 @@ var addingCertificates = listChange[*adminv1.AddAllowedClientCertificatesRespons
 	do: func(ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
 	) (*adminv1.AddAllowedClientCertificatesResponse, error) {
 		request := &adminv1.AddAllowedClientCertificatesRequest{
-			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, Atomic: how.atomic,
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
+			Atomic: how.atomic,
 		}
 		for _, subject := range subjects {
 			request.Certificates = append(request.Certificates, &adminv1.AllowedClientCertificate{Subject: subject})
@@ -117,7 +118,9 @@ var removingCertificates = listChange[*adminv1.RemoveAllowedClientCertificatesRe
 	do: func(ctx context.Context, c *adminclient.Client, subjects []string, how changeOptions,
 	) (*adminv1.RemoveAllowedClientCertificatesResponse, error) {
 		return command.Call(ctx, c.Certificates.RemoveAllowedClientCertificates, &adminv1.RemoveAllowedClientCertificatesRequest{
-			Subjects: subjects, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, Atomic: how.atomic,
+			Subjects: subjects,
+			Etag:     how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
+			Atomic: how.atomic,
 		})
 	},
 	outcomes: func(r *adminv1.RemoveAllowedClientCertificatesResponse) []outcome {

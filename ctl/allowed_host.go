@@ -210,7 +210,9 @@ var addingHosts = listChange[*adminv1.AddAllowedHostsResponse]{
 			hosts[i] = &adminv1.AllowedHost{Host: name}
 		}
 		return command.Call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
-			Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, Atomic: how.atomic,
+			Hosts: hosts,
+			Etag:  how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
+			Atomic: how.atomic,
 		})
 	},
 	outcomes: func(r *adminv1.AddAllowedHostsResponse) []outcome { return hostOutcomes(r.Outcomes) },
@@ -221,7 +223,9 @@ var removingHosts = listChange[*adminv1.RemoveAllowedHostsResponse]{
 	word: "removed",
 	do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (*adminv1.RemoveAllowedHostsResponse, error) {
 		return command.Call(ctx, c.Hosts.RemoveAllowedHosts, &adminv1.RemoveAllowedHostsRequest{
-			Hosts: hosts, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, Atomic: how.atomic,
+			Hosts: hosts,
+			Etag:  how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
+			Atomic: how.atomic,
 		})
 	},
 	outcomes: func(r *adminv1.RemoveAllowedHostsResponse) []outcome { return hostOutcomes(r.Outcomes) },
@@ -257,7 +261,7 @@ func settingHosts(policy *adminv1.AllowedHost_ClientCertificatePolicy) listChang
 		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (*adminv1.SetAllowedHostsResponse, error) {
 			return command.Call(ctx, c.Hosts.SetAllowedHosts, &adminv1.SetAllowedHostsRequest{
 				Hosts: hosts, ClientCertificatePolicy: *policy, Atomic: how.atomic,
-				Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+				Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 			})
 		},
 		outcomes: func(r *adminv1.SetAllowedHostsResponse) []outcome {

@@ -29,7 +29,7 @@ type listChange[A answer] struct {
 
 // answer is what the gateway answers to a change: an outcome for each entry; or, with counts, those that the counts do not say.
 type answer interface {
-	command.Previewed
+	command.Changed
 	GetCounts() *adminv1.ChangeCounts
 }
 
@@ -141,7 +141,9 @@ func (l listChange[A]) run(
 	more := 0
 	if len(entries) > 0 {
 		var err error
-		would, err = l.call(ctx, c, entries, changeOptions{How: command.How{Etag: how.Etag, ValidateOnly: true}})
+		try := how
+		try.ValidateOnly = true
+		would, err = l.call(ctx, c, entries, changeOptions{How: try})
 		if err != nil {
 			return none, err
 		}

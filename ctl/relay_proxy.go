@@ -97,7 +97,8 @@ omsgwctl relay-proxy set proxy.example.com:3128 --username svc --password-stdin 
 		},
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.SetRelayProxyResponse, error) {
 		return command.Call(ctx, c.RelayProxy.SetRelayProxy, &adminv1.SetRelayProxyRequest{
-			Address: args[0], Username: username, Password: password, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+			Address: args[0], Username: username, Password: password,
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 		})
 	}, func(r *adminv1.SetRelayProxyResponse) command.View {
 		return relayChange(r.RelayProxy, r.PreviousRelayProxy)
@@ -147,7 +148,7 @@ func (a app) relayProxyClear() *cobra.Command {
 		ValidArgsFunction: command.NoFiles,
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, _ []string) (*adminv1.ClearRelayProxyResponse, error) {
 		return command.Call(ctx, c.RelayProxy.ClearRelayProxy, &adminv1.ClearRelayProxyRequest{
-			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 		})
 	}, func(r *adminv1.ClearRelayProxyResponse) command.View {
 		return relayChange(nil, r.PreviousRelayProxy)

@@ -30,7 +30,8 @@ last ones the whole configuration is kept, too. No password is in either.`,
 omsgwctl revision show 42
 omsgwctl revision restore 41 --comment "the port was wrong"`,
 		GroupID: command.GroupSetUp,
-	}, a.revisionList(), a.revisionShow(), a.revisionDiff(), a.revisionRestore(), a.revisionRevert(), a.revisionVerify())
+	}, a.revisionList(), a.revisionShow(), a.revisionDiff(), a.revisionRestore(), a.revisionRevert(),
+		a.revisionTrial(), a.revisionConfirm(), a.revisionCancel(), a.revisionExtend(), a.revisionVerify())
 }
 
 func (a app) revisionList() *cobra.Command {
@@ -116,9 +117,21 @@ func callerText(r *adminv1.Revision) string {
 
 // changedText is in one cell what a change was.
 func changedText(r *adminv1.Revision) string {
-	switch {
-	case r.Result == adminv1.Revision_NOT_MADE:
+	switch r.Result {
+	case adminv1.Revision_NOT_MADE:
 		return fmt.Sprintf("revision %d was not made", r.About)
+	case adminv1.Revision_CONFIRMED:
+		return fmt.Sprintf("trial %s was confirmed", r.Trial)
+	case adminv1.Revision_ROLLED_BACK:
+		return fmt.Sprintf("trial %s went back", r.Trial)
+	case adminv1.Revision_TRIED:
+		return "on trial: " + whatText(r)
+	}
+	return whatText(r)
+}
+
+func whatText(r *adminv1.Revision) string {
+	switch {
 	case len(r.Changes) == 1:
 		return changeText(r.Changes[0])
 	case len(r.Changes) > 1:
@@ -208,6 +221,7 @@ func revisionDetails(r *adminv1.Revision) command.Table {
 	if r.GetAbout() != 0 {
 		add("about revision", strconv.FormatUint(r.GetAbout(), 10))
 	}
+	add("trial", r.GetTrial())
 	add("by", r.GetCaller())
 	add("via", r.GetVia())
 	add("address", r.GetAddress())
@@ -293,7 +307,8 @@ omsgwctl revision restore 41 --password-stdin <password.txt`,
 		PreRunE:           func(*cobra.Command, []string) error { return password.read(a) },
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.RestoreRevisionResponse, error) {
 		return command.Call(ctx, c.Revisions.RestoreRevision, &adminv1.RestoreRevisionRequest{
-			Revision: numberOf(args[0]), Password: password.given, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+			Revision: numberOf(args[0]), Password: password.given,
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 		})
 	}, func(r *adminv1.RestoreRevisionResponse) command.View {
 		return differenceView(r, "the configuration is that one already")
@@ -315,7 +330,8 @@ omsgwctl revision revert 41 --comment "that host was still needed"`,
 		PreRunE:           func(*cobra.Command, []string) error { return password.read(a) },
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.RevertRevisionResponse, error) {
 		return command.Call(ctx, c.Revisions.RevertRevision, &adminv1.RevertRevisionRequest{
-			Revision: numberOf(args[0]), Password: password.given, Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+			Revision: numberOf(args[0]), Password: password.given,
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 		})
 	}, func(r *adminv1.RevertRevisionResponse) command.View {
 		return differenceView(r, "nothing of that revision was left to undo")

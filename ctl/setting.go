@@ -101,7 +101,8 @@ omsgwctl setting set ListenPort ""`,
 		ValidArgsFunction: a.Complete(settingKeys, settingChoices),
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.SetSettingResponse, error) {
 		return command.Call(ctx, c.Settings.SetSetting, &adminv1.SetSettingRequest{
-			Key: args[0], Value: args[1], Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment,
+			Key: args[0], Value: args[1],
+			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 		})
 	}, func(r *adminv1.SetSettingResponse) command.View {
 		s := r.GetSetting()

@@ -55,6 +55,11 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 	if s.EventsDropped > 0 {
 		rows = append(rows, []string{"Events dropped:", number(s.EventsDropped) + " (the log is too slow)"})
 	}
+	if t := s.OnTrial; t != nil {
+		rows = append(rows, []string{"On trial:", fmt.Sprintf(
+			"%s, by %s: goes back in %s, and when the gateway is started anew (omsgwctl revision trial)",
+			t.Id, t.Caller, command.Period(t.TimeLeft))})
+	}
 	for _, w := range s.Warnings {
 		rows = append(rows, []string{"Warning:", w.Message})
 	}

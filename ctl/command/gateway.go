@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 )
@@ -29,6 +30,9 @@ type How struct {
 	Etag         string // of the configuration that the change is made for; "" is any
 	ValidateOnly bool   // find out what would become of it, and change nothing
 	Comment      string // why, for whoever reads the history
+
+	ConfirmWithin *durationpb.Duration // of a trial; nil is none
+	Trial         string               // the id of the trial that the change is to be a part of; "" is none
 }
 
 // Asking makes of cmd a command that asks something of each gateway. With --json it prints the messages, in the form of
@@ -52,21 +56,6 @@ func Asking[M any](p *Program, cmd *cobra.Command, ask Ask[M], show func(M) View
 		return nil
 	}
 	return p.WithJSON(cmd)
-}
-
-// Changing is Asking for a command that changes the configuration. The flags that every such command has belong here: they say How, and
-// whether it asks first.
-func Changing[M Previewed](p *Program, cmd *cobra.Command, change Change[M], show func(M) View) *cobra.Command {
-	var flags changeFlags
-	flags.add(cmd)
-	return Asking(p, cmd, func(ctx context.Context, c *adminclient.Client, args []string) (M, error) {
-		return asked(ctx, p, c, flags, args, change)
-	}, func(m M) View {
-		if flags.how.ValidateOnly {
-			return previewView(show(m), m.GetPreview())
-		}
-		return show(m)
-	})
 }
 
 // fromEach asks every gateway, and returns their answers.

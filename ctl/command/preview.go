@@ -8,37 +8,16 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/omsgateway/omsgateway/internal/adminclient"
 	"github.com/omsgateway/omsgateway/internal/printable"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
-// Previewed is an answer to a change. With How.ValidateOnly it has what the change would bring, unless the gateway is older than that.
-type Previewed interface {
-	proto.Message
-	GetPreview() *adminv1.Preview
-}
-
-// changeFlags are the flags that every change has.
-type changeFlags struct {
-	how How
-	yes bool
-}
-
-func (f *changeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.how.Comment, "comment", "m", "", "why, a `text` of at most 500 characters that omsgwctl revision list shows")
-	cmd.Flags().BoolVar(&f.how.ValidateOnly, "dry-run", false,
-		"change nothing, and show what would change and which hosts clients would be refused")
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even if clients would be refused hosts that they asked for")
-}
-
 // asked makes a change, or asks first whether it is meant: if a person sits there, and clients would be refused hosts that they asked for.
 // Then it makes only what was shown.
-func asked[M Previewed](ctx context.Context, p *Program, c *adminclient.Client, f changeFlags, args []string, change Change[M]) (M, error) {
+func asked[M Changed](ctx context.Context, p *Program, c *adminclient.Client, f changeFlags, args []string, change Change[M]) (M, error) {
 	if f.yes || f.how.ValidateOnly || !isTerminal(p.In) || !isTerminal(p.Err) {
 		return change(ctx, c, f.how, args)
 	}

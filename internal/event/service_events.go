@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/printable"
@@ -193,6 +194,45 @@ func RevisionRecorded(who caller.Caller, r Revision) Event {
 	return Event{Kind: "REVISION_RECORDED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
 		Text:   fmt.Sprintf("Revision %d was recorded for %s; the hash of its record is %s", r.Number, who.Name, r.Hash),
 		Fields: append([]Field{{"caller", who.Name}}, r.fields()...)}
+}
+
+// TrialBegun is event 100. Ends is when the trial goes back.
+func TrialBegun(who caller.Caller, id string, ends time.Time) Event {
+	return trial("TRIAL_BEGUN", who, id, fmt.Sprintf(
+		"The change by %s is on trial %s: at %s, or when the gateway stops, it goes back, unless it is confirmed",
+		who.Name, id, ends.Format(time.DateTime)), Field{"ends", ends.UTC().Format(time.RFC3339)})
+}
+
+// TrialExtended is event 100. Ends is when the trial goes back now.
+func TrialExtended(who caller.Caller, id string, ends time.Time) Event {
+	return trial("TRIAL_EXTENDED", who, id, fmt.Sprintf("Trial %s was extended by %s until %s", id, who.Name, ends.Format(time.DateTime)),
+		Field{"ends", ends.UTC().Format(time.RFC3339)})
+}
+
+// TrialConfirmed is event 100.
+func TrialConfirmed(who caller.Caller, id, author string) Event {
+	return trial("TRIAL_CONFIRMED", who, id, fmt.Sprintf("Trial %s of a change by %s was confirmed by %s", id, author, who.Name),
+		Field{"author", author})
+}
+
+// TrialRolledBack is event 100: who ended the trial, or the trial itself, when its time was over.
+func TrialRolledBack(who caller.Caller, id, author string) Event {
+	return trial("TRIAL_ROLLED_BACK", who, id, fmt.Sprintf(
+		"Trial %s of a change by %s was not confirmed: what was before is in force again, by %s", id, author, who.Name),
+		Field{"author", author})
+}
+
+// TrialLeft is event 400: the gateway stops during a trial.
+func TrialLeft(id, author string) Event {
+	return Event{Kind: "TRIAL_LEFT", ID: Fault, Level: Error, Component: GatewayServer,
+		Text: fmt.Sprintf("Trial %s of a change by %s was not confirmed before the gateway stopped: at its next start what was before is "+
+			"in force again", id, author),
+		Fields: []Field{{"trial", id}, {"author", author}}}
+}
+
+func trial(kind Kind, who caller.Caller, id, text string, more ...Field) Event {
+	return Event{Kind: kind, ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name, Text: text,
+		Fields: by(who, append([]Field{{"trial", id}}, more...)...)}
 }
 
 // changeNotMade is a line of the log of changes.

@@ -46,6 +46,11 @@ const (
 	RelayPasswordMissing         Reason = "RELAY_PASSWORD_MISSING"
 	CommentInvalid               Reason = "COMMENT_INVALID"
 
+	ChangeOnTrial     Reason = "CHANGE_ON_TRIAL"
+	TrialNotFound     Reason = "TRIAL_NOT_FOUND"
+	TrialTimeInvalid  Reason = "TRIAL_TIME_INVALID"
+	TrialNeedsGateway Reason = "TRIAL_NEEDS_GATEWAY"
+
 	ImpactHostRefused  Reason = "IMPACT_HOST_REFUSED"  // a remark, as the next ones
 	ImpactHostsRefused Reason = "IMPACT_HOSTS_REFUSED" //
 	ImpactNone         Reason = "IMPACT_NONE"          //
@@ -93,11 +98,16 @@ var adminTexts = map[Reason]string{
 		`omsgwctl revision restore goes back as a whole`,
 	RelayPasswordMissing: `the relay proxy {address} needs the password of the user {username}, which no revision has; ` +
 		`give it with --password-stdin`,
-	HistoryDamaged:    `the history of the configuration is not as it was written ({count} findings); what is listed cannot be relied on`,
-	CommentInvalid:    `the comment cannot be kept: {problem}`,
-	RevisionNotFound:  `there is no revision {revision}: the history has {first} to {last}; omsgwctl revision list shows them`,
-	RevisionDamaged:   `revision {revision} cannot be used: {problem}; omsgwctl revision verify says what else is wrong with the history`,
-	RevisionNewer:     `revision {revision} was written by a newer program; use that one to see it or to go back to it`,
+	HistoryDamaged:   `the history of the configuration is not as it was written ({count} findings); what is listed cannot be relied on`,
+	CommentInvalid:   `the comment cannot be kept: {problem}`,
+	RevisionNotFound: `there is no revision {revision}: the history has {first} to {last}; omsgwctl revision list shows them`,
+	RevisionDamaged:  `revision {revision} cannot be used: {problem}; omsgwctl revision verify says what else is wrong with the history`,
+	RevisionNewer:    `revision {revision} was written by a newer program; use that one to see it or to go back to it`,
+	ChangeOnTrial: `a change by {caller} is on trial for {left} more, and until then nothing else can be changed; ` +
+		`omsgwctl revision confirm {trial} keeps it, and omsgwctl revision cancel {trial} takes it back`,
+	TrialNotFound:     `no change is on trial {trial}: it was confirmed or taken back, or its time is over; omsgwctl revision list tells`,
+	TrialTimeInvalid:  `a trial cannot last {value}: it lasts from 10s to 24h`,
+	TrialNeedsGateway: `the gateway is stopped, and a trial would end with this command; start it first, or change without a trial`,
 	ImpactHostRefused: `{host} would be refused, which clients asked for since {since} (requests: {requests}, clients: {clients})`,
 	ImpactHostsRefused: `{count} hosts would be refused that clients asked for since {since} ` +
 		`(requests: {requests}, clients: {clients}): {hosts}`,

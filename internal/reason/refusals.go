@@ -205,6 +205,11 @@ var refusals = map[Reason]refusal{
 	HistoryDamaged:               {class: ClassConflict},
 	CommentInvalid:               {class: ClassInvalid},
 
+	ChangeOnTrial:     {class: ClassConflict},
+	TrialNotFound:     {class: ClassNotFound},
+	TrialTimeInvalid:  {class: ClassInvalid},
+	TrialNeedsGateway: {class: ClassConflict},
+
 	ImpactHostRefused:  {class: ClassNotice},
 	ImpactHostsRefused: {class: ClassNotice},
 	ImpactNone:         {class: ClassNotice},

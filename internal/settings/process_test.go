@@ -23,15 +23,23 @@ import (
 	"github.com/omsgateway/omsgateway/internal/settings"
 )
 
-// childDir, in the environment, makes the test binary a process that owns the folder it names.
-const childDir = "SETTINGS_TEST_DIR"
+// childDir, in the environment, makes the test binary a process that owns the folder it names; with childTries it makes each change on
+// trial first.
+const (
+	childDir   = "SETTINGS_TEST_DIR"
+	childTries = "SETTINGS_TEST_TRIES"
+)
 
 func TestMain(m *testing.M) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	if err := child(dir); err != nil {
+	work := child
+	if os.Getenv(childTries) != "" {
+		work = tryingChild
+	}
+	if err := work(dir); err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
@@ -70,6 +78,80 @@ func child(dir string) error {
 }
 
 const crashChanges = 200
+
+// tryingChild is a child that makes each change on trial, tells its number below zero, confirms it after a moment, and tells the number.
+func tryingChild(dir string) error {
+	s, err := settings.Open(settings.Options{Dir: dir, Events: &recorder{}})
+	if err != nil {
+		return err
+	}
+	n := drainSeconds(s.Current().Settings) - drainSeconds(config.DefaultSettings())
+	fmt.Println(n)
+	for {
+		n++
+		req := settings.Request{Caller: caller.Caller{Name: "child"}, ConfirmWithin: time.Hour}
+		_, _, err := s.Update(context.Background(), req, func(c *config.Config) error {
+			return c.Settings.Set("DrainSeconds", strconv.Itoa(drainSeconds(config.DefaultSettings())+n))
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Println(-n)
+		<-time.After(rand.N(10 * time.Millisecond))
+		trial, _, _ := s.Trial()
+		if _, err := s.ConfirmTrial(context.Background(), settings.Request{Caller: req.Caller}, trial.ID); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// TestCrashInTrials kills a process at random moments while it makes changes on trial and confirms them: a change of which nobody was told
+// that it is confirmed is there only if it was being confirmed.
+func TestCrashInTrials(t *testing.T) {
+	t.Setenv(childTries, "1")
+	dir := t.TempDir()
+	const kills = 20
+	confirmed, back := 0, 0
+	for range kills {
+		c := start(t, dir)
+		if first := c.next(t); first != confirmed {
+			t.Fatalf("the process finds %d, want %d", first, confirmed)
+		}
+		<-time.After(rand.N(50 * time.Millisecond))
+		if err := c.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		tried := false
+		for c.lines.Scan() {
+			n := number(t, c.lines.Text())
+			if tried = n < 0; !tried {
+				confirmed = n
+			}
+		}
+		_ = c.cmd.Wait()
+		s, err := settings.Open(settings.Options{Dir: dir, Events: &recorder{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := drainSeconds(s.Current().Settings) - drainSeconds(config.DefaultSettings())
+		if found != confirmed && (!tried || found != confirmed+1) {
+			t.Fatalf("found %d; %d was confirmed, and another one tried: %v", found, confirmed, tried)
+		}
+		if found == confirmed && tried {
+			back++
+		}
+		confirmed = found
+		wantRecorded(t, s)
+		if _, _, ok := s.Trial(); ok {
+			t.Fatal("a trial has outlived its process")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d kills: %d changes were confirmed, %d trials went back", kills, confirmed, back)
+}
 
 // TestCrash kills a process at random moments while it makes 200 changes: after each kill the configuration is whole, and that of
 // the last change that was told, or of the one after it, which was being made.

@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
 	"github.com/omsgateway/omsgateway/internal/caller"
@@ -22,19 +23,37 @@ const (
 // History returns the revisions of the configuration.
 func (s *Store) History() *history.History { return s.history }
 
-// record makes the revision of a change that is about to be made. No revision, no change: CHANGE_NOT_RECORDED.
-func (s *Store) record(req Request, before, after *Snapshot) (history.Record, error) {
+// record makes the revision of a change that is about to be made, as a part of a trial unless that is nil. No revision, no change:
+// CHANGE_NOT_RECORDED.
+func (s *Store) record(req Request, t *trial, before, after *Snapshot) (history.Record, error) {
 	r := recordOf(req, before.Config, after.Config)
-	r.Time, r.EtagBefore, r.Etag = s.clock.Now(), before.Etag, after.Etag
-	r, err := s.history.Append(r, withoutSecrets(after))
-	if unsynced, ok := errors.AsType[*atomicfile.SyncError](err); ok {
-		s.events.Emit(event.Failure(event.GatewayServer, "to make sure that a revision outlives a power cut", unsynced))
-		return r, nil
+	if t != nil {
+		r.Result, r.Trial = history.Tried, t.ID
 	}
+	return s.append(r, before.Etag, after)
+}
+
+// append makes a revision that leads from an etag to a snapshot, after what is owed to the history. The error is CHANGE_NOT_RECORDED.
+func (s *Store) append(r history.Record, etagBefore string, after *Snapshot) (history.Record, error) {
+	if err := s.payRecords(); err != nil {
+		return r, reason.Wrap(err, reason.ChangeNotRecorded, "file", s.historyDir)
+	}
+	r.Time, r.EtagBefore, r.Etag = s.clock.Now(), etagBefore, after.Etag
+	r, err := s.appendOrTell(r, withoutSecrets(after))
 	if err != nil {
 		return r, reason.Wrap(err, reason.ChangeNotRecorded, "file", s.historyDir)
 	}
 	return r, nil
+}
+
+// appendOrTell makes a revision. That it may not outlive a power cut is an event.
+func (s *Store) appendOrTell(r history.Record, configuration []byte) (history.Record, error) {
+	r, err := s.history.Append(r, configuration)
+	if unsynced, ok := errors.AsType[*atomicfile.SyncError](err); ok {
+		s.events.Emit(event.Failure(event.GatewayServer, "to make sure that a revision outlives a power cut", unsynced))
+		err = nil
+	}
+	return r, err
 }
 
 // notMade adds to the history, and to the log of changes, that nothing came of a revision.
@@ -59,14 +78,23 @@ func (s *Store) catchUp() {
 
 func (s *Store) catchUpOrFail() error {
 	current := s.Current()
-	last, ok := s.inForce()
-	if !ok {
+	found := s.lastOf()
+	if !found.ok {
 		req := Request{Caller: caller.Caller{Name: methodBaseline}, Method: methodBaseline}
 		r := recordOf(req, current.Config, current.Config)
 		r.Time, r.EtagBefore, r.Etag = s.clock.Now(), current.Etag, current.Etag
 		_, err := s.history.Append(r, withoutSecrets(current))
 		return err
 	}
+	err := s.catchUpWith(found.inForce, current)
+	if t := found.onTrial; t.Trial != "" {
+		return errors.Join(err, s.wentBack(t, current))
+	}
+	return err
+}
+
+// catchUpWith makes the history follow from the revision whose configuration the file should have to what it has.
+func (s *Store) catchUpWith(last history.Record, current *Snapshot) error {
 	if last.Etag == current.Etag {
 		return nil
 	}
@@ -100,21 +128,56 @@ func (s *Store) catchUpOrFail() error {
 	return nil
 }
 
-// inForce returns the revision whose configuration the file should have.
-func (s *Store) inForce() (history.Record, bool) {
-	revoked := map[uint64]bool{}
-	revisions := s.history.Revisions()
-	for i := len(revisions) - 1; i >= 0; i-- {
-		r, err := s.history.Record(revisions[i])
-		switch {
-		case err != nil:
-		case r.Result == history.NotMade:
+// wentBack adds to the history that a trial is over, since the gateway was started anew during it.
+func (s *Store) wentBack(t history.Record, current *Snapshot) error {
+	who := caller.Caller{Name: methodTrial}
+	r := recordOf(Request{Caller: who, Method: methodTrial}, current.Config, current.Config)
+	r.Time, r.Result, r.Of, r.Trial = s.clock.Now(), history.RolledBack, t.Revision, t.Trial
+	r.EtagBefore, r.Etag = t.Etag, current.Etag
+	r, err := s.history.Append(r, nil)
+	if err != nil {
+		return err
+	}
+	told := event.Revision{Number: r.Revision, Hash: r.Hash()}.Of([]event.Event{event.TrialRolledBack(who, t.Trial, t.Caller.Name)})
+	if err := s.events.Record(context.Background(), told); err != nil {
+		return err
+	}
+	s.events.Made(told)
+	return nil
+}
+
+// lastOf is what the history says was last.
+type lastOf struct {
+	inForce history.Record // the revision whose configuration the file should have
+	onTrial history.Record // the last change of a trial that has not come to its end; without Trial if there is none
+	ok      bool           // there is an inForce
+}
+
+func (s *Store) lastOf() (last lastOf) {
+	revoked, over := map[uint64]bool{}, map[string]bool{}
+	for _, revision := range slices.Backward(s.history.Revisions()) {
+		r, err := s.history.Record(revision)
+		if err != nil {
+			continue
+		}
+		switch r.Result {
+		case history.NotMade:
 			revoked[r.Of] = true
-		case r.Result == history.Changed && !revoked[r.Revision]:
-			return r, true
+		case history.RolledBack:
+			over[r.Trial] = true
+		case history.Tried:
+			if !over[r.Trial] && last.onTrial.Trial == "" {
+				last.onTrial = r
+			}
+		case history.Confirmed, history.Changed:
+			if revoked[r.Revision] {
+				continue
+			}
+			last.inForce, last.ok = r, true
+			return last
 		}
 	}
-	return history.Record{}, false
+	return last
 }
 
 func (s *Store) configurationOf(r history.Record) (config.Config, error) {

@@ -62,7 +62,10 @@ type Store struct {
 	effects []Effect
 	slots   Slots // never changed, but replaced
 	saved   bool  // the file is known to have today's version
+	owed    owed
 	closed  bool
+
+	onTrial atomic.Pointer[trial] // written by the writer alone; nil without a trial
 }
 
 // Open takes the state folder for this process and reads its file; without a file the defaults are in force. An error leaves
@@ -107,7 +110,7 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 // Current is the configuration in force, never nil.
 func (s *Store) Current() *Snapshot { return s.current.Load() }
 
-// Close waits for a change that is being made and gives the folder back. Current still answers.
+// Close waits for a change that is being made and gives the folder back. Current still answers. A trial goes back with the next Open.
 func (s *Store) Close() error {
 	s.writer <- struct{}{}
 	defer func() { <-s.writer }()
@@ -115,6 +118,13 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	if t := s.onTrial.Load(); t != nil {
+		t.timer.Stop()
+		s.events.Emit(event.TrialLeft(t.ID, t.Author.Name))
+	}
+	if s.owed.timer != nil {
+		s.owed.timer.Stop()
+	}
 	return s.lock.Release()
 }
 

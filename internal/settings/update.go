@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
 	"github.com/omsgateway/omsgateway/internal/caller"
@@ -25,6 +26,11 @@ type Request struct {
 	Client       string        // the program by which the caller calls, such as omsgwctl/1.4.0
 	Method       string        // the method of the API that is called, without its package; or what else changes the configuration
 	Comment      string        // of the caller, at most history.MaxComment characters
+
+	// ConfirmWithin makes the change a Trial of this length, unless it is zero.
+	ConfirmWithin time.Duration
+	// Trial is the id of the trial that the change is to be a part of, with its time, or with ConfirmWithin as its time from now on.
+	Trial string
 }
 
 // Effect is a part of the program that a change touches beyond the snapshot, such as the listener.
@@ -49,12 +55,17 @@ func (s *Store) AddEffect(e Effect) {
 // their events. A change that changes nothing writes nothing and returns the same snapshot twice.
 //
 // An error leaves file, snapshot and effects as they were: ETAG_MISMATCH, SETTING_FIXED, CONFIG_TOO_LARGE, CONFIG_NOT_WRITTEN,
-// CHANGE_NOT_RECORDED, those of change, of Config.Validate and of the effects, and that of ctx, which bounds the wait for other changes.
-// That the
-// folder could not be synced once the file was replaced is no error, but an event 400.
+// CHANGE_NOT_RECORDED, CHANGE_ON_TRIAL, TRIAL_NOT_FOUND, TRIAL_TIME_INVALID, those of change, of Config.Validate and of the effects, and
+// that of ctx, which bounds the wait for other changes. That the folder could not be synced once the file was replaced is no error, but an
+// event 400.
 func (s *Store) Update(
 	ctx context.Context, req Request, change func(*config.Config) error,
 ) (before, after *Snapshot, err error) {
+	if req.ConfirmWithin != 0 {
+		if err := checkTrialTime(req.ConfirmWithin); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := s.lockWriter(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +74,9 @@ func (s *Store) Update(
 	before = s.Current()
 	if req.Etag != "" && req.Etag != before.Etag {
 		return nil, nil, reason.New(reason.EtagMismatch, "etag", req.Etag, "current", before.Etag)
+	}
+	if err := s.mayChange(req, change); err != nil {
+		return nil, nil, err
 	}
 	changed := before.Config.Clone()
 	if err := change(&changed); err != nil {
@@ -81,10 +95,14 @@ func (s *Store) Update(
 	if err != nil {
 		return nil, nil, err
 	}
+	s.tellUnsynced(unsynced)
+	return before, after, nil
+}
+
+func (s *Store) tellUnsynced(unsynced *atomicfile.SyncError) {
 	if unsynced != nil {
 		s.events.Emit(event.Failure(event.GatewayServer, "to make sure that the configuration outlives a power cut", unsynced))
 	}
-	return before, after, nil
 }
 
 func (s *Store) lockWriter(ctx context.Context) error {
@@ -123,13 +141,14 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 	return after, nil
 }
 
-// apply prepares the effects, makes the revision, writes the log of changes and the file, publishes the snapshot and commits the effects;
-// or does nothing of it, save for a record that says so.
+// apply prepares the effects, makes the revision, writes the log of changes and, if it is no trial, the file, publishes the snapshot and
+// commits the effects; or does nothing of it, save for a record that says so.
 func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request) (unsynced *atomicfile.SyncError, err error) {
 	lines, told := eventsOf(req.Caller, before.Config, after.Config)
+	t := s.begun(req, before)
 	var revision history.Record
 	err = s.withEffects(ctx, before, after, func() error {
-		if revision, err = s.record(req, before, after); err != nil {
+		if revision, err = s.record(req, t, before, after); err != nil {
 			return err
 		}
 		of := event.Revision{Number: revision.Revision, Hash: revision.Hash()}
@@ -138,9 +157,11 @@ func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request)
 			s.notMade(revision, req.Caller, err)
 			return err
 		}
-		if unsynced, err = s.save(after.file); err != nil {
-			s.notMade(revision, req.Caller, err)
-			return err
+		if t == nil {
+			if unsynced, err = s.save(after.file); err != nil {
+				s.notMade(revision, req.Caller, err)
+				return err
+			}
 		}
 		s.current.Store(after)
 		return nil
@@ -149,6 +170,7 @@ func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request)
 		return nil, err
 	}
 	s.events.Made(told)
+	s.keep(t, req, revision.Revision)
 	if err := s.history.Prune(s.clock.Now()); err != nil {
 		s.events.Emit(event.Failure(event.GatewayServer, "to remove old revisions", err))
 	}
@@ -158,6 +180,7 @@ func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request)
 // withEffects prepares the effects, makes a change and commits the effects; or does nothing of it, also when an effect panics.
 func (s *Store) withEffects(ctx context.Context, before, after *Snapshot, change func() error) error {
 	var prepared []Prepared
+	stillOwed := map[int]*Snapshot{}
 	made := false
 	defer func() {
 		if made {
@@ -169,17 +192,22 @@ func (s *Store) withEffects(ctx context.Context, before, after *Snapshot, change
 			}
 		}
 	}()
-	for _, e := range s.effects {
-		p, err := e.Prepare(ctx, before, after)
-		if err != nil {
+	for i, e := range s.effects {
+		p, err := e.Prepare(ctx, s.standing(i, before), after)
+		switch {
+		case err == nil:
+			prepared = append(prepared, p)
+		case s.owed.effects[i] != nil && before.Settings.Equal(after.Settings):
+			stillOwed[i] = s.owed.effects[i] // this change is about something else
+		default:
 			return err
 		}
-		prepared = append(prepared, p)
 	}
 	if err := change(); err != nil {
 		return err
 	}
 	made = true
+	s.owed.effects = stillOwed
 	for _, p := range prepared {
 		if p.Commit != nil {
 			p.Commit()

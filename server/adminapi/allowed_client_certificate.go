@@ -56,7 +56,7 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,8 @@ func (s *allowedClientCertificates) AddAllowedClientCertificates(
 	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_ADDED, adminv1.AllowedClientCertificateOutcome_ALREADY_PRESENT)
 	return &adminv1.AddAllowedClientCertificatesResponse{
-		Outcomes: outcomes, Etag: after.Etag, Counts: counts, Preview: s.gateway.preview(req, before, after),
+		Outcomes: outcomes, Counts: counts,
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
 	}, nil
 }
 
@@ -87,7 +88,7 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	if err != nil {
 		return nil, err
 	}
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,8 @@ func (s *allowedClientCertificates) RemoveAllowedClientCertificates(
 	outcomes, counts := certificateOutcomes(items, before, after,
 		adminv1.AllowedClientCertificateOutcome_REMOVED, adminv1.AllowedClientCertificateOutcome_NOT_PRESENT)
 	return &adminv1.RemoveAllowedClientCertificatesResponse{
-		Outcomes: outcomes, Etag: after.Etag, Counts: counts, Preview: s.gateway.preview(req, before, after),
+		Outcomes: outcomes, Counts: counts,
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
 	}, nil
 }
 

@@ -40,7 +40,7 @@ func (s *allowedHosts) ListAllowedHosts(
 func (s *allowedHosts) AddAllowedHosts(
 	ctx context.Context, req *adminv1.AddAllowedHostsRequest,
 ) (*adminv1.AddAllowedHostsResponse, error) {
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,9 @@ func (s *allowedHosts) AddAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.AddAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
+	resp := &adminv1.AddAllowedHostsResponse{
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+	}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
 		it := items[i]
 		if it.err != nil {
@@ -101,7 +103,7 @@ func (s *allowedHosts) RemoveAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,9 @@ func (s *allowedHosts) RemoveAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.RemoveAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
+	resp := &adminv1.RemoveAllowedHostsResponse{
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+	}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) toldHost {
 		it := items[i]
 		if it.err != nil {
@@ -145,7 +149,7 @@ func (s *allowedHosts) SetAllowedHost(
 		return nil, err
 	}
 	var host config.AllowedHost
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +164,7 @@ func (s *allowedHosts) SetAllowedHost(
 		return nil, err
 	}
 	resp := &adminv1.SetAllowedHostResponse{
-		Host: hostOf(host), Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
+		Host: hostOf(host), Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
 	}
 	resp.PreviousClientCertificatePolicy = resp.GetHost().GetClientCertificatePolicy()
 	resp.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
@@ -179,7 +183,7 @@ func (s *allowedHosts) SetAllowedHosts(
 		return nil, err
 	}
 	hosts := make([]config.AllowedHost, len(items)) // as they were
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +206,9 @@ func (s *allowedHosts) SetAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	resp := &adminv1.SetAllowedHostsResponse{Etag: after.Etag, Preview: s.gateway.preview(req, before, after)}
+	resp := &adminv1.SetAllowedHostsResponse{
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+	}
 	resp.Outcomes, resp.Counts = answered(len(items), func(i int) told[*adminv1.SetAllowedHostOutcome] {
 		if err := items[i].err; err != nil {
 			o := &adminv1.SetAllowedHostOutcome{Host: &adminv1.AllowedHost{Host: items[i].given}, Problem: problem(err)}

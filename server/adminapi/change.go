@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/omsgateway/omsgateway/internal/history"
 	"github.com/omsgateway/omsgateway/internal/printable"
@@ -32,19 +33,40 @@ type changing interface {
 	GetEtag() string
 	GetValidateOnly() bool
 	GetComment() string
+	GetConfirmWithin() *durationpb.Duration
+	GetTrial() string
 }
 
-// changeFor is the part that all changes of the configuration have in common. The error is COMMENT_INVALID.
-func changeFor(ctx context.Context, req changing) (settings.Request, error) {
-	if problem := unfit(req.GetComment()); problem != "" {
+// changeFor is the part that all changes of the configuration have in common. The errors are COMMENT_INVALID, TRIAL_TIME_INVALID and
+// TRIAL_NEEDS_GATEWAY.
+func (g Gateway) changeFor(ctx context.Context, req changing) (settings.Request, error) {
+	change, err := requestFor(ctx, req.GetComment())
+	if err != nil {
+		return change, err
+	}
+	change.Etag, change.ValidateOnly, change.Trial = req.GetEtag(), req.GetValidateOnly(), req.GetTrial()
+	if within := req.GetConfirmWithin(); within != nil {
+		if err := within.CheckValid(); err != nil || within.AsDuration() == 0 {
+			return change, reason.New(reason.TrialTimeInvalid, "value", within.AsDuration().String())
+		}
+		change.ConfirmWithin = within.AsDuration()
+	}
+	if (change.ConfirmWithin != 0 || change.Trial != "") && g.Status.State() == Stopped {
+		return change, reason.New(reason.TrialNeedsGateway)
+	}
+	return change, nil
+}
+
+// requestFor says who changes something, and why. The error is COMMENT_INVALID.
+func requestFor(ctx context.Context, comment string) (settings.Request, error) {
+	if problem := unfit(comment); problem != "" {
 		return settings.Request{}, reason.New(reason.CommentInvalid, "problem", problem)
 	}
 	who, _ := callerFrom(ctx)
 	method, _ := grpc.Method(ctx)
 	_, method, _ = strings.Cut(method, ".v1.")
 	return settings.Request{
-		Etag: req.GetEtag(), ValidateOnly: req.GetValidateOnly(), Comment: req.GetComment(),
-		Caller: who, Client: clientOf(ctx), Method: method,
+		Comment: comment, Caller: who, Client: clientOf(ctx), Method: method,
 	}, nil
 }
 

@@ -35,7 +35,7 @@ func (s *relayProxyService) SetRelayProxy(
 	if err := s.gateway.Dialer.CheckRelay(ctx, proxy.Address, s.gateway.Store.Current().Policy.Guard()); err != nil {
 		return nil, err
 	}
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +53,14 @@ func (s *relayProxyService) SetRelayProxy(
 		Etag:               after.Etag,
 		PreviousRelayProxy: relayProxy(before.Config.RelayProxy),
 		Preview:            s.gateway.preview(req, before, after),
+		OnTrial:            s.gateway.onTrial(),
 	}, nil
 }
 
 func (s *relayProxyService) ClearRelayProxy(
 	ctx context.Context, req *adminv1.ClearRelayProxyRequest,
 ) (*adminv1.ClearRelayProxyResponse, error) {
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +75,7 @@ func (s *relayProxyService) ClearRelayProxy(
 		Etag:               after.Etag,
 		PreviousRelayProxy: relayProxy(before.Config.RelayProxy),
 		Preview:            s.gateway.preview(req, before, after),
+		OnTrial:            s.gateway.onTrial(),
 	}, nil
 }
 

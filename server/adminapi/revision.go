@@ -108,10 +108,11 @@ func (s *revisionService) RestoreRevision(
 	if err != nil {
 		return nil, err
 	}
-	changes, counts := differenceOf(before.Config, after.Config)
-	return &adminv1.RestoreRevisionResponse{
-		Changes: changes, Counts: counts, Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
-	}, nil
+	resp := &adminv1.RestoreRevisionResponse{
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+	}
+	resp.Changes, resp.Counts = differenceOf(before.Config, after.Config)
+	return resp, nil
 }
 
 func (s *revisionService) RevertRevision(
@@ -125,17 +126,18 @@ func (s *revisionService) RevertRevision(
 	if err != nil {
 		return nil, err
 	}
-	changes, counts := differenceOf(before.Config, after.Config)
-	return &adminv1.RevertRevisionResponse{
-		Changes: changes, Counts: counts, Etag: after.Etag, Preview: s.gateway.preview(req, before, after),
-	}, nil
+	resp := &adminv1.RevertRevisionResponse{
+		Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+	}
+	resp.Changes, resp.Counts = differenceOf(before.Config, after.Config)
+	return resp, nil
 }
 
 // goBack makes a change that may be about every setting: for each that it would change it is asked what that setting needs.
 func (s *revisionService) goBack(
 	ctx context.Context, req changing, method string, change func(*config.Config) error,
 ) (before, after *settings.Snapshot, err error) {
-	how, err := changeFor(ctx, req)
+	how, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -242,6 +244,7 @@ func revisionOf(r history.Record) *adminv1.Revision {
 		Time:             timestamppb.New(r.Time),
 		Result:           revisionResults[r.Result],
 		About:            r.Of,
+		Trial:            r.Trial,
 		EtagBefore:       r.EtagBefore,
 		Etag:             r.Etag,
 		Caller:           r.Caller.Name,
@@ -261,8 +264,11 @@ func revisionOf(r history.Record) *adminv1.Revision {
 }
 
 var revisionResults = map[history.Result]adminv1.Revision_Result{
-	history.Changed: adminv1.Revision_CHANGED,
-	history.NotMade: adminv1.Revision_NOT_MADE,
+	history.Changed:    adminv1.Revision_CHANGED,
+	history.NotMade:    adminv1.Revision_NOT_MADE,
+	history.Tried:      adminv1.Revision_TRIED,
+	history.Confirmed:  adminv1.Revision_CONFIRMED,
+	history.RolledBack: adminv1.Revision_ROLLED_BACK,
 }
 
 func differenceOf(before, after config.Config) ([]*adminv1.RevisionChange, []*adminv1.RevisionCount) {

@@ -41,7 +41,7 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 	if err != nil {
 		return nil, err
 	}
-	change, err := changeFor(ctx, req)
+	change, err := s.gateway.changeFor(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,7 @@ func (s *settingService) SetSetting(ctx context.Context, req *adminv1.SetSetting
 		Etag:          after.Etag,
 		PreviousValue: setting(row, before).GetValue(),
 		Preview:       s.gateway.preview(req, before, after),
+		OnTrial:       s.gateway.onTrial(),
 	}
 	if row.Key == "ListenPort" || row.Key == "ListenAddress" || row.Key == "MaxConnections" {
 		resp.Warnings = s.gateway.warnings(after)

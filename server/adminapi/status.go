@@ -39,7 +39,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 
 		ClientCertificatesNotVisible: counts.NotVisible,
 	}
-	resp.Warnings = g.warnings(now)
+	resp.Warnings, resp.OnTrial = g.warnings(now), g.onTrial()
 	resp.BytesSent, resp.BytesReceived = g.Tunnels.Bytes()
 	for why, n := range counts.Refused {
 		resp.RefusalsByReason[string(why)] = n

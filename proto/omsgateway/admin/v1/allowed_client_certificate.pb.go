@@ -9,6 +9,7 @@ package adminv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -285,6 +286,11 @@ type AddAllowedClientCertificatesRequest struct {
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
 	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid entry stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid entries are left out and
 	// the others are added.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -350,6 +356,20 @@ func (x *AddAllowedClientCertificatesRequest) GetComment() string {
 	return ""
 }
 
+func (x *AddAllowedClientCertificatesRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *AddAllowedClientCertificatesRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 func (x *AddAllowedClientCertificatesRequest) GetAtomic() bool {
 	if x != nil {
 		return x.Atomic
@@ -368,7 +388,9 @@ type AddAllowedClientCertificatesResponse struct {
 	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
 	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +453,13 @@ func (x *AddAllowedClientCertificatesResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *AddAllowedClientCertificatesResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // RemoveAllowedClientCertificatesRequest removes entries.
 type RemoveAllowedClientCertificatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,6 +471,11 @@ type RemoveAllowedClientCertificatesRequest struct {
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
 	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid entry stops the whole change, which then fails with CHANGE_REFUSED.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -506,6 +540,20 @@ func (x *RemoveAllowedClientCertificatesRequest) GetComment() string {
 	return ""
 }
 
+func (x *RemoveAllowedClientCertificatesRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *RemoveAllowedClientCertificatesRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 func (x *RemoveAllowedClientCertificatesRequest) GetAtomic() bool {
 	if x != nil {
 		return x.Atomic
@@ -524,7 +572,9 @@ type RemoveAllowedClientCertificatesResponse struct {
 	// How many entries had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
 	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -583,6 +633,13 @@ func (x *RemoveAllowedClientCertificatesResponse) GetCounts() *ChangeCounts {
 func (x *RemoveAllowedClientCertificatesResponse) GetPreview() *Preview {
 	if x != nil {
 		return x.Preview
+	}
+	return nil
+}
+
+func (x *RemoveAllowedClientCertificatesResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
 	}
 	return nil
 }
@@ -673,7 +730,7 @@ var File_omsgateway_admin_v1_allowed_client_certificate_proto protoreflect.FileD
 
 const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"\n" +
-	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\x86\x01\n" +
+	"4omsgateway/admin/v1/allowed_client_certificate.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\x86\x01\n" +
 	"\x18AllowedClientCertificate\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -685,29 +742,35 @@ const file_omsgateway_admin_v1_allowed_client_certificate_proto_rawDesc = "" +
 	"%ListAllowedClientCertificatesResponse\x12Q\n" +
 	"\fcertificates\x18\x01 \x03(\v2-.omsgateway.admin.v1.AllowedClientCertificateR\fcertificates\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xe3\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xbb\x02\n" +
 	"#AddAllowedClientCertificatesRequest\x12Q\n" +
 	"\fcertificates\x18\x01 \x03(\v2-.omsgateway.admin.v1.AllowedClientCertificateR\fcertificates\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xff\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xb6\x02\n" +
 	"$AddAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xaf\x01\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\x87\x02\n" +
 	"&RemoveAllowedClientCertificatesRequest\x12\x1a\n" +
 	"\bsubjects\x18\x01 \x03(\tR\bsubjects\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\x82\x02\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xb9\x02\n" +
 	"'RemoveAllowedClientCertificatesResponse\x12P\n" +
 	"\boutcomes\x18\x01 \x03(\v24.omsgateway.admin.v1.AllowedClientCertificateOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x91\x03\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\x91\x03\n" +
 	"\x1fAllowedClientCertificateOutcome\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12V\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2<.omsgateway.admin.v1.AllowedClientCertificateOutcome.OutcomeR\aoutcome\x126\n" +
@@ -752,34 +815,40 @@ var file_omsgateway_admin_v1_allowed_client_certificate_proto_goTypes = []any{
 	(*RemoveAllowedClientCertificatesResponse)(nil), // 7: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
 	(*AllowedClientCertificateOutcome)(nil),         // 8: omsgateway.admin.v1.AllowedClientCertificateOutcome
 	(*timestamppb.Timestamp)(nil),                   // 9: google.protobuf.Timestamp
-	(*ChangeCounts)(nil),                            // 10: omsgateway.admin.v1.ChangeCounts
-	(*Preview)(nil),                                 // 11: omsgateway.admin.v1.Preview
-	(*Problem)(nil),                                 // 12: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),                     // 10: google.protobuf.Duration
+	(*ChangeCounts)(nil),                            // 11: omsgateway.admin.v1.ChangeCounts
+	(*Preview)(nil),                                 // 12: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                                   // 13: omsgateway.admin.v1.Trial
+	(*Problem)(nil),                                 // 14: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_client_certificate_proto_depIdxs = []int32{
 	9,  // 0: omsgateway.admin.v1.AllowedClientCertificate.added_at:type_name -> google.protobuf.Timestamp
 	1,  // 1: omsgateway.admin.v1.ListAllowedClientCertificatesResponse.certificates:type_name -> omsgateway.admin.v1.AllowedClientCertificate
 	1,  // 2: omsgateway.admin.v1.AddAllowedClientCertificatesRequest.certificates:type_name -> omsgateway.admin.v1.AllowedClientCertificate
-	8,  // 3: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
-	10, // 4: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	11, // 5: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	8,  // 6: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
-	10, // 7: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	11, // 8: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	0,  // 9: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
-	12, // 10: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	12, // 11: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	2,  // 12: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
-	4,  // 13: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
-	6,  // 14: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
-	3,  // 15: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
-	5,  // 16: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
-	7,  // 17: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 3: omsgateway.admin.v1.AddAllowedClientCertificatesRequest.confirm_within:type_name -> google.protobuf.Duration
+	8,  // 4: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
+	11, // 5: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	12, // 6: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	13, // 7: omsgateway.admin.v1.AddAllowedClientCertificatesResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	10, // 8: omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest.confirm_within:type_name -> google.protobuf.Duration
+	8,  // 9: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome
+	11, // 10: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	12, // 11: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	13, // 12: omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	0,  // 13: omsgateway.admin.v1.AllowedClientCertificateOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedClientCertificateOutcome.Outcome
+	14, // 14: omsgateway.admin.v1.AllowedClientCertificateOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	14, // 15: omsgateway.admin.v1.AllowedClientCertificateOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	2,  // 16: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:input_type -> omsgateway.admin.v1.ListAllowedClientCertificatesRequest
+	4,  // 17: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:input_type -> omsgateway.admin.v1.AddAllowedClientCertificatesRequest
+	6,  // 18: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:input_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesRequest
+	3,  // 19: omsgateway.admin.v1.AllowedClientCertificateService.ListAllowedClientCertificates:output_type -> omsgateway.admin.v1.ListAllowedClientCertificatesResponse
+	5,  // 20: omsgateway.admin.v1.AllowedClientCertificateService.AddAllowedClientCertificates:output_type -> omsgateway.admin.v1.AddAllowedClientCertificatesResponse
+	7,  // 21: omsgateway.admin.v1.AllowedClientCertificateService.RemoveAllowedClientCertificates:output_type -> omsgateway.admin.v1.RemoveAllowedClientCertificatesResponse
+	19, // [19:22] is the sub-list for method output_type
+	16, // [16:19] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_client_certificate_proto_init() }
@@ -790,6 +859,7 @@ func file_omsgateway_admin_v1_allowed_client_certificate_proto_init() {
 	file_omsgateway_admin_v1_change_counts_proto_init()
 	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	file_omsgateway_admin_v1_allowed_client_certificate_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -464,6 +464,11 @@ type AddAllowedHostsRequest struct {
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
 	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are added.
 	Atomic bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -531,6 +536,20 @@ func (x *AddAllowedHostsRequest) GetComment() string {
 	return ""
 }
 
+func (x *AddAllowedHostsRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *AddAllowedHostsRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 func (x *AddAllowedHostsRequest) GetAtomic() bool {
 	if x != nil {
 		return x.Atomic
@@ -556,7 +575,9 @@ type AddAllowedHostsResponse struct {
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
 	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -619,6 +640,13 @@ func (x *AddAllowedHostsResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *AddAllowedHostsResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // RemoveAllowedHostsRequest removes hosts.
 type RemoveAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -630,6 +658,11 @@ type RemoveAllowedHostsRequest struct {
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
 	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED.
 	Atomic        bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -694,6 +727,20 @@ func (x *RemoveAllowedHostsRequest) GetComment() string {
 	return ""
 }
 
+func (x *RemoveAllowedHostsRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *RemoveAllowedHostsRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 func (x *RemoveAllowedHostsRequest) GetAtomic() bool {
 	if x != nil {
 		return x.Atomic
@@ -712,7 +759,9 @@ type RemoveAllowedHostsResponse struct {
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
 	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -775,6 +824,13 @@ func (x *RemoveAllowedHostsResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *RemoveAllowedHostsResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // SetAllowedHostRequest says how one host is to be.
 type SetAllowedHostRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -787,7 +843,12 @@ type SetAllowedHostRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -857,6 +918,20 @@ func (x *SetAllowedHostRequest) GetComment() string {
 	return ""
 }
 
+func (x *SetAllowedHostRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *SetAllowedHostRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // SetAllowedHostResponse has the host after the change.
 type SetAllowedHostResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -867,7 +942,9 @@ type SetAllowedHostResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -930,6 +1007,13 @@ func (x *SetAllowedHostResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *SetAllowedHostResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // SetAllowedHostsRequest says how hosts are to be.
 type SetAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -943,6 +1027,11 @@ type SetAllowedHostsRequest struct {
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
 	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are changed.
 	Atomic        bool `protobuf:"varint,5,opt,name=atomic,proto3" json:"atomic,omitempty"`
@@ -1015,6 +1104,20 @@ func (x *SetAllowedHostsRequest) GetComment() string {
 	return ""
 }
 
+func (x *SetAllowedHostsRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 func (x *SetAllowedHostsRequest) GetAtomic() bool {
 	if x != nil {
 		return x.Atomic
@@ -1032,7 +1135,9 @@ type SetAllowedHostsResponse struct {
 	// How many hosts had which outcome. Set where the request has more than 1,000, or the outcomes do not fit into 1 MiB.
 	Counts *ChangeCounts `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1091,6 +1196,13 @@ func (x *SetAllowedHostsResponse) GetCounts() *ChangeCounts {
 func (x *SetAllowedHostsResponse) GetPreview() *Preview {
 	if x != nil {
 		return x.Preview
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
 	}
 	return nil
 }
@@ -1928,7 +2040,7 @@ var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\xba\x02\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xba\x02\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
@@ -1946,53 +2058,65 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x18ListAllowedHostsResponse\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xfe\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xd6\x02\n" +
 	"\x16AddAllowedHostsRequest\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\x12A\n" +
-	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\xe5\x01\n" +
+	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\x9c\x02\n" +
 	"\x17AddAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x9c\x01\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xf4\x01\n" +
 	"\x19RemoveAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\xe8\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
+	"\x06atomic\x18\x04 \x01(\bR\x06atomic\"\x9f\x02\n" +
 	"\x1aRemoveAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xf4\x01\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xcc\x02\n" +
 	"\x15SetAllowedHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xa2\x02\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\"\xd9\x02\n" +
 	"\x16SetAllowedHostResponse\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\x8f\x02\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xe7\x02\n" +
 	"\x16SetAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\x12\x16\n" +
-	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\xe8\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
+	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\x9f\x02\n" +
 	"\x17SetAllowedHostsResponse\x12F\n" +
 	"\boutcomes\x18\x01 \x03(\v2*.omsgateway.admin.v1.SetAllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xb2\x02\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xb2\x02\n" +
 	"\x15SetAllowedHostOutcome\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x126\n" +
@@ -2131,72 +2255,81 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*EffectiveHost_Source_Particular)(nil),  // 23: omsgateway.admin.v1.EffectiveHost.Source.Particular
 	(*CheckHostResponse_Address)(nil),        // 24: omsgateway.admin.v1.CheckHostResponse.Address
 	(*timestamppb.Timestamp)(nil),            // 25: google.protobuf.Timestamp
-	(*ChangeCounts)(nil),                     // 26: omsgateway.admin.v1.ChangeCounts
-	(*Preview)(nil),                          // 27: omsgateway.admin.v1.Preview
-	(*Problem)(nil),                          // 28: omsgateway.admin.v1.Problem
-	(*durationpb.Duration)(nil),              // 29: google.protobuf.Duration
+	(*durationpb.Duration)(nil),              // 26: google.protobuf.Duration
+	(*ChangeCounts)(nil),                     // 27: omsgateway.admin.v1.ChangeCounts
+	(*Preview)(nil),                          // 28: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                            // 29: omsgateway.admin.v1.Trial
+	(*Problem)(nil),                          // 30: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
 	25, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	4,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
 	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	16, // 4: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	26, // 5: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	27, // 6: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	16, // 7: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	26, // 8: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	27, // 9: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	0,  // 10: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	4,  // 11: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 12: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	27, // 13: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	0,  // 14: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	15, // 15: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
-	26, // 16: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	27, // 17: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	4,  // 18: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 19: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	28, // 20: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	1,  // 21: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	28, // 22: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	28, // 23: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	0,  // 24: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	22, // 25: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
-	0,  // 26: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	25, // 27: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	25, // 28: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
-	17, // 29: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	28, // 30: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
-	17, // 31: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
-	3,  // 32: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	24, // 33: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	28, // 34: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	29, // 35: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	28, // 36: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
-	2,  // 37: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	25, // 38: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	23, // 39: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
-	28, // 40: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 41: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 42: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 43: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 44: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	13, // 45: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
-	18, // 46: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	20, // 47: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 48: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 49: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 50: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 51: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	14, // 52: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
-	19, // 53: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	21, // 54: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	48, // [48:55] is the sub-list for method output_type
-	41, // [41:48] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	26, // 4: omsgateway.admin.v1.AddAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	16, // 5: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	27, // 6: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	28, // 7: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	29, // 8: omsgateway.admin.v1.AddAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	26, // 9: omsgateway.admin.v1.RemoveAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	16, // 10: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	27, // 11: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	28, // 12: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	29, // 13: omsgateway.admin.v1.RemoveAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	0,  // 14: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	26, // 15: omsgateway.admin.v1.SetAllowedHostRequest.confirm_within:type_name -> google.protobuf.Duration
+	4,  // 16: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 17: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	28, // 18: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	29, // 19: omsgateway.admin.v1.SetAllowedHostResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	0,  // 20: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	26, // 21: omsgateway.admin.v1.SetAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	15, // 22: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
+	27, // 23: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	28, // 24: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	29, // 25: omsgateway.admin.v1.SetAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	4,  // 26: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 27: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	30, // 28: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	1,  // 29: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	30, // 30: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	30, // 31: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	0,  // 32: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	22, // 33: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	0,  // 34: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	25, // 35: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	25, // 36: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	17, // 37: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
+	30, // 38: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	17, // 39: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 40: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	24, // 41: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	30, // 42: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	26, // 43: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	30, // 44: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 45: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	25, // 46: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	23, // 47: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	30, // 48: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 49: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 50: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 51: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 52: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	13, // 53: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
+	18, // 54: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	20, // 55: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 56: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 57: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 58: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 59: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	14, // 60: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
+	19, // 61: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	21, // 62: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	56, // [56:63] is the sub-list for method output_type
+	49, // [49:56] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -2207,6 +2340,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 	file_omsgateway_admin_v1_change_counts_proto_init()
 	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[11].OneofWrappers = []any{}
 	file_omsgateway_admin_v1_allowed_host_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}

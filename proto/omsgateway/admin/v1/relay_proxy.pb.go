@@ -258,7 +258,12 @@ type SetRelayProxyRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +340,20 @@ func (x *SetRelayProxyRequest) GetComment() string {
 	return ""
 }
 
+func (x *SetRelayProxyRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *SetRelayProxyRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // SetRelayProxyResponse has the relay proxy after the change.
 type SetRelayProxyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -345,7 +364,9 @@ type SetRelayProxyResponse struct {
 	// The relay proxy before the change. Absent if there was none.
 	PreviousRelayProxy *RelayProxy `protobuf:"bytes,3,opt,name=previous_relay_proxy,json=previousRelayProxy,proto3" json:"previous_relay_proxy,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,6 +429,13 @@ func (x *SetRelayProxyResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *SetRelayProxyResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // ClearRelayProxyRequest asks for direct connections.
 type ClearRelayProxyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -416,7 +444,12 @@ type ClearRelayProxyRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +505,20 @@ func (x *ClearRelayProxyRequest) GetComment() string {
 	return ""
 }
 
+func (x *ClearRelayProxyRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *ClearRelayProxyRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // ClearRelayProxyResponse tells what was cleared.
 type ClearRelayProxyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -480,7 +527,9 @@ type ClearRelayProxyResponse struct {
 	// The relay proxy before the change. Absent if there was none.
 	PreviousRelayProxy *RelayProxy `protobuf:"bytes,2,opt,name=previous_relay_proxy,json=previousRelayProxy,proto3" json:"previous_relay_proxy,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -532,6 +581,13 @@ func (x *ClearRelayProxyResponse) GetPreviousRelayProxy() *RelayProxy {
 func (x *ClearRelayProxyResponse) GetPreview() *Preview {
 	if x != nil {
 		return x.Preview
+	}
+	return nil
+}
+
+func (x *ClearRelayProxyResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
 	}
 	return nil
 }
@@ -732,7 +788,7 @@ var File_omsgateway_admin_v1_relay_proxy_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\n" +
-	"%omsgateway/admin/v1/relay_proxy.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"e\n" +
+	"%omsgateway/admin/v1/relay_proxy.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"e\n" +
 	"\n" +
 	"RelayProxy\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
@@ -742,28 +798,34 @@ const file_omsgateway_admin_v1_relay_proxy_proto_rawDesc = "" +
 	"\x15GetRelayProxyResponse\x12@\n" +
 	"\vrelay_proxy\x18\x01 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\n" +
 	"relayProxy\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xbb\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x93\x02\n" +
 	"\x14SetRelayProxyRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x03 \x01(\tR\bpassword\x12\x12\n" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xf8\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\"\xaf\x02\n" +
 	"\x15SetRelayProxyResponse\x12@\n" +
 	"\vrelay_proxy\x18\x01 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\n" +
 	"relayProxy\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12Q\n" +
 	"\x14previous_relay_proxy\x18\x03 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"k\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xc3\x01\n" +
 	"\x16ClearRelayProxyRequest\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xb8\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\"\xef\x01\n" +
 	"\x17ClearRelayProxyResponse\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12Q\n" +
 	"\x14previous_relay_proxy\x18\x02 \x01(\v2\x1f.omsgateway.admin.v1.RelayProxyR\x12previousRelayProxy\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"/\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"/\n" +
 	"\x15TestRelayProxyRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\"\xc9\x01\n" +
 	"\x16TestRelayProxyResponse\x129\n" +
@@ -816,35 +878,40 @@ var file_omsgateway_admin_v1_relay_proxy_proto_goTypes = []any{
 	(*TestRelayProxyRequest)(nil),   // 8: omsgateway.admin.v1.TestRelayProxyRequest
 	(*TestRelayProxyResponse)(nil),  // 9: omsgateway.admin.v1.TestRelayProxyResponse
 	(*RelayProxyStep)(nil),          // 10: omsgateway.admin.v1.RelayProxyStep
-	(*Preview)(nil),                 // 11: omsgateway.admin.v1.Preview
-	(*durationpb.Duration)(nil),     // 12: google.protobuf.Duration
-	(*Problem)(nil),                 // 13: omsgateway.admin.v1.Problem
+	(*durationpb.Duration)(nil),     // 11: google.protobuf.Duration
+	(*Preview)(nil),                 // 12: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                   // 13: omsgateway.admin.v1.Trial
+	(*Problem)(nil),                 // 14: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_relay_proxy_proto_depIdxs = []int32{
 	1,  // 0: omsgateway.admin.v1.GetRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	1,  // 1: omsgateway.admin.v1.SetRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	1,  // 2: omsgateway.admin.v1.SetRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	11, // 3: omsgateway.admin.v1.SetRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	1,  // 4: omsgateway.admin.v1.ClearRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	11, // 5: omsgateway.admin.v1.ClearRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	10, // 6: omsgateway.admin.v1.TestRelayProxyResponse.steps:type_name -> omsgateway.admin.v1.RelayProxyStep
-	1,  // 7: omsgateway.admin.v1.TestRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
-	0,  // 8: omsgateway.admin.v1.RelayProxyStep.step:type_name -> omsgateway.admin.v1.RelayProxyStep.Step
-	12, // 9: omsgateway.admin.v1.RelayProxyStep.duration:type_name -> google.protobuf.Duration
-	13, // 10: omsgateway.admin.v1.RelayProxyStep.problem:type_name -> omsgateway.admin.v1.Problem
-	2,  // 11: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:input_type -> omsgateway.admin.v1.GetRelayProxyRequest
-	4,  // 12: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:input_type -> omsgateway.admin.v1.SetRelayProxyRequest
-	6,  // 13: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:input_type -> omsgateway.admin.v1.ClearRelayProxyRequest
-	8,  // 14: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:input_type -> omsgateway.admin.v1.TestRelayProxyRequest
-	3,  // 15: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:output_type -> omsgateway.admin.v1.GetRelayProxyResponse
-	5,  // 16: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:output_type -> omsgateway.admin.v1.SetRelayProxyResponse
-	7,  // 17: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:output_type -> omsgateway.admin.v1.ClearRelayProxyResponse
-	9,  // 18: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:output_type -> omsgateway.admin.v1.TestRelayProxyResponse
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 1: omsgateway.admin.v1.SetRelayProxyRequest.confirm_within:type_name -> google.protobuf.Duration
+	1,  // 2: omsgateway.admin.v1.SetRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	1,  // 3: omsgateway.admin.v1.SetRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	12, // 4: omsgateway.admin.v1.SetRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	13, // 5: omsgateway.admin.v1.SetRelayProxyResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	11, // 6: omsgateway.admin.v1.ClearRelayProxyRequest.confirm_within:type_name -> google.protobuf.Duration
+	1,  // 7: omsgateway.admin.v1.ClearRelayProxyResponse.previous_relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	12, // 8: omsgateway.admin.v1.ClearRelayProxyResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	13, // 9: omsgateway.admin.v1.ClearRelayProxyResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	10, // 10: omsgateway.admin.v1.TestRelayProxyResponse.steps:type_name -> omsgateway.admin.v1.RelayProxyStep
+	1,  // 11: omsgateway.admin.v1.TestRelayProxyResponse.relay_proxy:type_name -> omsgateway.admin.v1.RelayProxy
+	0,  // 12: omsgateway.admin.v1.RelayProxyStep.step:type_name -> omsgateway.admin.v1.RelayProxyStep.Step
+	11, // 13: omsgateway.admin.v1.RelayProxyStep.duration:type_name -> google.protobuf.Duration
+	14, // 14: omsgateway.admin.v1.RelayProxyStep.problem:type_name -> omsgateway.admin.v1.Problem
+	2,  // 15: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:input_type -> omsgateway.admin.v1.GetRelayProxyRequest
+	4,  // 16: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:input_type -> omsgateway.admin.v1.SetRelayProxyRequest
+	6,  // 17: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:input_type -> omsgateway.admin.v1.ClearRelayProxyRequest
+	8,  // 18: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:input_type -> omsgateway.admin.v1.TestRelayProxyRequest
+	3,  // 19: omsgateway.admin.v1.RelayProxyService.GetRelayProxy:output_type -> omsgateway.admin.v1.GetRelayProxyResponse
+	5,  // 20: omsgateway.admin.v1.RelayProxyService.SetRelayProxy:output_type -> omsgateway.admin.v1.SetRelayProxyResponse
+	7,  // 21: omsgateway.admin.v1.RelayProxyService.ClearRelayProxy:output_type -> omsgateway.admin.v1.ClearRelayProxyResponse
+	9,  // 22: omsgateway.admin.v1.RelayProxyService.TestRelayProxy:output_type -> omsgateway.admin.v1.TestRelayProxyResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_relay_proxy_proto_init() }
@@ -854,6 +921,7 @@ func file_omsgateway_admin_v1_relay_proxy_proto_init() {
 	}
 	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

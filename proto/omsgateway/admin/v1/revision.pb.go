@@ -9,6 +9,7 @@ package adminv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -32,6 +33,12 @@ const (
 	Revision_CHANGED Revision_Result = 1
 	// Nothing came of the revision that about names.
 	Revision_NOT_MADE Revision_Result = 2
+	// The change was put in force on trial, and not into the file.
+	Revision_TRIED Revision_Result = 3
+	// A trial was confirmed: what it changed is in the file. about names the trial's first revision.
+	Revision_CONFIRMED Revision_Result = 4
+	// A trial is over: what was before is in force again. about names the trial's first revision.
+	Revision_ROLLED_BACK Revision_Result = 5
 )
 
 // Enum value maps for Revision_Result.
@@ -40,11 +47,17 @@ var (
 		0: "UNSPECIFIED",
 		1: "CHANGED",
 		2: "NOT_MADE",
+		3: "TRIED",
+		4: "CONFIRMED",
+		5: "ROLLED_BACK",
 	}
 	Revision_Result_value = map[string]int32{
 		"UNSPECIFIED": 0,
 		"CHANGED":     1,
 		"NOT_MADE":    2,
+		"TRIED":       3,
+		"CONFIRMED":   4,
+		"ROLLED_BACK": 5,
 	}
 )
 
@@ -115,7 +128,9 @@ type Revision struct {
 	// SHA-256 of the record as it is kept, in hexadecimal. Whoever has noted it elsewhere can verify the history against it.
 	Hash string `protobuf:"bytes,18,opt,name=hash,proto3" json:"hash,omitempty"`
 	// Hash of the record before. Empty of the first.
-	PreviousHash  string `protobuf:"bytes,19,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
+	PreviousHash string `protobuf:"bytes,19,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
+	// The id of the trial that the revision belongs to; empty if it belongs to none.
+	Trial         string `protobuf:"bytes,20,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +294,13 @@ func (x *Revision) GetHash() string {
 func (x *Revision) GetPreviousHash() string {
 	if x != nil {
 		return x.PreviousHash
+	}
+	return ""
+}
+
+func (x *Revision) GetTrial() string {
+	if x != nil {
+		return x.Trial
 	}
 	return ""
 }
@@ -643,7 +665,12 @@ type RestoreRevisionRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +740,20 @@ func (x *RestoreRevisionRequest) GetComment() string {
 	return ""
 }
 
+func (x *RestoreRevisionRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *RestoreRevisionRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // RestoreRevisionResponse says what has changed.
 type RestoreRevisionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -723,7 +764,9 @@ type RestoreRevisionResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -786,6 +829,13 @@ func (x *RestoreRevisionResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *RestoreRevisionResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 // RevertRevisionRequest undoes one change.
 type RevertRevisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -798,7 +848,12 @@ type RevertRevisionRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -868,6 +923,20 @@ func (x *RevertRevisionRequest) GetComment() string {
 	return ""
 }
 
+func (x *RevertRevisionRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *RevertRevisionRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // RevertRevisionResponse says what has changed.
 type RevertRevisionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -878,7 +947,9 @@ type RevertRevisionResponse struct {
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -937,6 +1008,13 @@ func (x *RevertRevisionResponse) GetEtag() string {
 func (x *RevertRevisionResponse) GetPreview() *Preview {
 	if x != nil {
 		return x.Preview
+	}
+	return nil
+}
+
+func (x *RevertRevisionResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
 	}
 	return nil
 }
@@ -1069,6 +1147,392 @@ func (x *VerifyRevisionsResponse) GetMore() int64 {
 	return 0
 }
 
+// GetTrialRequest asks for the trial that runs.
+type GetTrialRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrialRequest) Reset() {
+	*x = GetTrialRequest{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrialRequest) ProtoMessage() {}
+
+func (x *GetTrialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrialRequest.ProtoReflect.Descriptor instead.
+func (*GetTrialRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{13}
+}
+
+// GetTrialResponse has the trial that runs.
+type GetTrialResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trial; absent if none runs.
+	Trial         *Trial `protobuf:"bytes,1,opt,name=trial,proto3" json:"trial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrialResponse) Reset() {
+	*x = GetTrialResponse{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrialResponse) ProtoMessage() {}
+
+func (x *GetTrialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrialResponse.ProtoReflect.Descriptor instead.
+func (*GetTrialResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetTrialResponse) GetTrial() *Trial {
+	if x != nil {
+		return x.Trial
+	}
+	return nil
+}
+
+// ConfirmTrialRequest keeps what a trial has changed.
+type ConfirmTrialRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the trial.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmTrialRequest) Reset() {
+	*x = ConfirmTrialRequest{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmTrialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmTrialRequest) ProtoMessage() {}
+
+func (x *ConfirmTrialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmTrialRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmTrialRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ConfirmTrialRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ConfirmTrialRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// ConfirmTrialResponse says what is in force.
+type ConfirmTrialResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the local configuration.
+	Etag          string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmTrialResponse) Reset() {
+	*x = ConfirmTrialResponse{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmTrialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmTrialResponse) ProtoMessage() {}
+
+func (x *ConfirmTrialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmTrialResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmTrialResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ConfirmTrialResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// CancelTrialRequest takes back what a trial has changed.
+type CancelTrialRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the trial.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Why, for whoever reads the history; at most 500 characters.
+	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelTrialRequest) Reset() {
+	*x = CancelTrialRequest{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelTrialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelTrialRequest) ProtoMessage() {}
+
+func (x *CancelTrialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelTrialRequest.ProtoReflect.Descriptor instead.
+func (*CancelTrialRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CancelTrialRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CancelTrialRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// CancelTrialResponse says what is in force.
+type CancelTrialResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the local configuration.
+	Etag          string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelTrialResponse) Reset() {
+	*x = CancelTrialResponse{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelTrialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelTrialResponse) ProtoMessage() {}
+
+func (x *CancelTrialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelTrialResponse.ProtoReflect.Descriptor instead.
+func (*CancelTrialResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CancelTrialResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// ExtendTrialRequest gives a trial another time.
+type ExtendTrialRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the trial.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How long it lasts from now on, from 10 s to 24 h.
+	Within        *durationpb.Duration `protobuf:"bytes,2,opt,name=within,proto3" json:"within,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendTrialRequest) Reset() {
+	*x = ExtendTrialRequest{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendTrialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendTrialRequest) ProtoMessage() {}
+
+func (x *ExtendTrialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendTrialRequest.ProtoReflect.Descriptor instead.
+func (*ExtendTrialRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ExtendTrialRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ExtendTrialRequest) GetWithin() *durationpb.Duration {
+	if x != nil {
+		return x.Within
+	}
+	return nil
+}
+
+// ExtendTrialResponse has the trial as it is now.
+type ExtendTrialResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trial.
+	Trial         *Trial `protobuf:"bytes,1,opt,name=trial,proto3" json:"trial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtendTrialResponse) Reset() {
+	*x = ExtendTrialResponse{}
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtendTrialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtendTrialResponse) ProtoMessage() {}
+
+func (x *ExtendTrialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtendTrialResponse.ProtoReflect.Descriptor instead.
+func (*ExtendTrialResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_revision_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExtendTrialResponse) GetTrial() *Trial {
+	if x != nil {
+		return x.Trial
+	}
+	return nil
+}
+
 // Finding is one thing that is wrong.
 type VerifyRevisionsResponse_Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1086,7 +1550,7 @@ type VerifyRevisionsResponse_Finding struct {
 
 func (x *VerifyRevisionsResponse_Finding) Reset() {
 	*x = VerifyRevisionsResponse_Finding{}
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1562,7 @@ func (x *VerifyRevisionsResponse_Finding) String() string {
 func (*VerifyRevisionsResponse_Finding) ProtoMessage() {}
 
 func (x *VerifyRevisionsResponse_Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[13]
+	mi := &file_omsgateway_admin_v1_revision_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1603,7 @@ var File_omsgateway_admin_v1_revision_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\n" +
-	"\"omsgateway/admin/v1/revision.proto\x12\x13omsgateway.admin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/preview.proto\x1a)omsgateway/admin/v1/revision_change.proto\"\xb2\x05\n" +
+	"\"omsgateway/admin/v1/revision.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/preview.proto\x1a)omsgateway/admin/v1/revision_change.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xf3\x05\n" +
 	"\bRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12<\n" +
@@ -1161,11 +1625,15 @@ const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\aproblem\x18\x10 \x01(\tR\aproblem\x12+\n" +
 	"\x11has_configuration\x18\x11 \x01(\bR\x10hasConfiguration\x12\x12\n" +
 	"\x04hash\x18\x12 \x01(\tR\x04hash\x12#\n" +
-	"\rprevious_hash\x18\x13 \x01(\tR\fpreviousHash\"4\n" +
+	"\rprevious_hash\x18\x13 \x01(\tR\fpreviousHash\x12\x14\n" +
+	"\x05trial\x18\x14 \x01(\tR\x05trial\"_\n" +
 	"\x06Result\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
 	"\aCHANGED\x10\x01\x12\f\n" +
-	"\bNOT_MADE\x10\x02\"\xb0\x01\n" +
+	"\bNOT_MADE\x10\x02\x12\t\n" +
+	"\x05TRIED\x10\x03\x12\r\n" +
+	"\tCONFIRMED\x10\x04\x12\x0f\n" +
+	"\vROLLED_BACK\x10\x05\"\xb0\x01\n" +
 	"\x14ListRevisionsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -1186,31 +1654,37 @@ const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\"\x92\x01\n" +
 	"\x15DiffRevisionsResponse\x12=\n" +
 	"\achanges\x18\x01 \x03(\v2#.omsgateway.admin.v1.RevisionChangeR\achanges\x12:\n" +
-	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\"\xb5\x01\n" +
+	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\"\x8d\x02\n" +
 	"\x16RestoreRevisionRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1f\n" +
 	"\bpassword\x18\x02 \x01(\tH\x00R\bpassword\x88\x01\x01\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acommentB\v\n" +
-	"\t_password\"\xe0\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trialB\v\n" +
+	"\t_password\"\x97\x02\n" +
 	"\x17RestoreRevisionResponse\x12=\n" +
 	"\achanges\x18\x01 \x03(\v2#.omsgateway.admin.v1.RevisionChangeR\achanges\x12:\n" +
 	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\"\xb4\x01\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\x8c\x02\n" +
 	"\x15RevertRevisionRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1f\n" +
 	"\bpassword\x18\x02 \x01(\tH\x00R\bpassword\x88\x01\x01\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acommentB\v\n" +
-	"\t_password\"\xdf\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trialB\v\n" +
+	"\t_password\"\x96\x02\n" +
 	"\x16RevertRevisionResponse\x12=\n" +
 	"\achanges\x18\x01 \x03(\v2#.omsgateway.admin.v1.RevisionChangeR\achanges\x12:\n" +
 	"\x06counts\x18\x02 \x03(\v2\".omsgateway.admin.v1.RevisionCountR\x06counts\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\",\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\",\n" +
 	"\x16VerifyRevisionsRequest\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\tR\x04head\"\x94\x02\n" +
 	"\x17VerifyRevisionsResponse\x12\x14\n" +
@@ -1222,13 +1696,35 @@ const file_omsgateway_admin_v1_revision_proto_rawDesc = "" +
 	"\aFinding\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage2\x8a\x05\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x11\n" +
+	"\x0fGetTrialRequest\"D\n" +
+	"\x10GetTrialResponse\x120\n" +
+	"\x05trial\x18\x01 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\x05trial\"?\n" +
+	"\x13ConfirmTrialRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\"*\n" +
+	"\x14ConfirmTrialResponse\x12\x12\n" +
+	"\x04etag\x18\x01 \x01(\tR\x04etag\">\n" +
+	"\x12CancelTrialRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\")\n" +
+	"\x13CancelTrialResponse\x12\x12\n" +
+	"\x04etag\x18\x01 \x01(\tR\x04etag\"W\n" +
+	"\x12ExtendTrialRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
+	"\x06within\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06within\"G\n" +
+	"\x13ExtendTrialResponse\x120\n" +
+	"\x05trial\x18\x01 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\x05trial2\x8c\b\n" +
 	"\x0fRevisionService\x12f\n" +
 	"\rListRevisions\x12).omsgateway.admin.v1.ListRevisionsRequest\x1a*.omsgateway.admin.v1.ListRevisionsResponse\x12`\n" +
 	"\vGetRevision\x12'.omsgateway.admin.v1.GetRevisionRequest\x1a(.omsgateway.admin.v1.GetRevisionResponse\x12f\n" +
 	"\rDiffRevisions\x12).omsgateway.admin.v1.DiffRevisionsRequest\x1a*.omsgateway.admin.v1.DiffRevisionsResponse\x12l\n" +
 	"\x0fRestoreRevision\x12+.omsgateway.admin.v1.RestoreRevisionRequest\x1a,.omsgateway.admin.v1.RestoreRevisionResponse\x12i\n" +
-	"\x0eRevertRevision\x12*.omsgateway.admin.v1.RevertRevisionRequest\x1a+.omsgateway.admin.v1.RevertRevisionResponse\x12l\n" +
+	"\x0eRevertRevision\x12*.omsgateway.admin.v1.RevertRevisionRequest\x1a+.omsgateway.admin.v1.RevertRevisionResponse\x12W\n" +
+	"\bGetTrial\x12$.omsgateway.admin.v1.GetTrialRequest\x1a%.omsgateway.admin.v1.GetTrialResponse\x12c\n" +
+	"\fConfirmTrial\x12(.omsgateway.admin.v1.ConfirmTrialRequest\x1a).omsgateway.admin.v1.ConfirmTrialResponse\x12`\n" +
+	"\vCancelTrial\x12'.omsgateway.admin.v1.CancelTrialRequest\x1a(.omsgateway.admin.v1.CancelTrialResponse\x12`\n" +
+	"\vExtendTrial\x12'.omsgateway.admin.v1.ExtendTrialRequest\x1a(.omsgateway.admin.v1.ExtendTrialResponse\x12l\n" +
 	"\x0fVerifyRevisions\x12+.omsgateway.admin.v1.VerifyRevisionsRequest\x1a,.omsgateway.admin.v1.VerifyRevisionsResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
@@ -1244,7 +1740,7 @@ func file_omsgateway_admin_v1_revision_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_revision_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_omsgateway_admin_v1_revision_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_omsgateway_admin_v1_revision_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_omsgateway_admin_v1_revision_proto_goTypes = []any{
 	(Revision_Result)(0),                    // 0: omsgateway.admin.v1.Revision.Result
 	(*Revision)(nil),                        // 1: omsgateway.admin.v1.Revision
@@ -1260,46 +1756,71 @@ var file_omsgateway_admin_v1_revision_proto_goTypes = []any{
 	(*RevertRevisionResponse)(nil),          // 11: omsgateway.admin.v1.RevertRevisionResponse
 	(*VerifyRevisionsRequest)(nil),          // 12: omsgateway.admin.v1.VerifyRevisionsRequest
 	(*VerifyRevisionsResponse)(nil),         // 13: omsgateway.admin.v1.VerifyRevisionsResponse
-	(*VerifyRevisionsResponse_Finding)(nil), // 14: omsgateway.admin.v1.VerifyRevisionsResponse.Finding
-	(*timestamppb.Timestamp)(nil),           // 15: google.protobuf.Timestamp
-	(*RevisionChange)(nil),                  // 16: omsgateway.admin.v1.RevisionChange
-	(*RevisionCount)(nil),                   // 17: omsgateway.admin.v1.RevisionCount
-	(*Preview)(nil),                         // 18: omsgateway.admin.v1.Preview
+	(*GetTrialRequest)(nil),                 // 14: omsgateway.admin.v1.GetTrialRequest
+	(*GetTrialResponse)(nil),                // 15: omsgateway.admin.v1.GetTrialResponse
+	(*ConfirmTrialRequest)(nil),             // 16: omsgateway.admin.v1.ConfirmTrialRequest
+	(*ConfirmTrialResponse)(nil),            // 17: omsgateway.admin.v1.ConfirmTrialResponse
+	(*CancelTrialRequest)(nil),              // 18: omsgateway.admin.v1.CancelTrialRequest
+	(*CancelTrialResponse)(nil),             // 19: omsgateway.admin.v1.CancelTrialResponse
+	(*ExtendTrialRequest)(nil),              // 20: omsgateway.admin.v1.ExtendTrialRequest
+	(*ExtendTrialResponse)(nil),             // 21: omsgateway.admin.v1.ExtendTrialResponse
+	(*VerifyRevisionsResponse_Finding)(nil), // 22: omsgateway.admin.v1.VerifyRevisionsResponse.Finding
+	(*timestamppb.Timestamp)(nil),           // 23: google.protobuf.Timestamp
+	(*RevisionChange)(nil),                  // 24: omsgateway.admin.v1.RevisionChange
+	(*RevisionCount)(nil),                   // 25: omsgateway.admin.v1.RevisionCount
+	(*durationpb.Duration)(nil),             // 26: google.protobuf.Duration
+	(*Preview)(nil),                         // 27: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                           // 28: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_revision_proto_depIdxs = []int32{
-	15, // 0: omsgateway.admin.v1.Revision.time:type_name -> google.protobuf.Timestamp
+	23, // 0: omsgateway.admin.v1.Revision.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.Revision.result:type_name -> omsgateway.admin.v1.Revision.Result
-	16, // 2: omsgateway.admin.v1.Revision.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	17, // 3: omsgateway.admin.v1.Revision.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	15, // 4: omsgateway.admin.v1.ListRevisionsRequest.since:type_name -> google.protobuf.Timestamp
+	24, // 2: omsgateway.admin.v1.Revision.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	25, // 3: omsgateway.admin.v1.Revision.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	23, // 4: omsgateway.admin.v1.ListRevisionsRequest.since:type_name -> google.protobuf.Timestamp
 	1,  // 5: omsgateway.admin.v1.ListRevisionsResponse.revisions:type_name -> omsgateway.admin.v1.Revision
 	1,  // 6: omsgateway.admin.v1.GetRevisionResponse.revision:type_name -> omsgateway.admin.v1.Revision
-	16, // 7: omsgateway.admin.v1.DiffRevisionsResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	17, // 8: omsgateway.admin.v1.DiffRevisionsResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	16, // 9: omsgateway.admin.v1.RestoreRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	17, // 10: omsgateway.admin.v1.RestoreRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	18, // 11: omsgateway.admin.v1.RestoreRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	16, // 12: omsgateway.admin.v1.RevertRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
-	17, // 13: omsgateway.admin.v1.RevertRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
-	18, // 14: omsgateway.admin.v1.RevertRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	14, // 15: omsgateway.admin.v1.VerifyRevisionsResponse.findings:type_name -> omsgateway.admin.v1.VerifyRevisionsResponse.Finding
-	2,  // 16: omsgateway.admin.v1.RevisionService.ListRevisions:input_type -> omsgateway.admin.v1.ListRevisionsRequest
-	4,  // 17: omsgateway.admin.v1.RevisionService.GetRevision:input_type -> omsgateway.admin.v1.GetRevisionRequest
-	6,  // 18: omsgateway.admin.v1.RevisionService.DiffRevisions:input_type -> omsgateway.admin.v1.DiffRevisionsRequest
-	8,  // 19: omsgateway.admin.v1.RevisionService.RestoreRevision:input_type -> omsgateway.admin.v1.RestoreRevisionRequest
-	10, // 20: omsgateway.admin.v1.RevisionService.RevertRevision:input_type -> omsgateway.admin.v1.RevertRevisionRequest
-	12, // 21: omsgateway.admin.v1.RevisionService.VerifyRevisions:input_type -> omsgateway.admin.v1.VerifyRevisionsRequest
-	3,  // 22: omsgateway.admin.v1.RevisionService.ListRevisions:output_type -> omsgateway.admin.v1.ListRevisionsResponse
-	5,  // 23: omsgateway.admin.v1.RevisionService.GetRevision:output_type -> omsgateway.admin.v1.GetRevisionResponse
-	7,  // 24: omsgateway.admin.v1.RevisionService.DiffRevisions:output_type -> omsgateway.admin.v1.DiffRevisionsResponse
-	9,  // 25: omsgateway.admin.v1.RevisionService.RestoreRevision:output_type -> omsgateway.admin.v1.RestoreRevisionResponse
-	11, // 26: omsgateway.admin.v1.RevisionService.RevertRevision:output_type -> omsgateway.admin.v1.RevertRevisionResponse
-	13, // 27: omsgateway.admin.v1.RevisionService.VerifyRevisions:output_type -> omsgateway.admin.v1.VerifyRevisionsResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	24, // 7: omsgateway.admin.v1.DiffRevisionsResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	25, // 8: omsgateway.admin.v1.DiffRevisionsResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	26, // 9: omsgateway.admin.v1.RestoreRevisionRequest.confirm_within:type_name -> google.protobuf.Duration
+	24, // 10: omsgateway.admin.v1.RestoreRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	25, // 11: omsgateway.admin.v1.RestoreRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	27, // 12: omsgateway.admin.v1.RestoreRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	28, // 13: omsgateway.admin.v1.RestoreRevisionResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	26, // 14: omsgateway.admin.v1.RevertRevisionRequest.confirm_within:type_name -> google.protobuf.Duration
+	24, // 15: omsgateway.admin.v1.RevertRevisionResponse.changes:type_name -> omsgateway.admin.v1.RevisionChange
+	25, // 16: omsgateway.admin.v1.RevertRevisionResponse.counts:type_name -> omsgateway.admin.v1.RevisionCount
+	27, // 17: omsgateway.admin.v1.RevertRevisionResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	28, // 18: omsgateway.admin.v1.RevertRevisionResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	22, // 19: omsgateway.admin.v1.VerifyRevisionsResponse.findings:type_name -> omsgateway.admin.v1.VerifyRevisionsResponse.Finding
+	28, // 20: omsgateway.admin.v1.GetTrialResponse.trial:type_name -> omsgateway.admin.v1.Trial
+	26, // 21: omsgateway.admin.v1.ExtendTrialRequest.within:type_name -> google.protobuf.Duration
+	28, // 22: omsgateway.admin.v1.ExtendTrialResponse.trial:type_name -> omsgateway.admin.v1.Trial
+	2,  // 23: omsgateway.admin.v1.RevisionService.ListRevisions:input_type -> omsgateway.admin.v1.ListRevisionsRequest
+	4,  // 24: omsgateway.admin.v1.RevisionService.GetRevision:input_type -> omsgateway.admin.v1.GetRevisionRequest
+	6,  // 25: omsgateway.admin.v1.RevisionService.DiffRevisions:input_type -> omsgateway.admin.v1.DiffRevisionsRequest
+	8,  // 26: omsgateway.admin.v1.RevisionService.RestoreRevision:input_type -> omsgateway.admin.v1.RestoreRevisionRequest
+	10, // 27: omsgateway.admin.v1.RevisionService.RevertRevision:input_type -> omsgateway.admin.v1.RevertRevisionRequest
+	14, // 28: omsgateway.admin.v1.RevisionService.GetTrial:input_type -> omsgateway.admin.v1.GetTrialRequest
+	16, // 29: omsgateway.admin.v1.RevisionService.ConfirmTrial:input_type -> omsgateway.admin.v1.ConfirmTrialRequest
+	18, // 30: omsgateway.admin.v1.RevisionService.CancelTrial:input_type -> omsgateway.admin.v1.CancelTrialRequest
+	20, // 31: omsgateway.admin.v1.RevisionService.ExtendTrial:input_type -> omsgateway.admin.v1.ExtendTrialRequest
+	12, // 32: omsgateway.admin.v1.RevisionService.VerifyRevisions:input_type -> omsgateway.admin.v1.VerifyRevisionsRequest
+	3,  // 33: omsgateway.admin.v1.RevisionService.ListRevisions:output_type -> omsgateway.admin.v1.ListRevisionsResponse
+	5,  // 34: omsgateway.admin.v1.RevisionService.GetRevision:output_type -> omsgateway.admin.v1.GetRevisionResponse
+	7,  // 35: omsgateway.admin.v1.RevisionService.DiffRevisions:output_type -> omsgateway.admin.v1.DiffRevisionsResponse
+	9,  // 36: omsgateway.admin.v1.RevisionService.RestoreRevision:output_type -> omsgateway.admin.v1.RestoreRevisionResponse
+	11, // 37: omsgateway.admin.v1.RevisionService.RevertRevision:output_type -> omsgateway.admin.v1.RevertRevisionResponse
+	15, // 38: omsgateway.admin.v1.RevisionService.GetTrial:output_type -> omsgateway.admin.v1.GetTrialResponse
+	17, // 39: omsgateway.admin.v1.RevisionService.ConfirmTrial:output_type -> omsgateway.admin.v1.ConfirmTrialResponse
+	19, // 40: omsgateway.admin.v1.RevisionService.CancelTrial:output_type -> omsgateway.admin.v1.CancelTrialResponse
+	21, // 41: omsgateway.admin.v1.RevisionService.ExtendTrial:output_type -> omsgateway.admin.v1.ExtendTrialResponse
+	13, // 42: omsgateway.admin.v1.RevisionService.VerifyRevisions:output_type -> omsgateway.admin.v1.VerifyRevisionsResponse
+	33, // [33:43] is the sub-list for method output_type
+	23, // [23:33] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_revision_proto_init() }
@@ -1309,6 +1830,7 @@ func file_omsgateway_admin_v1_revision_proto_init() {
 	}
 	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_revision_change_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	file_omsgateway_admin_v1_revision_proto_msgTypes[7].OneofWrappers = []any{}
 	file_omsgateway_admin_v1_revision_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
@@ -1317,7 +1839,7 @@ func file_omsgateway_admin_v1_revision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_revision_proto_rawDesc), len(file_omsgateway_admin_v1_revision_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

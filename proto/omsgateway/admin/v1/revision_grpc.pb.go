@@ -24,6 +24,10 @@ const (
 	RevisionService_DiffRevisions_FullMethodName   = "/omsgateway.admin.v1.RevisionService/DiffRevisions"
 	RevisionService_RestoreRevision_FullMethodName = "/omsgateway.admin.v1.RevisionService/RestoreRevision"
 	RevisionService_RevertRevision_FullMethodName  = "/omsgateway.admin.v1.RevisionService/RevertRevision"
+	RevisionService_GetTrial_FullMethodName        = "/omsgateway.admin.v1.RevisionService/GetTrial"
+	RevisionService_ConfirmTrial_FullMethodName    = "/omsgateway.admin.v1.RevisionService/ConfirmTrial"
+	RevisionService_CancelTrial_FullMethodName     = "/omsgateway.admin.v1.RevisionService/CancelTrial"
+	RevisionService_ExtendTrial_FullMethodName     = "/omsgateway.admin.v1.RevisionService/ExtendTrial"
 	RevisionService_VerifyRevisions_FullMethodName = "/omsgateway.admin.v1.RevisionService/VerifyRevisions"
 )
 
@@ -58,6 +62,20 @@ type RevisionServiceClient interface {
 	//
 	// Errors: those of RestoreRevision; FAILED_PRECONDITION (REVISION_CHANGED_AGAIN: says what stands in the way).
 	RevertRevision(ctx context.Context, in *RevertRevisionRequest, opts ...grpc.CallOption) (*RevertRevisionResponse, error)
+	// GetTrial returns the trial that runs.
+	GetTrial(ctx context.Context, in *GetTrialRequest, opts ...grpc.CallOption) (*GetTrialResponse, error)
+	// ConfirmTrial writes what is in force into the file, so that it stays.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND); FAILED_PRECONDITION (CHANGE_NOT_RECORDED, CONFIG_NOT_WRITTEN), and the trial goes on.
+	ConfirmTrial(ctx context.Context, in *ConfirmTrialRequest, opts ...grpc.CallOption) (*ConfirmTrialResponse, error)
+	// CancelTrial puts in force again what was before the trial, at once.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND).
+	CancelTrial(ctx context.Context, in *CancelTrialRequest, opts ...grpc.CallOption) (*CancelTrialResponse, error)
+	// ExtendTrial gives the trial another time, from now on.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND); INVALID_ARGUMENT (TRIAL_TIME_INVALID).
+	ExtendTrial(ctx context.Context, in *ExtendTrialRequest, opts ...grpc.CallOption) (*ExtendTrialResponse, error)
 	// VerifyRevisions reads all that is kept and answers what is damaged, missing, altered or put in. That is no error.
 	VerifyRevisions(ctx context.Context, in *VerifyRevisionsRequest, opts ...grpc.CallOption) (*VerifyRevisionsResponse, error)
 }
@@ -120,6 +138,46 @@ func (c *revisionServiceClient) RevertRevision(ctx context.Context, in *RevertRe
 	return out, nil
 }
 
+func (c *revisionServiceClient) GetTrial(ctx context.Context, in *GetTrialRequest, opts ...grpc.CallOption) (*GetTrialResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTrialResponse)
+	err := c.cc.Invoke(ctx, RevisionService_GetTrial_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *revisionServiceClient) ConfirmTrial(ctx context.Context, in *ConfirmTrialRequest, opts ...grpc.CallOption) (*ConfirmTrialResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmTrialResponse)
+	err := c.cc.Invoke(ctx, RevisionService_ConfirmTrial_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *revisionServiceClient) CancelTrial(ctx context.Context, in *CancelTrialRequest, opts ...grpc.CallOption) (*CancelTrialResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelTrialResponse)
+	err := c.cc.Invoke(ctx, RevisionService_CancelTrial_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *revisionServiceClient) ExtendTrial(ctx context.Context, in *ExtendTrialRequest, opts ...grpc.CallOption) (*ExtendTrialResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExtendTrialResponse)
+	err := c.cc.Invoke(ctx, RevisionService_ExtendTrial_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *revisionServiceClient) VerifyRevisions(ctx context.Context, in *VerifyRevisionsRequest, opts ...grpc.CallOption) (*VerifyRevisionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifyRevisionsResponse)
@@ -161,6 +219,20 @@ type RevisionServiceServer interface {
 	//
 	// Errors: those of RestoreRevision; FAILED_PRECONDITION (REVISION_CHANGED_AGAIN: says what stands in the way).
 	RevertRevision(context.Context, *RevertRevisionRequest) (*RevertRevisionResponse, error)
+	// GetTrial returns the trial that runs.
+	GetTrial(context.Context, *GetTrialRequest) (*GetTrialResponse, error)
+	// ConfirmTrial writes what is in force into the file, so that it stays.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND); FAILED_PRECONDITION (CHANGE_NOT_RECORDED, CONFIG_NOT_WRITTEN), and the trial goes on.
+	ConfirmTrial(context.Context, *ConfirmTrialRequest) (*ConfirmTrialResponse, error)
+	// CancelTrial puts in force again what was before the trial, at once.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND).
+	CancelTrial(context.Context, *CancelTrialRequest) (*CancelTrialResponse, error)
+	// ExtendTrial gives the trial another time, from now on.
+	//
+	// Errors: NOT_FOUND (TRIAL_NOT_FOUND); INVALID_ARGUMENT (TRIAL_TIME_INVALID).
+	ExtendTrial(context.Context, *ExtendTrialRequest) (*ExtendTrialResponse, error)
 	// VerifyRevisions reads all that is kept and answers what is damaged, missing, altered or put in. That is no error.
 	VerifyRevisions(context.Context, *VerifyRevisionsRequest) (*VerifyRevisionsResponse, error)
 	mustEmbedUnimplementedRevisionServiceServer()
@@ -187,6 +259,18 @@ func (UnimplementedRevisionServiceServer) RestoreRevision(context.Context, *Rest
 }
 func (UnimplementedRevisionServiceServer) RevertRevision(context.Context, *RevertRevisionRequest) (*RevertRevisionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevertRevision not implemented")
+}
+func (UnimplementedRevisionServiceServer) GetTrial(context.Context, *GetTrialRequest) (*GetTrialResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTrial not implemented")
+}
+func (UnimplementedRevisionServiceServer) ConfirmTrial(context.Context, *ConfirmTrialRequest) (*ConfirmTrialResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmTrial not implemented")
+}
+func (UnimplementedRevisionServiceServer) CancelTrial(context.Context, *CancelTrialRequest) (*CancelTrialResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelTrial not implemented")
+}
+func (UnimplementedRevisionServiceServer) ExtendTrial(context.Context, *ExtendTrialRequest) (*ExtendTrialResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExtendTrial not implemented")
 }
 func (UnimplementedRevisionServiceServer) VerifyRevisions(context.Context, *VerifyRevisionsRequest) (*VerifyRevisionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyRevisions not implemented")
@@ -302,6 +386,78 @@ func _RevisionService_RevertRevision_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RevisionService_GetTrial_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTrialRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RevisionServiceServer).GetTrial(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RevisionService_GetTrial_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RevisionServiceServer).GetTrial(ctx, req.(*GetTrialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RevisionService_ConfirmTrial_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmTrialRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RevisionServiceServer).ConfirmTrial(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RevisionService_ConfirmTrial_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RevisionServiceServer).ConfirmTrial(ctx, req.(*ConfirmTrialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RevisionService_CancelTrial_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelTrialRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RevisionServiceServer).CancelTrial(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RevisionService_CancelTrial_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RevisionServiceServer).CancelTrial(ctx, req.(*CancelTrialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RevisionService_ExtendTrial_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExtendTrialRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RevisionServiceServer).ExtendTrial(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RevisionService_ExtendTrial_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RevisionServiceServer).ExtendTrial(ctx, req.(*ExtendTrialRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RevisionService_VerifyRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VerifyRevisionsRequest)
 	if err := dec(in); err != nil {
@@ -346,6 +502,22 @@ var RevisionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevertRevision",
 			Handler:    _RevisionService_RevertRevision_Handler,
+		},
+		{
+			MethodName: "GetTrial",
+			Handler:    _RevisionService_GetTrial_Handler,
+		},
+		{
+			MethodName: "ConfirmTrial",
+			Handler:    _RevisionService_ConfirmTrial_Handler,
+		},
+		{
+			MethodName: "CancelTrial",
+			Handler:    _RevisionService_CancelTrial_Handler,
+		},
+		{
+			MethodName: "ExtendTrial",
+			Handler:    _RevisionService_ExtendTrial_Handler,
 		},
 		{
 			MethodName: "VerifyRevisions",

@@ -9,6 +9,7 @@ package adminv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -423,7 +424,12 @@ type SetSettingRequest struct {
 	// Answer as if, but change nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Why, for whoever reads the history; at most 500 characters.
-	Comment       string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	Comment string `protobuf:"bytes,14,opt,name=comment,proto3" json:"comment,omitempty"`
+	// If set, from 10 s to 24 h, the change is a trial: in force at once, but not in the file, and it goes back after this time unless it is
+	// confirmed (RevisionService).
+	ConfirmWithin *durationpb.Duration `protobuf:"bytes,12,opt,name=confirm_within,json=confirmWithin,proto3" json:"confirm_within,omitempty"`
+	// The id of the trial that this change is to be a part of. Without confirm_within it leaves the trial its time.
+	Trial         string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,6 +499,20 @@ func (x *SetSettingRequest) GetComment() string {
 	return ""
 }
 
+func (x *SetSettingRequest) GetConfirmWithin() *durationpb.Duration {
+	if x != nil {
+		return x.ConfirmWithin
+	}
+	return nil
+}
+
+func (x *SetSettingRequest) GetTrial() string {
+	if x != nil {
+		return x.Trial
+	}
+	return ""
+}
+
 // SetSettingResponse has the setting after the change.
 type SetSettingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -505,7 +525,9 @@ type SetSettingResponse struct {
 	// What is still to be done, for example in the Windows firewall for another port (FIREWALL_RULE_DIFFERS).
 	Warnings []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
-	Preview       *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`
+	// The trial that runs after the change: what is in force goes back with it. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,16,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -575,11 +597,18 @@ func (x *SetSettingResponse) GetPreview() *Preview {
 	return nil
 }
 
+func (x *SetSettingResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\"\xa5\x03\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xa5\x03\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -609,19 +638,22 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"`\n" +
 	"\x12GetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x8e\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xe6\x01\n" +
 	"\x11SetSettingRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x18\n" +
-	"\acomment\x18\x0e \x01(\tR\acomment\"\xf9\x01\n" +
+	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
+	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
+	"\x05trial\x18\r \x01(\tR\x05trial\"\xb0\x02\n" +
 	"\x12SetSettingResponse\x126\n" +
 	"\asetting\x18\x01 \x01(\v2\x1c.omsgateway.admin.v1.SettingR\asetting\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
 	"\x0eprevious_value\x18\x03 \x01(\tR\rpreviousValue\x128\n" +
 	"\bwarnings\x18\x04 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x126\n" +
-	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview2\xb3\x02\n" +
+	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial2\xb3\x02\n" +
 	"\x0eSettingService\x12c\n" +
 	"\fListSettings\x12(.omsgateway.admin.v1.ListSettingsRequest\x1a).omsgateway.admin.v1.ListSettingsResponse\x12]\n" +
 	"\n" +
@@ -653,28 +685,32 @@ var file_omsgateway_admin_v1_setting_proto_goTypes = []any{
 	(*SetSettingRequest)(nil),    // 6: omsgateway.admin.v1.SetSettingRequest
 	(*SetSettingResponse)(nil),   // 7: omsgateway.admin.v1.SetSettingResponse
 	(*Access)(nil),               // 8: omsgateway.admin.v1.Access
-	(*Problem)(nil),              // 9: omsgateway.admin.v1.Problem
-	(*Preview)(nil),              // 10: omsgateway.admin.v1.Preview
+	(*durationpb.Duration)(nil),  // 9: google.protobuf.Duration
+	(*Problem)(nil),              // 10: omsgateway.admin.v1.Problem
+	(*Preview)(nil),              // 11: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                // 12: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_setting_proto_depIdxs = []int32{
 	0,  // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
 	8,  // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
 	1,  // 2: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
 	1,  // 3: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	1,  // 4: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	9,  // 5: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	10, // 6: omsgateway.admin.v1.SetSettingResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	2,  // 7: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
-	4,  // 8: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
-	6,  // 9: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
-	3,  // 10: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
-	5,  // 11: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
-	7,  // 12: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	9,  // 4: omsgateway.admin.v1.SetSettingRequest.confirm_within:type_name -> google.protobuf.Duration
+	1,  // 5: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	10, // 6: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	11, // 7: omsgateway.admin.v1.SetSettingResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	12, // 8: omsgateway.admin.v1.SetSettingResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	2,  // 9: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
+	4,  // 10: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
+	6,  // 11: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
+	3,  // 12: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
+	5,  // 13: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
+	7,  // 14: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
+	12, // [12:15] is the sub-list for method output_type
+	9,  // [9:12] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_setting_proto_init() }
@@ -685,6 +721,7 @@ func file_omsgateway_admin_v1_setting_proto_init() {
 	file_omsgateway_admin_v1_access_proto_init()
 	file_omsgateway_admin_v1_preview_proto_init()
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -169,8 +169,10 @@ type GetStatusResponse struct {
 	// How many client connections can be open at the same time: MaxConnections, or fewer where the process may not have descriptors
 	// for so many (DESCRIPTORS_TOO_FEW among the warnings). Two are for each connection, and 64 for everything else.
 	MaxClientConnections int64 `protobuf:"varint,22,opt,name=max_client_connections,json=maxClientConnections,proto3" json:"max_client_connections,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// The trial that runs: what is in force goes back with it, and when the gateway is started anew. Absent if none does.
+	OnTrial       *Trial `protobuf:"bytes,30,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -357,12 +359,19 @@ func (x *GetStatusResponse) GetMaxClientConnections() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetOnTrial() *Trial {
+	if x != nil {
+		return x.OnTrial
+	}
+	return nil
+}
+
 var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
-	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\x97\t\n" +
+	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\x12\n" +
+	"\x10GetStatusRequest\"\xce\t\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -391,7 +400,8 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x12#\n" +
 	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x128\n" +
 	"\bwarnings\x18\x15 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x124\n" +
-	"\x16max_client_connections\x18\x16 \x01(\x03R\x14maxClientConnections\x1aC\n" +
+	"\x16max_client_connections\x18\x16 \x01(\x03R\x14maxClientConnections\x125\n" +
+	"\bon_trial\x18\x1e \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
@@ -427,6 +437,7 @@ var file_omsgateway_admin_v1_status_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
 	(*Problem)(nil),               // 6: omsgateway.admin.v1.Problem
+	(*Trial)(nil),                 // 7: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_status_proto_depIdxs = []int32{
 	0, // 0: omsgateway.admin.v1.GetStatusResponse.state:type_name -> omsgateway.admin.v1.GetStatusResponse.State
@@ -434,13 +445,14 @@ var file_omsgateway_admin_v1_status_proto_depIdxs = []int32{
 	5, // 2: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
 	3, // 3: omsgateway.admin.v1.GetStatusResponse.refusals_by_reason:type_name -> omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
 	6, // 4: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	1, // 5: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
-	2, // 6: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 5: omsgateway.admin.v1.GetStatusResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	1, // 6: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
+	2, // 7: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
+	7, // [7:8] is the sub-list for method output_type
+	6, // [6:7] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_status_proto_init() }
@@ -449,6 +461,7 @@ func file_omsgateway_admin_v1_status_proto_init() {
 		return
 	}
 	file_omsgateway_admin_v1_problem_proto_init()
+	file_omsgateway_admin_v1_trial_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
