@@ -56,7 +56,7 @@ func note(s *adminv1.Setting) string {
 		notes = append(notes, "fixed by the gateway's command line")
 	}
 	if s.GetAccess().GetRole() == adminv1.Access_ADMINISTER {
-		notes = append(notes, "takes the role administer")
+		notes = append(notes, "needs the role administer")
 	}
 	if s.GetAccess().GetLocalOnly() {
 		notes = append(notes, "only on the gateway's computer")

@@ -65,7 +65,7 @@ func tunnelRows(tunnels []*adminv1.Tunnel) [][]string {
 	for _, t := range tunnels {
 		target := net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
 		if t.RelayProxy != "" {
-			target += " via " + t.RelayProxy
+			target += " through " + t.RelayProxy
 		}
 		rows = append(rows, []string{fmt.Sprint(t.Id), t.Client, target, t.AllowedHost, command.Moment(t.OpenedAt),
 			command.Size(t.BytesSent), command.Size(t.BytesReceived), command.Period(t.Idle),

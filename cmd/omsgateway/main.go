@@ -97,7 +97,7 @@ func newCheckConfig() *cobra.Command {
 		Example: "  omsgateway check-config /var/lib/omsgateway/config.json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("check-config takes one FILE")
+				return errors.New("check-config needs one FILE")
 			}
 			return nil
 		},

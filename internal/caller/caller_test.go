@@ -33,7 +33,7 @@ func TestMay(t *testing.T) {
 	alice.Role = caller.None
 	for need, want := range map[caller.Role]string{
 		caller.Read: "alice may not read; ask to read", caller.Change: "alice may not change anything; ask to change",
-		caller.Administer: "alice may not do what takes the role administer; ask root",
+		caller.Administer: "alice may not do what needs the role administer; ask root",
 	} {
 		if err := alice.May(need); err == nil || err.Error() != want {
 			t.Errorf("to %s: %v, want %s", need, err, want)

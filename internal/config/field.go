@@ -13,7 +13,7 @@ import (
 )
 
 // field is the place of a row's value in Settings, with its spelling. get returns the canonical spelling; a value that set would not
-// have stored may have any. set stores value, or leaves s as it is and returns why row does not take it.
+// have stored may have any. set stores value, or leaves s as it is and returns why row does not accept it.
 type field struct {
 	get func(row Setting, s *Settings) string
 	set func(row Setting, s *Settings, value string) error

@@ -60,7 +60,7 @@ type Rule struct {
 }
 
 // Set makes the rules of this name fit, and keeps all else that an administrator has set of them: from where one may connect, in which
-// networks. If there is none, it makes one, unless onlyIfThere. It takes the rights of an administrator. What netsh says goes to out.
+// networks. If there is none, it makes one, unless onlyIfThere. It needs the rights of an administrator. What netsh says goes to out.
 func Set(ctx context.Context, out io.Writer, r Rule, onlyIfThere bool) error {
 	what := []string{"protocol=TCP", "localport=" + strconv.Itoa(int(r.Port)), "program=" + r.Program, "service=" + r.Service}
 	switch {
@@ -72,7 +72,7 @@ func Set(ctx context.Context, out io.Writer, r Rule, onlyIfThere bool) error {
 	return netsh(ctx, out, append([]string{"add", "rule", "name=" + r.Name, "dir=in", "action=allow", "profile=any"}, what...))
 }
 
-// Remove removes the rules of this name; if there is none, it does nothing. It takes the rights of an administrator. What netsh says
+// Remove removes the rules of this name; if there is none, it does nothing. It needs the rights of an administrator. What netsh says
 // goes to out.
 func Remove(ctx context.Context, out io.Writer, name string) error {
 	if !isThere(name) {
@@ -101,7 +101,7 @@ func netsh(ctx context.Context, out io.Writer, arguments []string) error {
 		err = fmt.Errorf("it did not end within %v: %w", netshTime, ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("changing the Windows firewall by netsh advfirewall firewall %s, which takes the rights of an administrator: %w",
+		return fmt.Errorf("changing the Windows firewall by netsh advfirewall firewall %s, which needs the rights of an administrator: %w",
 			strings.Join(arguments, " "), err)
 	}
 	return nil

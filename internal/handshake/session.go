@@ -12,7 +12,7 @@ import (
 // is to be used together with the host and port of the tunnel.
 type SessionKey [sha256.Size]byte
 
-// nameKind tells the names of sessions apart, so that none is taken for another kind. Files have it in their keys.
+// nameKind tells the names of sessions apart, so that none passes for another kind. Files have it in their keys.
 type nameKind uint8
 
 const (

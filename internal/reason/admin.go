@@ -80,7 +80,7 @@ var adminTexts = map[Reason]string{
 	ChangeRefused:            `nothing was changed, because {count} of the items are invalid; the first: {first}`,
 	NotPermittedToRead:       `{caller} may not read; {remedy}`,
 	NotPermittedToChange:     `{caller} may not change anything; {remedy}`,
-	NotPermittedToAdminister: `{caller} may not do what takes the role administer; {remedy}`,
+	NotPermittedToAdminister: `{caller} may not do what needs the role administer; {remedy}`,
 	NotPermittedElsewhere:    `{caller} may not do this from another computer; do it on the gateway's own`,
 	CallerUnknown:            `the gateway cannot tell who is calling`,
 	TooManyCalls:             `too many connections to the admin API: {limit} is the limit for {caller}`,

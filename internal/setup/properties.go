@@ -24,7 +24,7 @@ type Properties struct {
 }
 
 // ReadProperties reads lines NAME=value. Blanks and quotation marks around a value are dropped, those of word processors too, since
-// commands are pasted from documents; a password is taken as it is.
+// commands are pasted from documents; a password stays as it is.
 //
 // Errors name the property and the remedy, and repeat no value but that of HASPROXY and HASAUTH.
 func ReadProperties(r io.Reader) (Properties, error) {

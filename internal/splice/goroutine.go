@@ -20,7 +20,7 @@ func newGoroutineEngine(r *register) *goroutineEngine {
 
 func (e *goroutineEngine) Join(client, target net.Conn, o Options) *Pair {
 	p := &Pair{idle: o.Idle, stall: o.Stall, owner: o.Owner}
-	r := newRelay(p, e, client, target, o.Inspection)
+	r := newCopied(p, e, client, target, o.Inspection)
 	r.held = [2][]byte{o.ClientHead, o.TargetHead}
 	e.register.enter(p, r, o.InspectionLimit)
 	r.inspectHeld()

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// source reads from one connection of a relay.
+// source reads from one connection of a copied pair.
 type source struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil unless conn is a TCP connection, whose bytes can be waited for without a buffer

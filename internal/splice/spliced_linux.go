@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spliced is a pair that a loop carries. Whatever its inspection says but Pass and PassAll is for a relay to follow, which takes it
+// spliced is a pair that a loop carries. Whatever its inspection says but Pass and PassAll is for goroutines to follow, which take it
 // over, and so are the end of a stream and a failed write before the inspection is over.
 type spliced struct {
 	Pair
@@ -51,7 +51,7 @@ type flow struct {
 	held     int    // how much of the engine's memory is counted for this direction
 }
 
-// unsettled is what a loop leaves to the relay that takes a pair over.
+// unsettled is what a loop leaves to the goroutines that take a pair over.
 type unsettled struct {
 	heads bool // what is held has not been judged
 
@@ -182,12 +182,12 @@ func (p *spliced) release(how *ending) {
 	}()
 }
 
-// handOver has a relay go on with the pair.
+// handOver has goroutines go on with the pair.
 func (p *spliced) handOver(rest unsettled) {
 	held := p.held()
 	go func() {
 		client, target := p.connections()
-		r := newRelay(&p.Pair, p.engine.others, client, target, p.inspection)
+		r := newCopied(&p.Pair, p.engine.others, client, target, p.inspection)
 		r.held = held
 		p.register.handOver(&p.Pair, r)
 		switch {

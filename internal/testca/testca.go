@@ -43,7 +43,7 @@ func New() (*CA, error) {
 	return ca, nil
 }
 
-// PEM is the authority's certificate, as clients take it.
+// PEM is the authority's certificate, as clients read it.
 func (ca *CA) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.certificate.Raw})
 }

@@ -35,8 +35,8 @@ type connection struct {
 	start  time.Time // when the request had been read, or began to be
 	dialed time.Duration
 	target hostname.Target
-	via    string         // the entry that allows the target, or has its host at another port
-	entry  *tunnel.Tunnel // in the table, once it is open
+	entry  string         // the one that allows the target, or has its host at another port
+	tunnel *tunnel.Tunnel // in the table, once it is open
 	seen   *tunnel.TLS    // nil until the session is verified
 
 	*beginning // nil once the engine alone has the tunnel, which then does not keep the policy of its beginning
@@ -60,7 +60,7 @@ func (c *connection) serve(client net.Conn, do func(buf []byte)) {
 	s.lifecycle.wait(c, client)
 	defer s.lifecycle.running.Done()
 	defer func() {
-		if c.entry == nil { // else it has a tunnel, whose end may be telling the client why
+		if c.tunnel == nil { // else it has a tunnel, whose end may be telling the client why
 			s.lifecycle.end(c)
 		}
 	}()
@@ -85,8 +85,8 @@ func (c *connection) caught() {
 	if !c.failed(recover()) {
 		return
 	}
-	if c.entry != nil {
-		c.entry.Remove(0, 0)
+	if c.tunnel != nil {
+		c.tunnel.Remove(0, 0)
 	}
 	if c.conn != nil {
 		_ = c.conn.Close()
@@ -210,7 +210,7 @@ func (c *connection) decide(h head) error {
 	c.policy = c.server.Policy()
 	c.choice = c.policy.Decide(request)
 	if c.choice.Entry != nil {
-		c.via = c.choice.Entry.Pattern.String()
+		c.entry = c.choice.Entry.Pattern.String()
 	}
 	if !c.choice.Allowed {
 		return c.choice.Refusal(c.target)
@@ -299,13 +299,13 @@ func (c *connection) open(client io.Writer, address netip.AddrPort) error {
 		return errClientGone
 	}
 	c.debug(event.TunnelStarted)
-	c.entry = s.Tunnels.Add(tunnel.Info{
+	c.tunnel = s.Tunnels.Add(tunnel.Info{
 		ID:            c.client.Connection,
 		Client:        c.client.Addr,
 		Target:        c.target,
 		TargetAddress: address,
 		RelayProxy:    c.relay,
-		Entry:         c.via,
+		Entry:         c.entry,
 		Opened:        c.start,
 	})
 	opened = true
@@ -316,7 +316,7 @@ func (c *connection) open(client io.Writer, address netip.AddrPort) error {
 func (c *connection) opened() {
 	c.server.lifecycle.open(c)
 	if cause := c.place.Ended(); cause != nil { // before it could be found
-		c.entry.Close(cause)
+		c.tunnel.Close(cause)
 	}
 }
 
@@ -325,7 +325,7 @@ func (c *connection) carry(early []byte) {
 	options := c.watched(early)
 	client, target := c.conn, c.outward
 	c.conn, c.outward, c.ahead = nil, nil, nil
-	c.entry.Attach(c.server.Engine.Join(client, target, options))
+	c.tunnel.Attach(c.server.Engine.Join(client, target, options))
 }
 
 // watched is how a tunnel begins, whose handshake is watched; early is what the client has sent before.
@@ -385,7 +385,7 @@ func (c *connection) verified(w *handshake.Watcher) {
 		}
 	case handshake.Undecided:
 	}
-	c.entry.SetTLS(c.seen)
+	c.tunnel.SetTLS(c.seen)
 	c.session.Remember(w.Sessions(), seen)
 	c.debug(event.HandshakeVerified)
 }
@@ -424,7 +424,7 @@ func (c *connection) endHandshake(r splice.Result) {
 
 // ended is the end of a tunnel; the client's connection may still be open.
 func (c *connection) ended(decision string, why reason.Reason, end string, r splice.Result) {
-	c.entry.Remove(r.Sent, r.Received)
+	c.tunnel.Remove(r.Sent, r.Received)
 	c.debug(event.TunnelEnded)
 	c.summary(decision, why, end, r)
 }
@@ -476,7 +476,7 @@ func (c *connection) tell(err error, h head) {
 		case reason.HostNotAllowed:
 			s.Events.Emit(event.HostForbidden(c.client, host, c.target.Port))
 		case reason.PortNotAllowed:
-			s.Events.Emit(event.PortForbidden(c.client, host, c.target.Port, c.via))
+			s.Events.Emit(event.PortForbidden(c.client, host, c.target.Port, c.entry))
 		default:
 			s.Events.Emit(event.AddressForbidden(c.client, host, err))
 		}
@@ -500,7 +500,7 @@ func (c *connection) summary(decision string, why reason.Reason, end string, r s
 		Port:     c.target.Port,
 		Decision: decision,
 		Reason:   why,
-		Entry:    c.via,
+		Entry:    c.entry,
 		Sent:     r.Sent,
 		Received: r.Received,
 		Dial:     c.dialed,

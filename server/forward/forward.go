@@ -40,7 +40,7 @@ type Dialer interface {
 	Forget(target hostname.Target)
 }
 
-// Sink takes events. Emit never blocks; Enabled reports whether events of a level are wanted, so that none is made in vain.
+// Sink accepts events. Emit never blocks; Enabled reports whether events of a level are wanted, so that none is made in vain.
 type Sink interface {
 	event.Sink
 	Enabled(event.Level) bool

@@ -133,7 +133,7 @@ func (l *lifecycle) wake(c *connection) *tunnel.Tunnel {
 	defer l.mu.Unlock()
 	switch c.stage {
 	case tunnelled:
-		return c.entry
+		return c.tunnel
 	case waiting:
 		_ = c.conn.SetReadDeadline(time.Now())
 	case outside, arriving, refused: // it finds out by itself

@@ -74,9 +74,9 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 			return
 		}
 		err = reason.New(reason.GatewayFault)
-		if c.entry != nil {
-			c.entry.Remove(0, 0)
-			c.entry = nil
+		if c.tunnel != nil {
+			c.tunnel.Remove(0, 0)
+			c.tunnel = nil
 			_ = c.place.Leave()
 		}
 	}()
@@ -88,7 +88,7 @@ func (c *connection) connected(client io.Writer, p *splice.Pair, address netip.A
 		return splice.Options{}, err
 	}
 	o = c.watched(rest)
-	c.entry.Attach(p)
+	c.tunnel.Attach(p)
 	c.opened()
 	s.lifecycle.running.Done()
 	return o, nil

@@ -108,7 +108,7 @@ func replace(orders chan bool, order bool) {
 	orders <- order
 }
 
-// accepting is a state in which the service takes orders.
+// accepting is a state in which the service accepts orders.
 func accepting(state svc.State) svc.Status {
 	return svc.Status{State: state, Accepts: svc.AcceptStop | svc.AcceptPauseAndContinue | svc.AcceptPreShutdown | svc.AcceptShutdown}
 }
