@@ -27,7 +27,7 @@ import (
 
 // Command returns "omsgwctl batch".
 func Command(p *command.Program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "batch",
 		Short: "Call the admin API with JSON-RPC on standard input",
 		Long: `Call the admin API for a program: JSON-RPC 2.0 on standard input and output, one object on a line, answers in the order of
@@ -49,6 +49,8 @@ The batch ends with the input, with exit code 0.`,
 			}, p.In, p.Out, p.Err)
 		},
 	}
+	cmd.Flags().StringVar(&p.Client, "client", "", "`name` of the program that calls, for the history of changes, such as inventory/1.0")
+	return cmd
 }
 
 // Serve answers requests from in until it ends, by calls of the admin API over what connect returns; the program's version is in

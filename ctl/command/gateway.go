@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -90,7 +91,9 @@ func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
 
 // options are how the gateway at address is reached.
 func (p *Program) options(address string) adminclient.Options {
-	return adminclient.Options{Address: address, Wait: startWait, Program: "omsgwctl/" + p.Version, Changed: p.changed}
+	return adminclient.Options{
+		Address: address, Wait: startWait, Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: p.changed,
+	}
 }
 
 // changed remarks that a change was made while the gateway is stopped, once until one is made while it runs.

@@ -19,7 +19,8 @@ type Program struct {
 	In      io.Reader
 	Out     io.Writer
 	Err     io.Writer
-	JSON    bool // --json
+	JSON    bool   // --json
+	Client  string // what the gateway is told as the program that calls; "" is omsgwctl itself
 
 	address string // --address, "" if not given
 	started bool   // the command line was understood: an error from here on is not wrong usage

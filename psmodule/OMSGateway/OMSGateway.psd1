@@ -5,7 +5,7 @@
     Author               = 'The OMS gateway project'
     CompanyName          = 'The OMS gateway project'
     Copyright            = '(c) The OMS gateway project. MIT licence.'
-    Description          = 'Administers the OMS gateway: allowed hosts and client certificates, settings, relay proxy.'
+    Description          = 'Administers the OMS gateway: allowed hosts and client certificates, settings, relay proxy, and the history of all changes.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     CmdletsToExport      = @(
@@ -19,6 +19,9 @@
         'Get-OMSGatewayAllowedClientCertificate'
         'Add-OMSGatewayAllowedClientCertificate'
         'Remove-OMSGatewayAllowedClientCertificate'
+        'Get-OMSGatewayRevision'
+        'Compare-OMSGatewayRevision'
+        'Restore-OMSGatewayRevision'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

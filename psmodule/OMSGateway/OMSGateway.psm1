@@ -25,4 +25,7 @@ Export-ModuleMember -Function @() -Cmdlet @(
     'Get-OMSGatewayAllowedClientCertificate'
     'Add-OMSGatewayAllowedClientCertificate'
     'Remove-OMSGatewayAllowedClientCertificate'
+    'Get-OMSGatewayRevision'
+    'Compare-OMSGatewayRevision'
+    'Restore-OMSGatewayRevision'
 )

@@ -32,26 +32,17 @@ public sealed class AllowedClientCertificate
 /// <summary>Get-OMSGatewayAllowedClientCertificate.</summary>
 [Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedClientCertificate")]
 [OutputType(typeof(string), typeof(AllowedClientCertificate))]
-public sealed class GetOMSGatewayAllowedClientCertificateCommand : GatewayCmdlet
+public sealed class GetOMSGatewayAllowedClientCertificateCommand : AskingCmdlet
 {
     /// <summary>Objects instead of strings.</summary>
     [Parameter]
     public SwitchParameter Detailed { get; set; }
 
-    /// <summary>Reads the list whole before the first subject goes on, since the next cmdlet may change it.</summary>
-    private protected override void Finish()
+    private protected override IEnumerable<object?> Ask()
     {
         var certificates =
             ReadAll<CertificatePage, CertificateMessage>("AllowedClientCertificateService/ListAllowedClientCertificates");
-        Close();
-        if (Detailed)
-        {
-            WriteObject(certificates.Select(c => new AllowedClientCertificate(c)), true);
-        }
-        else
-        {
-            WriteObject(certificates.Select(c => c.Subject), true);
-        }
+        return Detailed ? certificates.Select(c => new AllowedClientCertificate(c)) : certificates.Select(c => c.Subject);
     }
 }
 
@@ -73,12 +64,9 @@ public sealed class AddOMSGatewayAllowedClientCertificateCommand : ListChangeCmd
     private protected override string Action => "Add allowed client certificate";
 
     private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
-        Call<AddCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/AddAllowedClientCertificates",
-            new AddCertificatesRequest
-            {
-                Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }),
-                ValidateOnly = validateOnly,
-            }, beside);
+        Send<AddCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/AddAllowedClientCertificates",
+            new AddCertificatesRequest { Certificates = Array.ConvertAll(items, item => new CertificateMessage { Subject = item }) },
+            validateOnly, beside);
 
     private protected override string Changed(string item) => $"{item} is allowed now.";
 
@@ -105,8 +93,8 @@ public sealed class RemoveOMSGatewayAllowedClientCertificateCommand : ListChange
     private protected override string Action => "Remove allowed client certificate";
 
     private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
-        Call<RemoveCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/RemoveAllowedClientCertificates",
-            new RemoveCertificatesRequest { Subjects = items, ValidateOnly = validateOnly }, beside);
+        Send<RemoveCertificatesRequest, ChangeAnswer>("AllowedClientCertificateService/RemoveAllowedClientCertificates",
+            new RemoveCertificatesRequest { Subjects = items }, validateOnly, beside);
 
     // A subject may have such characters of its own. What is an entry is that entry, and nobody is asked about it.
     private protected override IReadOnlyCollection<string>? Matching(string item)

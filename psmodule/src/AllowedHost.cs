@@ -36,7 +36,7 @@ public sealed class AllowedHost
 /// <summary>Get-OMSGatewayAllowedHost.</summary>
 [Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedHost", DefaultParameterSetName = "Configured")]
 [OutputType(typeof(string), typeof(AllowedHost), typeof(EffectiveHost))]
-public sealed class GetOMSGatewayAllowedHostCommand : GatewayCmdlet
+public sealed class GetOMSGatewayAllowedHostCommand : AskingCmdlet
 {
     /// <summary>Objects instead of strings.</summary>
     [Parameter(ParameterSetName = "Configured")]
@@ -46,26 +46,14 @@ public sealed class GetOMSGatewayAllowedHostCommand : GatewayCmdlet
     [Parameter(Mandatory = true, ParameterSetName = "Effective")]
     public SwitchParameter Effective { get; set; }
 
-    /// <summary>Reads the list whole before the first host goes on, since the next cmdlet may change it.</summary>
-    private protected override void Finish()
+    private protected override IEnumerable<object?> Ask()
     {
         if (Effective)
         {
-            var effective = ReadAll<EffectiveHostPage, EffectiveHostMessage>("AllowedHostService/ListEffectiveHosts");
-            Close();
-            WriteObject(effective.Select(h => new EffectiveHost(h)), true);
-            return;
+            return ReadAll<EffectiveHostPage, EffectiveHostMessage>("AllowedHostService/ListEffectiveHosts").Select(h => new EffectiveHost(h));
         }
         var hosts = ReadAll<HostPage, HostMessage>("AllowedHostService/ListAllowedHosts");
-        Close();
-        if (Detailed)
-        {
-            WriteObject(hosts.Select(h => new AllowedHost(h)), true);
-        }
-        else
-        {
-            WriteObject(hosts.Select(h => h.Host), true);
-        }
+        return Detailed ? hosts.Select(h => new AllowedHost(h)) : hosts.Select(h => h.Host);
     }
 }
 
@@ -103,10 +91,9 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
         var request = new AddHostsRequest
         {
             Hosts = Array.ConvertAll(items, item => new HostMessage { Host = item, ClientCertificatePolicy = policy }),
-            ValidateOnly = validateOnly,
             SetClientCertificatePolicy = policy != null,
         };
-        return Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, beside);
+        return Send<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, validateOnly, beside);
     }
 
     // The refused host that an item means: just that, or, if it has no port, the host at the only port where it was refused.
@@ -116,8 +103,8 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
         {
             return item;
         }
-        var request = new AddHostsRequest { Hosts = [new HostMessage { Host = item }], ValidateOnly = true };
-        var spelled = Call<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request).Outcomes.Single();
+        var request = new AddHostsRequest { Hosts = [new HostMessage { Host = item }] };
+        var spelled = Send<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, validateOnly: true).Outcomes.Single();
         if (spelled.Kind == "INVALID")
         {
             return item; // the addition says why
@@ -170,8 +157,8 @@ public sealed class RemoveOMSGatewayAllowedHostCommand : ListChangeCmdlet
     private protected override string Action => "Remove allowed host";
 
     private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside) =>
-        Call<RemoveHostsRequest, ChangeAnswer>("AllowedHostService/RemoveAllowedHosts",
-            new RemoveHostsRequest { Hosts = items, ValidateOnly = validateOnly }, beside);
+        Send<RemoveHostsRequest, ChangeAnswer>("AllowedHostService/RemoveAllowedHosts",
+            new RemoveHostsRequest { Hosts = items }, validateOnly, beside);
 
     private protected override IReadOnlyCollection<string>? Matching(string item) => Pattern.IsHosts(item)
         ? Pattern.Matching(item, ReadAll<HostPage, HostMessage>("AllowedHostService/ListAllowedHosts").Select(h => h.Host ?? ""))

@@ -24,6 +24,9 @@ internal sealed class BatchClient : IDisposable
     /// <summary>After how long, and then again and again, somebody who waits is told of it.</summary>
     public static readonly TimeSpan MentionAfter = TimeSpan.FromSeconds(2);
 
+    // Of the module, with three parts, as its manifest has it.
+    private static readonly string Version = typeof(BatchClient).Assembly.GetName().Version!.ToString(3);
+
     private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMilliseconds(500);
     private const int MaxLine = 16 << 20; // the gateway's answers have at most 1 MiB in their own encoding
@@ -66,7 +69,7 @@ internal sealed class BatchClient : IDisposable
         this.limit = limit ?? AnswerLimit;
         process = new Process
         {
-            StartInfo = new ProcessStartInfo(program, "batch")
+            StartInfo = new ProcessStartInfo(program, $"batch --client OMSGateway/{Version}")
             {
                 UseShellExecute = false,
                 CreateNoWindow = true,

@@ -1,3 +1,4 @@
+using System;
 using System.Management.Automation;
 
 namespace OMSGateway;
@@ -8,6 +9,58 @@ public abstract class ChangeCmdlet : GatewayCmdlet
     /// <summary>Do not ask, whatever $ConfirmPreference says.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
+
+    /// <summary>Why, for whoever reads the history.</summary>
+    [Parameter]
+    public string? Comment { get; set; }
+
+    /// <summary>Makes one change, after the question about it. With -WhatIf the gateway is only asked what it would bring.</summary>
+    /// <returns>The answer; null if nothing was changed, of which the user was told.</returns>
+    private protected TAnswer? Change<TRequest, TAnswer>(string target, string action, string method, TRequest request)
+        where TRequest : ChangeRequest where TAnswer : ChangedAnswer
+    {
+        var rehearses = WhatIf;
+        if (!Confirmed(target, action) && !rehearses)
+        {
+            return null;
+        }
+        TAnswer answer;
+        try
+        {
+            answer = Send<TRequest, TAnswer>(method, request, rehearses);
+        }
+        catch (Exception e) when (e is CallException or BatchException)
+        {
+            WriteError(Record(e, target));
+            return null;
+        }
+        Tell(answer);
+        return rehearses ? null : answer;
+    }
+
+    /// <summary>Makes the call of a change, with what every change has.</summary>
+    /// <exception cref="CallException">As for Call.</exception>
+    /// <exception cref="BatchException">As for Call.</exception>
+    private protected TAnswer Send<TRequest, TAnswer>(string method, TRequest request, bool validateOnly, bool beside = false)
+        where TRequest : ChangeRequest where TAnswer : ChangedAnswer
+    {
+        (request.ValidateOnly, request.Comment) = (validateOnly, Comment);
+        return Call<TRequest, TAnswer>(method, request, beside);
+    }
+
+    /// <summary>Tells what the gateway says of a change as a whole.</summary>
+    private protected void Tell(ChangedAnswer answer)
+    {
+        foreach (var warning in answer.Warnings ?? [])
+        {
+            WriteWarning(warning.Message ?? warning.Reason ?? "");
+        }
+        foreach (var remark in answer.Preview?.Impact?.Remarks ?? [])
+        {
+            // As PowerShell itself shows what -WhatIf has to say.
+            WriteInformation(new HostInformationMessage { Message = $"What if: {remark.Message}" }, ["PSHOST"]);
+        }
+    }
 
     /// <summary>Whether the change is to be made.</summary>
     private protected bool Confirmed(string target, string action)

@@ -64,7 +64,7 @@ public sealed class Setting
 /// <summary>Get-OMSGatewayConfig.</summary>
 [Cmdlet(VerbsCommon.Get, "OMSGatewayConfig")]
 [OutputType(typeof(Setting))]
-public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
+public sealed class GetOMSGatewayConfigCommand : AskingCmdlet
 {
     /// <summary>The keys, or patterns for keys.</summary>
     [Parameter(Position = 0)]
@@ -74,26 +74,10 @@ public sealed class GetOMSGatewayConfigCommand : GatewayCmdlet
     [ArgumentCompleter(typeof(SettingKeyCompleter))]
     public string[] Key { get; set; } = ["*"];
 
-    /// <summary>Reads the settings, each once, in the order of the keys.</summary>
-    private protected override void Finish()
-    {
-        var found = new List<SettingMessage>();
-        var failed = new List<ErrorRecord>();
-        foreach (var key in Key)
-        {
-            try
-            {
-                found.AddRange(WildcardPattern.ContainsWildcardCharacters(key) ? Fitting(key) : Named(key));
-            }
-            catch (CallException e) when (Failure.IsAboutTheValue(e))
-            {
-                failed.Add(Record(e, key));
-            }
-        }
-        Close();
-        WriteObject(found.GroupBy(s => s.Key).Select(same => new Setting(same.First())), true);
-        failed.ForEach(WriteError);
-    }
+    // Each setting once, in the order of the keys.
+    private protected override IEnumerable<object?> Ask() => Key
+        .SelectMany(key => About(key, () => WildcardPattern.ContainsWildcardCharacters(key) ? Fitting(key) : Named(key)))
+        .GroupBy(s => s.Key).Select(same => new Setting(same.First()));
 
     private IEnumerable<SettingMessage> Fitting(string pattern)
     {
@@ -142,27 +126,9 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
             return;
         }
         var value = Value ?? "";
-        var rehearses = WhatIf;
-        if (!Confirmed(Key, value == "" ? "Set to the default" : $"Set to {value}") && !rehearses)
-        {
-            return;
-        }
-        SetSettingAnswer answer;
-        try
-        {
-            answer = Call<SetSettingRequest, SetSettingAnswer>("SettingService/SetSetting",
-                new SetSettingRequest { Key = Key, Value = value, ValidateOnly = rehearses });
-        }
-        catch (Exception e) when (e is CallException or BatchException)
-        {
-            WriteError(Record(e, Key));
-            return;
-        }
-        foreach (var warning in answer.Warnings ?? [])
-        {
-            WriteWarning(warning.Message ?? warning.Reason ?? "");
-        }
-        if (rehearses)
+        var answer = Change<SetSettingRequest, SetSettingAnswer>(Key, value == "" ? "Set to the default" : $"Set to {value}",
+            "SettingService/SetSetting", new SetSettingRequest { Key = Key, Value = value });
+        if (answer == null)
         {
             return;
         }

@@ -321,6 +321,10 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
 
     private void Note(string[] items, ChangeAnswer answer, bool passThru)
     {
+        if (rehearses)
+        {
+            reports.Enqueue(() => Tell(answer));
+        }
         foreach (var outcome in answer.Outcomes)
         {
             var item = items[outcome.Index];

@@ -12,6 +12,48 @@ internal interface IPage<out TItem>
     string NextPageToken { get; }
 }
 
+/// <summary>What the request of every change has.</summary>
+[DataContract]
+internal abstract class ChangeRequest
+{
+    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
+    public bool ValidateOnly { get; set; }
+
+    [DataMember(Name = "comment", EmitDefaultValue = false)]
+    public string? Comment { get; set; }
+}
+
+/// <summary>What the answer to every change has; all of it is null from an older gateway.</summary>
+[DataContract]
+internal abstract class ChangedAnswer
+{
+    /// <summary>What the change would bring. Only where the request has validateOnly.</summary>
+    [DataMember(Name = "preview")]
+    public PreviewMessage? Preview { get; set; }
+
+    /// <summary>What is still to be done.</summary>
+    [DataMember(Name = "warnings")]
+    public Problem[]? Warnings { get; set; }
+}
+
+[DataContract]
+internal sealed class PreviewMessage
+{
+    [DataMember(Name = "impact")]
+    public ImpactMessage? Impact { get; set; }
+}
+
+/// <summary>Whom a change would cut off.</summary>
+[DataContract]
+internal sealed class ImpactMessage
+{
+    [DataMember(Name = "remarks")]
+    private Problem[]? RemarksOrNull { get; set; }
+
+    /// <summary>It in sentences.</summary>
+    public Problem[] Remarks => RemarksOrNull ?? [];
+}
+
 [DataContract]
 internal sealed class Empty
 {
@@ -119,13 +161,10 @@ internal sealed class EffectiveHostPage : IPage<EffectiveHostMessage>
 }
 
 [DataContract]
-internal sealed class AddHostsRequest
+internal sealed class AddHostsRequest : ChangeRequest
 {
     [DataMember(Name = "hosts")]
     public HostMessage[] Hosts { get; set; } = [];
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 
     /// <summary>Hosts that are in the list already get the policy of the request, too.</summary>
     [DataMember(Name = "setClientCertificatePolicy", EmitDefaultValue = false)]
@@ -162,13 +201,10 @@ internal sealed class DeniedHostPage : IPage<DeniedHostMessage>
 }
 
 [DataContract]
-internal sealed class RemoveHostsRequest
+internal sealed class RemoveHostsRequest : ChangeRequest
 {
     [DataMember(Name = "hosts")]
     public string[] Hosts { get; set; } = [];
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
@@ -202,28 +238,22 @@ internal sealed class CertificatePage : IPage<CertificateMessage>
 }
 
 [DataContract]
-internal sealed class AddCertificatesRequest
+internal sealed class AddCertificatesRequest : ChangeRequest
 {
     [DataMember(Name = "certificates")]
     public CertificateMessage[] Certificates { get; set; } = [];
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
-internal sealed class RemoveCertificatesRequest
+internal sealed class RemoveCertificatesRequest : ChangeRequest
 {
     [DataMember(Name = "subjects")]
     public string[] Subjects { get; set; } = [];
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }
 
 /// <summary>The answer to an addition to a list or a removal from it.</summary>
 [DataContract]
-internal sealed class ChangeAnswer
+internal sealed class ChangeAnswer : ChangedAnswer
 {
     [DataMember(Name = "outcomes")]
     private Outcome[]? OutcomesOrNull { get; set; }
@@ -379,30 +409,23 @@ internal sealed class GetSettingAnswer
 }
 
 [DataContract]
-internal sealed class SetSettingRequest
+internal sealed class SetSettingRequest : ChangeRequest
 {
     [DataMember(Name = "key")]
     public string Key { get; set; } = "";
 
     [DataMember(Name = "value")]
     public string Value { get; set; } = "";
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
-internal sealed class SetSettingAnswer
+internal sealed class SetSettingAnswer : ChangedAnswer
 {
     [DataMember(Name = "setting")]
     public SettingMessage? Setting { get; set; }
 
     [DataMember(Name = "previousValue")]
     public string? PreviousValue { get; set; }
-
-    /// <summary>What is still to be done; null from an older gateway.</summary>
-    [DataMember(Name = "warnings")]
-    public Problem[]? Warnings { get; set; }
 }
 
 [DataContract]
@@ -420,21 +443,24 @@ internal sealed class GetRelayProxyAnswer
 }
 
 [DataContract]
-internal sealed class SetRelayProxyAnswer
+internal sealed class SetRelayProxyAnswer : ChangedAnswer
 {
     [DataMember(Name = "relayProxy")]
     public RelayProxyMessage? RelayProxy { get; set; }
 }
 
 [DataContract]
-internal sealed class ClearRelayProxyRequest
+internal sealed class ClearRelayProxyAnswer : ChangedAnswer
 {
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }
 
 [DataContract]
-internal sealed class SetRelayProxyRequest
+internal sealed class ClearRelayProxyRequest : ChangeRequest
+{
+}
+
+[DataContract]
+internal sealed class SetRelayProxyRequest : ChangeRequest
 {
     [DataMember(Name = "address")]
     public string Address { get; set; } = "";
@@ -444,7 +470,4 @@ internal sealed class SetRelayProxyRequest
 
     [DataMember(Name = "password", EmitDefaultValue = false)]
     public string? Password { get; set; }
-
-    [DataMember(Name = "validateOnly", EmitDefaultValue = false)]
-    public bool ValidateOnly { get; set; }
 }

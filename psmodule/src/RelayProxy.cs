@@ -1,7 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.Management.Automation;
 using System.Numerics;
-using System.Runtime.InteropServices;
 using System.Security;
 
 namespace OMSGateway;
@@ -9,17 +9,12 @@ namespace OMSGateway;
 /// <summary>Get-OMSGatewayRelayProxy.</summary>
 [Cmdlet(VerbsCommon.Get, "OMSGatewayRelayProxy")]
 [OutputType(typeof(string))]
-public sealed class GetOMSGatewayRelayProxyCommand : GatewayCmdlet
+public sealed class GetOMSGatewayRelayProxyCommand : AskingCmdlet
 {
-    /// <summary>Answers the address, or nothing if no relay proxy is set.</summary>
-    private protected override void Finish()
+    private protected override IEnumerable<object?> Ask()
     {
         var address = Call<Empty, GetRelayProxyAnswer>("RelayProxyService/GetRelayProxy", new Empty()).RelayProxy?.Address;
-        Close();
-        if (!string.IsNullOrEmpty(address))
-        {
-            WriteObject(address);
-        }
+        return string.IsNullOrEmpty(address) ? [] : [address];
     }
 }
 
@@ -66,7 +61,7 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
         var address = Address.Trim();
         var credential = Credential ?? Password as PSCredential;
         var username = string.IsNullOrEmpty(Username) ? credential?.UserName ?? "" : Username!;
-        var password = Plain(credential?.Password ?? Password);
+        var password = Secret.Plain(credential?.Password ?? Password);
         if (address == "" && username != "")
         {
             Refuse("AddressMissing", "Give -Address together with a user; without a user, -Address \"\" clears the relay proxy.");
@@ -91,14 +86,8 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
 
     private void Clear()
     {
-        var rehearses = WhatIf;
-        if (!Confirmed("Relay proxy", "Clear") && !rehearses)
-        {
-            return;
-        }
-        Call<ClearRelayProxyRequest, Empty>("RelayProxyService/ClearRelayProxy",
-            new ClearRelayProxyRequest { ValidateOnly = rehearses });
-        if (!rehearses)
+        if (Change<ClearRelayProxyRequest, ClearRelayProxyAnswer>("Relay proxy", "Clear",
+            "RelayProxyService/ClearRelayProxy", new ClearRelayProxyRequest()) != null)
         {
             WriteVerbose("The gateway connects directly now.");
         }
@@ -111,28 +100,14 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
             WriteWarning("The password was given as plain text, so it stays in the history of this session and in scripts. " +
                 "Give it as a SecureString, or use -Credential (Get-Credential).");
         }
-        var rehearses = WhatIf;
         var shown = WithoutUser(address);
-        if (!Confirmed(shown, "Set relay proxy") && !rehearses)
-        {
-            return;
-        }
-        var request = new SetRelayProxyRequest { Address = address, ValidateOnly = rehearses };
+        var request = new SetRelayProxyRequest { Address = address };
         if (username != "")
         {
             (request.Username, request.Password) = (username, password);
         }
-        SetRelayProxyAnswer answer;
-        try
-        {
-            answer = Call<SetRelayProxyRequest, SetRelayProxyAnswer>("RelayProxyService/SetRelayProxy", request);
-        }
-        catch (Exception e) when (e is CallException or BatchException)
-        {
-            WriteError(Record(e, shown));
-            return;
-        }
-        if (rehearses)
+        var answer = Change<SetRelayProxyRequest, SetRelayProxyAnswer>(shown, "Set relay proxy", "RelayProxyService/SetRelayProxy", request);
+        if (answer == null)
         {
             return;
         }
@@ -151,23 +126,6 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
     {
         var at = address.LastIndexOf('@');
         return at < 0 ? address : "***" + address.Substring(at);
-    }
-
-    private static string Plain(object? password)
-    {
-        if (password is not SecureString secret)
-        {
-            return password as string ?? "";
-        }
-        var memory = Marshal.SecureStringToGlobalAllocUnicode(secret);
-        try
-        {
-            return Marshal.PtrToStringUni(memory, secret.Length)!;
-        }
-        finally
-        {
-            Marshal.ZeroFreeGlobalAllocUnicode(memory);
-        }
     }
 }
 

@@ -42,6 +42,10 @@ public sealed class HelpTests
 
             Yes.
 
+            ### -Comment
+
+            Yes.
+
             ### -Port
 
             No such thing.
@@ -73,7 +77,10 @@ public sealed class HelpTests
 
         Assert.Equal(Cmdlets.Select(c => c.Name), commands.Select(NameOf));
         Assert.Equal(
-            ["Address Username Password PassThru Force WhatIf Confirm", "Address Credential PassThru Force WhatIf Confirm"],
+            [
+                "Address Username Password PassThru Force Comment WhatIf Confirm",
+                "Address Credential PassThru Force Comment WhatIf Confirm",
+            ],
             relay.Descendants(command + "syntaxItem").Select(item =>
                 string.Join(" ", item.Elements(command + "parameter").Select(p => p.Element(text + "name")!.Value))));
     }
