@@ -22,7 +22,7 @@ export GOFLAGS += -buildvcs=false
 # $(call compile,FOLDER) builds both programs into FOLDER.
 compile = go build -trimpath -ldflags '$(strip $(STRIP) -X main.version=$(VERSION))' -o $(1)/ ./cmd/...
 
-.PHONY: help run test race lint generate check-generate rename-module breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
+.PHONY: help run test floods race lint generate check-generate rename-module breaking build $(PLATFORMS) fuzz cover check-unit windows-smoke bench
 .PHONY: bench-smoke soak clean
 .DEFAULT_GOAL := help
 
@@ -42,6 +42,9 @@ run: ## build both programs and start a gateway on LISTEN (127.0.0.1:8080), its 
 test: ## run all tests
 	go test ./...
 	@$(MAKE) --no-print-directory test-psmodule
+
+floods: ## flood a gateway from all sides, in under a minute (Linux, as root)
+	OMSGATEWAY_TEST_REQUIRE=all go test -count=1 -timeout 1m -run '^TestFloods$$' ./cmd/omsgateway
 
 race: ## run all tests under the race detector (needs a C compiler)
 	go test -race ./...

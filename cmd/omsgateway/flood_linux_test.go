@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // TestFloods floods one gateway from all sides. At first a user without a role floods the admin API, and the gateway's memory hardly grows.
@@ -31,6 +32,9 @@ import (
 // can and says nothing in them, and others ask for ever new hosts, all with as few descriptors as just suffice. Meanwhile an
 // administrator changes things, 20,000 hosts at once among them, and another client opens tunnels. Nothing of theirs is refused or lost.
 func TestFloods(t *testing.T) {
+	if !testscale.Full() {
+		t.Skip("it takes both processors for a while: make floods")
+	}
 	const (
 		descriptors = 64 + 2*5000
 		refusals    = 12_500   // more than all rings of events together have room for

@@ -22,6 +22,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 	"github.com/omsgateway/omsgateway/internal/testpipe"
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // running is a gateway for a Go test.
@@ -91,7 +92,7 @@ func newTestOrigin(t *testing.T) *origin {
 // TestChangesCutNoTunnel adds hosts with omsgwctl while 200 tunnels move data.
 func TestChangesCutNoTunnel(t *testing.T) {
 	t.Parallel()
-	const tunnels, changes = 200, 20
+	tunnels, changes := testscale.Of(200, 50), 20
 	o := newTestOrigin(t)
 	r := runGateway(t, "--set", "AllowLoopbackTargets=On")
 	omsgwctl(t, r, "setting", "set", "LogLevel", "Warning")
@@ -199,7 +200,8 @@ func (b *batch) call(method, params string) error {
 // host, loopback permitted without the host. None of them lets a CONNECT through, but a mixture of two would.
 func TestEachConnectSeesOneSnapshot(t *testing.T) {
 	t.Parallel()
-	const connects, changes, workers = 10_000, 1_000, 8
+	const workers = 8
+	connects, changes := testscale.Of(10_000, 1_000), testscale.Of(1_000, 100)
 	o := newTestOrigin(t)
 	r := runGateway(t)
 	omsgwctl(t, r, "setting", "set", "LogLevel", "Error")
@@ -216,7 +218,7 @@ func TestEachConnectSeesOneSnapshot(t *testing.T) {
 	}
 
 	var left, addressRefused, hostRefused atomic.Int64
-	left.Store(connects)
+	left.Store(int64(connects))
 	var connecting sync.WaitGroup
 	for range workers {
 		connecting.Go(func() {

@@ -13,14 +13,15 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // TestLongListIsAddedWholeOrNotAtAll kills the gateway, or the omsgwctl that asks it, at random moments while a long list is added or
 // removed: afterwards the file has all of it or nothing.
 func TestLongListIsAddedWholeOrNotAtAll(t *testing.T) {
-	const kills, hosts = 20, 20_000
+	kills, hosts := testscale.Of(20, 4), testscale.Of(20_000, 5_000)
 	dir := t.TempDir()
-	var list strings.Builder // more than 1 MiB
+	var list strings.Builder // at full scale more than 1 MiB
 	for i := range hosts {
 		fmt.Fprintf(&list, "h%05d.%s.example.com\n", i, strings.Repeat("x", 40))
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // TestStacks has real implementations of TLS speak to each other through one gateway, each client with each server: at both
@@ -26,7 +28,7 @@ func TestStacks(t *testing.T) {
 	all := stacks(t)
 	agents := newAgents(t)
 	own, agent := agents.named("localhost"), agents.named("agent")
-	for _, server := range all {
+	for i, server := range all {
 		t.Run(server.name+" server", func(t *testing.T) {
 			server.need(t)
 			port := server.serve(t, own)
@@ -36,7 +38,10 @@ func TestStacks(t *testing.T) {
 			g.allow(t, direct, "IF_SHOWN")
 			g.allow(t, cut, "IF_SHOWN")
 			door, cutDoor := g.door(t, direct, nobody), g.door(t, cut, theClient)
-			for _, client := range all {
+			for j, client := range all {
+				if !testscale.Full() && j != i && j != (i+1)%len(all) {
+					continue // each is a client and a server all the same
+				}
 				t.Run(client.name+" client", func(t *testing.T) {
 					client.need(t)
 					for _, v := range []struct{ version, subject string }{{"1.2", agent.subject}, {"1.3", ""}} {

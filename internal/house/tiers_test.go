@@ -42,7 +42,7 @@ var tiers = [][]string{
 	{"internal/clientcert"},
 	{
 		"internal/reason", "internal/printable", "internal/clock", "internal/socket", "internal/folder", "internal/ownaddr", "internal/testca",
-		"internal/testnet", "packaging/manual",
+		"internal/testnet", "internal/testscale", "packaging/manual",
 	},
 }
 

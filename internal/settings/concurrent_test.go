@@ -13,12 +13,14 @@ import (
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // Each change stores one number in several places: DrainSeconds, and the only allowed host. A reader that finds two numbers has
 // seen a mixture.
 func TestReadersSeeOneSnapshot(t *testing.T) {
-	const writers, readers, changes = 4, 4, 50
+	const writers, readers = 4, 4
+	changes := testscale.Of(50, 10)
 	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
 	update(t, s, numbered(t, 1))
 

@@ -21,6 +21,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
 	"github.com/omsgateway/omsgateway/internal/reason"
 	"github.com/omsgateway/omsgateway/internal/settings"
+	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
 // childDir, in the environment, makes the test binary a process that owns the folder it names; with childTries it makes each change on
@@ -77,7 +78,7 @@ func child(dir string) error {
 	return err
 }
 
-const crashChanges = 200
+var crashChanges = testscale.Of(200, 40)
 
 // tryingChild is a child that makes each change on trial, tells its number below zero, confirms it after a moment, and tells the number.
 func tryingChild(dir string) error {

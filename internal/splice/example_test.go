@@ -20,7 +20,9 @@ func Example() {
 	}
 	defer engine.Close()
 	client, fromClient := connected()
+	defer client.Close()
 	target, toTarget := connected()
+	defer target.Close()
 	ended := make(results, 1)
 	engine.Join(fromClient, toTarget, splice.Options{ClientHead: []byte("one, "), Idle: time.Minute, Owner: ended})
 
@@ -50,7 +52,9 @@ func ExampleInspection() {
 	}
 	defer engine.Close()
 	client, fromClient := connected()
+	defer client.Close()
 	target, toTarget := connected()
+	defer target.Close()
 	ended := make(results, 1)
 	engine.Join(fromClient, toTarget, splice.Options{Inspection: greeting("hello"), InspectionLimit: time.Minute, Owner: ended})
 

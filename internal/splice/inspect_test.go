@@ -141,7 +141,7 @@ func TestInspectionRefuses(t *testing.T) {
 
 // TestRefusedClientThatDoesNotRead gets no alert but behind all that may pass.
 func TestRefusedClientThatDoesNotRead(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		in := inspect(t, e, splice.Options{}, joinSmall)
 		flood := []byte(strings.Repeat("f", 8<<20))
 		n := writeUntilFull(in.target, flood)
@@ -246,7 +246,7 @@ func TestInspectedPairEnds(t *testing.T) {
 
 // TestInspectionIsLate refuses what takes too long.
 func TestInspectionIsLate(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		in := inspect(t, e, splice.Options{InspectionLimit: time.Millisecond}, join)
 		expect(t, in.client, alert)
 		expectEOF(t, in.target)
@@ -286,7 +286,7 @@ func TestResetDuringInspection(t *testing.T) {
 
 // TestIdleLimitAfterInspection begins with the limit of the inspection and ends by that of the pair, which is shorter.
 func TestIdleLimitAfterInspection(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		in := inspect(t, e, splice.Options{Idle: time.Millisecond, InspectionLimit: time.Hour}, join)
 		send(t, in.client, "all!")
 		expect(t, in.target, "all!")
@@ -332,7 +332,7 @@ func TestInspectedHeads(t *testing.T) {
 
 // TestRelease takes pairs out of their engine, whatever they are about, and goes on with them by hand: nothing is lost or doubled.
 func TestRelease(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		for name, tt := range map[string]struct {
 			prepare  func(in inspected)
 			finished [2]bool

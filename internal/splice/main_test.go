@@ -1,6 +1,7 @@
 package splice_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,7 +17,15 @@ func TestMain(m *testing.M) {
 	if isChild() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	before, err := countFiles()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		after, err2 := countFiles()
+		if code == 0 && (err != nil || err2 != nil || after != before) {
+			fmt.Printf("%d descriptors are open, %d were before the tests (%v, %v)\n", after, before, err, err2)
+			code = 1
+		}
+		os.Exit(code)
+	}))
 }
 
 // engines are what every test runs over: the one for everything, and the one for this system.
@@ -48,23 +57,46 @@ func overEngines(t *testing.T, test func(t *testing.T, e splice.Engine, engine s
 	}
 }
 
-// openFiles counts the descriptors of this process, where the system tells.
+// overEnginesAtOnce does so side by side with others, for a test that waits for limits; descriptors are counted after all tests.
+func overEnginesAtOnce(t *testing.T, test func(t *testing.T, e splice.Engine, engine string)) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := engine.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run("", func(t *testing.T) { test(t, e, engine.name) })
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func openFiles(t *testing.T) int {
 	t.Helper()
+	n, err := countFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// countFiles counts the descriptors of this process, where the system tells.
+func countFiles() (int, error) {
 	// A connection makes the runtime open what it keeps for its poller, so that this does not count later.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	_ = l.Close()
 	if runtime.GOOS != "linux" {
-		return 0
+		return 0, nil
 	}
 	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(names)
+	return len(names), err
 }
 
 // connect makes a TCP connection over the loopback: what the gateway holds, and what the peer holds.

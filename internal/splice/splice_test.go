@@ -192,7 +192,7 @@ func TestCloseRacesJoin(t *testing.T) {
 }
 
 func TestIdleLimit(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		tn := join(t, e, splice.Options{Idle: time.Millisecond})
 		if diff := cmp.Diff(splice.Result{End: splice.EndIdle}, tn.result(t)); diff != "" {
 			t.Error(diff)

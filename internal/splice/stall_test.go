@@ -16,7 +16,7 @@ import (
 
 // TestStall has a receiver take nothing, on either side, beside tunnels that go on: one in which nothing waits, and one that moves.
 func TestStall(t *testing.T) {
-	overEngines(t, func(t *testing.T, e splice.Engine, _ string) {
+	overEnginesAtOnce(t, func(t *testing.T, e splice.Engine, _ string) {
 		o := splice.Options{Stall: time.Millisecond, Idle: time.Hour}
 		quiet, moving := join(t, e, o), join(t, e, o)
 		send(t, quiet.client, "question")

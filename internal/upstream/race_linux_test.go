@@ -22,8 +22,10 @@ import (
 
 // TestDeadAddresses dials a name some of whose addresses do not answer, with less time than they all would take one after another.
 func TestDeadAddresses(t *testing.T) {
+	t.Parallel()
 	for _, dead := range []int{1, 7} {
 		t.Run(strconv.Itoa(dead), func(t *testing.T) {
+			t.Parallel()
 			addresses := loopbacks(dead + 1)
 			last := addresses[dead]
 			port := listen(t, last+":0")
@@ -68,6 +70,7 @@ func TestAnswersInTurn(t *testing.T) {
 
 // TestFailuresNameWhatWasTried has no address connect. The error names those that were tried, the first ones of many, and no other.
 func TestFailuresNameWhatWasTried(t *testing.T) {
+	t.Parallel()
 	addresses := loopbacks(6)
 	port := closedPort(t)
 	names := map[string][]string{
@@ -105,6 +108,7 @@ func TestFailuresNameWhatWasTried(t *testing.T) {
 // TestManyAddressesAreBounded dials a name with more dead addresses than are tried beside each other. Those that are given up early make
 // room, and the last one connects.
 func TestManyAddressesAreBounded(t *testing.T) {
+	t.Parallel()
 	addresses := loopbacks(2 * upstream.MaxUnderWay)
 	last := len(addresses) - 1
 	port := listen(t, addresses[last]+":0")
@@ -155,6 +159,7 @@ func connecting(port int) (n int) {
 
 // TestForgottenAddressIsTriedLast has an address that tunnels know die: the next dial goes past it.
 func TestForgottenAddressIsTriedLast(t *testing.T) {
+	t.Parallel()
 	addresses := loopbacks(2)
 	port := listen(t, addresses[0]+":0")
 	second, err := net.Listen("tcp", addresses[1]+":"+strconv.Itoa(port))

@@ -248,6 +248,7 @@ func TestRefusalsOfARelayProxy(t *testing.T) {
 }
 
 func TestARelayProxyThatIsSilent(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		part      string
 		want      reason.Reason
