@@ -27,7 +27,7 @@ func (a app) event() *cobra.Command {
 		Use:   "event",
 		Short: "Read the gateway's events",
 		Long: `Read the gateway's events: what it refused and why, what failed, and who changed what. The gateway keeps the last
-10,000 since it started, and besides the last 2,000 refusals and errors, and the last 1,000 changes.`,
+10,000, and besides the last 2,000 refusals and errors, and the last 1,000 changes, also while it is stopped and over a restart.`,
 		Example: `omsgwctl event list --id 105
 omsgwctl event watch --level error`,
 		GroupID: command.GroupWatch,

@@ -92,7 +92,7 @@ const (
 
 // Event is one event. The hub sets Sequence, and Time where it is zero.
 type Event struct {
-	Sequence   int64     // counts up from 1 since the start; 0 for an event that only logs get
+	Sequence   int64     // counts up from 1, also over a restart; 0 for an event that only logs get
 	Time       time.Time // when it happened
 	Kind       Kind
 	ID         ID

@@ -33,6 +33,9 @@ type Hub struct {
 	minutes func()        // ends the calls of summarize
 	stop    chan struct{} // closed when Close begins: outputs that fail are given up
 
+	saving sync.Mutex // held by Save; it guards saved
+	saved  int64      // the sequence of the last event at the last Save
+
 	mu       sync.Mutex // guards what is below
 	closed   bool
 	queues   []*queue

@@ -57,6 +57,9 @@ func RegistryRecord(dir string) string { return filepath.Join(dir, "original-log
 // UsageFile is the file in the state folder dir that remembers how often allowed hosts were used and which hosts were refused.
 func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 
+// EventsFile is the file in the state folder dir that has the events before the last start.
+func EventsFile(dir string) string { return filepath.Join(dir, "events") }
+
 // DemandFile is the file in the state folder dir that remembers what clients were let through to in the last days.
 func DemandFile(dir string) string { return filepath.Join(dir, "demand") }
 

@@ -110,6 +110,7 @@ func Run(orders Orders, o Options) (err error) {
 		return err
 	}
 	defer closeStore(store, events, end)
+	defer keep(events, osdefaults.EventsFile(o.StateDir), "to remember events", o.Clock, events, end)()
 	setLogLevel(events, store.Current())
 	memoryLimit{events}.set(store.Current())
 	agents := learn(ctx, osdefaults.Agents(), store, events)

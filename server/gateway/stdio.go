@@ -34,6 +34,7 @@ func ServeStdio(ctx context.Context, stateDir, version string) error {
 		return err
 	}
 	defer closeStore(store, events, end)
+	defer keep(events, osdefaults.EventsFile(stateDir), "to remember events", wall, events, end)()
 	setLogLevel(events, store.Current())
 	store.AddEffect(logLevel{events})
 	// The agents are read once, since this process lives for one command. The gateway itself tells of problems.

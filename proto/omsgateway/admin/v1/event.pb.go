@@ -87,7 +87,7 @@ func (Event_Level) EnumDescriptor() ([]byte, []int) {
 // Event is one numbered event. Its id and its English text are a contract with scripts.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts up from 1 since the gateway started.
+	// Counts up from 1, also over a restart of the gateway, as long as it finds the events of before.
 	Sequence int64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// When it happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
