@@ -54,6 +54,18 @@ func TestEvents(t *testing.T) {
 		{event.AgentMissing(), 300, "",
 			"[0] WARN GatewayServer - There is no monitoring agent on this computer, so no host is allowed by an agent's configuration. " +
 				"Install the agent here and configure it for the workspaces of the clients, or set LearnHosts to Off"},
+		{event.TrialBegun(caller.Caller{Name: "root"}, "7f3a09c1", time.Date(2026, 12, 4, 18, 2, 0, 0, time.UTC)), 100, "",
+			"[0] INFO GatewayServer - The change by root is on trial 7f3a09c1: at 2026-12-04 18:02:00, or when the gateway stops, it goes " +
+				"back, unless it is confirmed"},
+		{event.TrialExtended(caller.Caller{Name: "uid:7"}, "7f3a09c1", time.Date(2026, 12, 4, 19, 2, 0, 0, time.UTC)), 100, "",
+			"[0] INFO GatewayServer - Trial 7f3a09c1 was extended by uid:7 until 2026-12-04 19:02:00"},
+		{event.TrialConfirmed(caller.Caller{Name: "uid:7"}, "7f3a09c1", "root"), 100, "",
+			"[0] INFO GatewayServer - Trial 7f3a09c1 of a change by root was confirmed by uid:7"},
+		{event.TrialRolledBack(caller.Caller{Name: "trial"}, "7f3a09c1", "root"), 100, "",
+			"[0] INFO GatewayServer - Trial 7f3a09c1 of a change by root was not confirmed: what was before is in force again, by trial"},
+		{event.TrialLeft("7f3a09c1", "root"), 400, "",
+			"[0] ERROR GatewayServer - Trial 7f3a09c1 of a change by root was not confirmed before the gateway stopped: at its next start " +
+				"what was before is in force again"},
 		{event.Stopped(), 102, "", "[0] INFO GatewayServer - OMS Gateway stopped"},
 		{event.Paused(), 100, "", "[0] INFO GatewayServer - Paused: no new clients are accepted, open tunnels stay"},
 		{event.Continued([]string{"127.0.0.1:8080"}), 100, "", "[0] INFO GatewayServer - Going on after the pause, listening on 127.0.0.1:8080"},
@@ -138,6 +150,9 @@ func TestFieldsHaveAllThatIsMentioned(t *testing.T) {
 		event.HostsChanged(who, 11, 22, 33), event.DeniedHostsCleared(who, 44), event.HostPolicyChanged(who, "<host>", "<old>", "<new>"),
 		event.RelayProxyChanged(who, "<old>", "<user>", "<new>", "<other>", false), event.ClientCertificateAdded(who, "<subject>"),
 		event.ClientCertificateRemoved(who, "<subject>"), event.ClientCertificatesChanged(who, 11, 22),
+		event.TrialBegun(who, "<trial>", time.Unix(0, 0)), event.TrialExtended(who, "<trial>", time.Unix(0, 0)),
+		event.TrialConfirmed(who, "<trial>", "<author>"), event.TrialRolledBack(who, "<trial>", "<author>"),
+		event.TrialLeft("<trial>", "<author>"),
 		event.AdminDenied(who, "<method>", "<REASON>"), event.HostLearned("<host>", "<agent>", "<place>"),
 		event.HostForgotten("<host>", "<agent>", "<place>"), event.CertificateLearned("<subject>", "<agent>", "<place>"),
 		event.CertificateForgotten("<subject>", "<agent>", "<place>"),
