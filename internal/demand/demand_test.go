@@ -81,13 +81,15 @@ func TestSince(t *testing.T) {
 		t.Errorf("before the first request: %v", got)
 	}
 	m.Allowed(target(t, "a.example.com:443"), client(1), days(0).Add(time.Hour))
-	for after, want := range map[int]time.Time{
-		0: monday.Add(time.Hour),
-		6: monday.Add(time.Hour),
-		7: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), // seven days of UTC, the seventh is not over
+	for _, tt := range []struct {
+		at, want time.Time
+	}{
+		{days(0).Add(2 * time.Hour), monday.Add(time.Hour)},
+		{days(6), monday.Add(time.Hour)},
+		{days(7), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}, // seven days of UTC, the seventh is not over
 	} {
-		if got := m.Of(everything, days(after)).Since; !got.Equal(want) {
-			t.Errorf("after %d days: %v, want %v", after, got.UTC(), want)
+		if got := m.Of(everything, tt.at).Since; !got.Equal(tt.want) {
+			t.Errorf("at %v: %v, want %v", tt.at, got.UTC(), tt.want)
 		}
 	}
 }
