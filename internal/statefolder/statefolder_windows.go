@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -49,10 +50,17 @@ func Protect(path string) error {
 		return err
 	}
 	defer closeHandle(folder)
+	closed, err := isClosed(folder, path)
+	if err != nil {
+		return err
+	}
 	err = windows.SetSecurityInfo(folder, windows.SE_FILE_OBJECT,
 		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION,
 		owner, nil, dacl, nil)
-	return pathError("protect", path, err)
+	if err != nil || closed {
+		return pathError("protect", path, err)
+	}
+	return judgeFiles(path, own) // also what was made a moment ago
 }
 
 func shut(string) ([]string, error) { return nil, nil }
@@ -80,10 +88,47 @@ func makeFolder(path string) error {
 		return pathError("mkdir", path, err)
 	}
 	folder, err := open(path, own, 0)
-	if err == nil {
-		closeHandle(folder)
+	if err != nil {
+		return err
 	}
-	return err
+	defer closeHandle(folder)
+	if closed, err := isClosed(folder, path); closed || err != nil {
+		return err
+	}
+	return judgeFiles(path, own)
+}
+
+// isClosed reports whether nobody else can have made a file in the folder, since it inherits no rights from above.
+func isClosed(folder windows.Handle, path string) (bool, error) {
+	sd, err := windows.GetSecurityInfo(folder, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return false, pathError("read the rights of", path, err)
+	}
+	control, _, err := sd.Control()
+	return control&windows.SE_DACL_PROTECTED != 0, pathError("read the rights of", path, err)
+}
+
+// judgeFiles refuses a file or folder of somebody who may not decide what the gateway does: whoever owns the folder at path, in
+// %ProgramData% everybody may make files in it.
+func judgeFiles(path string, own *windows.SID) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		file := filepath.Join(path, entry.Name())
+		sd, err := windows.GetNamedSecurityInfo(file, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+		if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
+			continue
+		}
+		if err != nil {
+			return pathError("read the owner of", file, err)
+		}
+		if err := judgeOwner(sd, file, own, windows.WinLocalServiceSid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open opens a folder that is there already, with more rights than those to look at it. It refuses what is no folder, a link to
@@ -120,12 +165,19 @@ func judge(folder windows.Handle, path string, own *windows.SID) error {
 	if err != nil {
 		return pathError("read the owner of", path, err)
 	}
+	return judgeOwner(sd, path, own)
+}
+
+// judgeOwner refuses what belongs to somebody who may not decide what the gateway does, and is not one of others either: files that the
+// service makes belong to LocalService, and the folder does not.
+func judgeOwner(sd *windows.SECURITY_DESCRIPTOR, path string, own *windows.SID, others ...windows.WELL_KNOWN_SID_TYPE) error {
 	owner, _, err := sd.Owner()
 	if err != nil || owner == nil {
 		return pathError("read the owner of", path, errors.Join(err, windows.ERROR_INVALID_OWNER))
 	}
 	if owner.IsWellKnown(windows.WinLocalSystemSid) || owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) ||
-		owner.String() == osdefaults.ServiceSID || owner.Equals(own) {
+		owner.String() == osdefaults.ServiceSID || owner.Equals(own) ||
+		slices.ContainsFunc(others, owner.IsWellKnown) {
 		return nil
 	}
 	return fmt.Errorf("%s belongs to %s, who could have put a configuration there: look into it, then move it away", path, owner)
