@@ -49,6 +49,9 @@ func statusRows(s *adminv1.GetStatusResponse) [][]string {
 		[]string{"Errors:", number(s.Errors)},
 		[]string{"Rejections:", number(s.Rejections)},
 	)
+	for i, version := range slices.Sorted(maps.Keys(s.SessionsByTlsVersion)) {
+		rows = append(rows, []string{first(i, "TLS sessions:"), number(s.SessionsByTlsVersion[version]) + " with TLS " + version})
+	}
 	if n := s.ClientCertificatesNotVisible; n > 0 {
 		rows = append(rows, []string{"Without a visible client certificate:", number(n)})
 	}

@@ -16,6 +16,7 @@ type Counters struct {
 	errors     int64
 	rejections int64
 	notVisible int64
+	sessions   map[uint16]int64 // by version
 	refused    map[reason.Reason]int64
 }
 
@@ -26,6 +27,7 @@ type Snapshot struct {
 	Errors            int64                   // Failed
 	Rejections        int64                   // Rejected
 	NotVisible        int64                   // CertificateNotVisible
+	Sessions          map[uint16]int64        // Verified
 	Refused           map[reason.Reason]int64 // Refused
 }
 
@@ -61,6 +63,16 @@ func (c *Counters) Rejected() { c.count(&c.rejections) }
 // judged.
 func (c *Counters) CertificateNotVisible() { c.count(&c.notVisible) }
 
+// Verified counts a TLS session that passed the checks, by its version, a number of crypto/tls.
+func (c *Counters) Verified(version uint16) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sessions == nil {
+		c.sessions = make(map[uint16]int64)
+	}
+	c.sessions[version]++
+}
+
 // Refused counts a refused or failed request by its reason.
 func (c *Counters) Refused(why reason.Reason) {
 	c.mu.Lock()
@@ -81,6 +93,7 @@ func (c *Counters) Snapshot() Snapshot {
 		Errors:            c.errors,
 		Rejections:        c.rejections,
 		NotVisible:        c.notVisible,
+		Sessions:          maps.Clone(c.sessions),
 		Refused:           maps.Clone(c.refused),
 	}
 }

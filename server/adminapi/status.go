@@ -2,6 +2,8 @@ package adminapi
 
 import (
 	"context"
+	"crypto/tls"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -32,6 +34,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		OpenTunnels:             int64(g.Tunnels.Len()),
 		TunnelsOpened:           g.Tunnels.Opened(),
 		RefusalsByReason:        make(map[string]int64, len(counts.Refused)),
+		SessionsByTlsVersion:    make(map[string]int64, len(counts.Sessions)),
 		EventsDropped:           g.Events.Dropped(),
 		AllowedHosts:            int32(len(now.Config.AllowedHosts)),
 		LearnedHosts:            int32(g.Discovery().Hosts()),
@@ -41,6 +44,9 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 	}
 	resp.Warnings, resp.OnTrial = g.warnings(now), g.onTrial()
 	resp.BytesSent, resp.BytesReceived = g.Tunnels.Bytes()
+	for version, n := range counts.Sessions {
+		resp.SessionsByTlsVersion[strings.TrimPrefix(tls.VersionName(version), "TLS ")] = n
+	}
 	for why, n := range counts.Refused {
 		resp.RefusalsByReason[string(why)] = n
 	}

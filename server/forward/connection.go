@@ -386,6 +386,7 @@ func (c *connection) verified(w *handshake.Watcher) {
 	case handshake.Undecided:
 	}
 	c.tunnel.SetTLS(c.seen)
+	c.server.Counters.Verified(seen.Version)
 	c.session.Remember(w.Sessions(), seen)
 	c.debug(event.HandshakeVerified)
 }

@@ -169,6 +169,9 @@ type GetStatusResponse struct {
 	// How many client connections can be open at the same time: MaxConnections, or fewer where the process may not have descriptors
 	// for so many (DESCRIPTORS_TOO_FEW among the warnings). Two are for each connection, and 64 for everything else.
 	MaxClientConnections int64 `protobuf:"varint,22,opt,name=max_client_connections,json=maxClientConnections,proto3" json:"max_client_connections,omitempty"`
+	// TLS sessions since the start that passed the checks, by version as MinimumTlsVersion spells it: "1.0", "1.1", "1.2", "1.3". A version
+	// without a session is left out.
+	SessionsByTlsVersion map[string]int64 `protobuf:"bytes,23,rep,name=sessions_by_tls_version,json=sessionsByTlsVersion,proto3" json:"sessions_by_tls_version,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// The trial that runs: what is in force goes back with it, and when the gateway is started anew. Absent if none does.
 	OnTrial       *Trial `protobuf:"bytes,30,opt,name=on_trial,json=onTrial,proto3" json:"on_trial,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -359,6 +362,13 @@ func (x *GetStatusResponse) GetMaxClientConnections() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetSessionsByTlsVersion() map[string]int64 {
+	if x != nil {
+		return x.SessionsByTlsVersion
+	}
+	return nil
+}
+
 func (x *GetStatusResponse) GetOnTrial() *Trial {
 	if x != nil {
 		return x.OnTrial
@@ -371,7 +381,7 @@ var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xce\t\n" +
+	"\x10GetStatusRequest\"\x90\v\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
 	"\x05state\x18\x02 \x01(\x0e2,.omsgateway.admin.v1.GetStatusResponse.StateR\x05state\x129\n" +
@@ -400,9 +410,13 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\x1fclient_certificates_not_visible\x18\x13 \x01(\x03R\x1cclientCertificatesNotVisible\x12#\n" +
 	"\rlearned_hosts\x18\x14 \x01(\x05R\flearnedHosts\x128\n" +
 	"\bwarnings\x18\x15 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\bwarnings\x124\n" +
-	"\x16max_client_connections\x18\x16 \x01(\x03R\x14maxClientConnections\x125\n" +
+	"\x16max_client_connections\x18\x16 \x01(\x03R\x14maxClientConnections\x12w\n" +
+	"\x17sessions_by_tls_version\x18\x17 \x03(\v2@.omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntryR\x14sessionsByTlsVersion\x125\n" +
 	"\bon_trial\x18\x1e \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\x1aC\n" +
 	"\x15RefusalsByReasonEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1aG\n" +
+	"\x19SessionsByTlsVersionEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"L\n" +
 	"\x05State\x12\x0f\n" +
@@ -428,31 +442,33 @@ func file_omsgateway_admin_v1_status_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_status_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_omsgateway_admin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_omsgateway_admin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_omsgateway_admin_v1_status_proto_goTypes = []any{
 	(GetStatusResponse_State)(0),  // 0: omsgateway.admin.v1.GetStatusResponse.State
 	(*GetStatusRequest)(nil),      // 1: omsgateway.admin.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 2: omsgateway.admin.v1.GetStatusResponse
 	nil,                           // 3: omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
-	(*Problem)(nil),               // 6: omsgateway.admin.v1.Problem
-	(*Trial)(nil),                 // 7: omsgateway.admin.v1.Trial
+	nil,                           // 4: omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 6: google.protobuf.Duration
+	(*Problem)(nil),               // 7: omsgateway.admin.v1.Problem
+	(*Trial)(nil),                 // 8: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_status_proto_depIdxs = []int32{
 	0, // 0: omsgateway.admin.v1.GetStatusResponse.state:type_name -> omsgateway.admin.v1.GetStatusResponse.State
-	4, // 1: omsgateway.admin.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	5, // 2: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
+	5, // 1: omsgateway.admin.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	6, // 2: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
 	3, // 3: omsgateway.admin.v1.GetStatusResponse.refusals_by_reason:type_name -> omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
-	6, // 4: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	7, // 5: omsgateway.admin.v1.GetStatusResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	1, // 6: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
-	2, // 7: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
-	7, // [7:8] is the sub-list for method output_type
-	6, // [6:7] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7, // 4: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	4, // 5: omsgateway.admin.v1.GetStatusResponse.sessions_by_tls_version:type_name -> omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
+	8, // 6: omsgateway.admin.v1.GetStatusResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	1, // 7: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
+	2, // 8: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
+	8, // [8:9] is the sub-list for method output_type
+	7, // [7:8] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_status_proto_init() }
@@ -468,7 +484,7 @@ func file_omsgateway_admin_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_status_proto_rawDesc), len(file_omsgateway_admin_v1_status_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
