@@ -26,6 +26,7 @@ type Options struct {
 type Hub struct {
 	level   atomic.Int32
 	dropped atomic.Int64
+	errors  atomic.Int64
 	changes *changeLog     // nil if there is none
 	places  *caller.Places // of watchers
 	clock   clock.Clock
@@ -136,6 +137,9 @@ func (h *Hub) SetLevel(l Level) { h.level.Store(int32(l)) }
 // Dropped is how many events the outputs have missed since the start, counted for each output.
 func (h *Hub) Dropped() int64 { return h.dropped.Load() }
 
+// Errors is how many events with the ids 400 to 403 there were since the start, those held back as repeats included.
+func (h *Hub) Errors() int64 { return h.errors.Load() }
+
 // List returns the newest events that fit, at most limit, oldest first, and how many more fit.
 func (h *Hub) List(f Filter, limit int) (events []Event, leftOut int) {
 	f = f.prepared()
@@ -195,6 +199,9 @@ func (h *Hub) emit(e Event) bool {
 		e.Time = h.clock.Now()
 	}
 	e.bound()
+	if e.ID >= Fault && e.ID <= Network {
+		h.errors.Add(1)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.closed && !h.repeats.hold(&e) {

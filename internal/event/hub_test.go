@@ -507,3 +507,19 @@ func TestOutputsComeAndGo(t *testing.T) {
 	close(stuck.gate)
 	end(t, h)
 }
+
+// Each repeat is an error, and so is each event that stands for a connection for which there was no room.
+func TestErrorsAreCounted(t *testing.T) {
+	h := event.NewHub(event.Options{Level: event.Error})
+	defer func() { _ = h.Close(context.Background()) }()
+	client := event.Client{Connection: 1, Addr: netip.MustParseAddrPort("192.0.2.1:1")}
+	for range 30 {
+		h.Emit(event.DialFailed(client, "a.example.com:443", reason.New(reason.TargetNotFound, "host", "a.example.com")))
+	}
+	h.Emit(event.ConfigurationWrong(errors.New("no reason")))
+	h.Emit(event.HostForbidden(client, "b.example.com", 443))
+	h.Emit(event.Note(event.GatewayServer, "nothing is wrong"))
+	if got := h.Errors(); got != 31 {
+		t.Errorf("%d errors, want 31", got)
+	}
+}

@@ -13,7 +13,6 @@ type Counters struct {
 	mu         sync.Mutex
 	active     int64                // connections
 	clients    map[netip.Addr]int64 // of them, by address
-	errors     int64
 	rejections int64
 	notVisible int64
 	sessions   map[uint16]int64 // by version
@@ -24,7 +23,6 @@ type Counters struct {
 type Snapshot struct {
 	ActiveConnections int64                   // open client connections that have sent at least one byte
 	ConnectedClients  int64                   // distinct addresses among them
-	Errors            int64                   // Failed
 	Rejections        int64                   // Rejected
 	NotVisible        int64                   // CertificateNotVisible
 	Sessions          map[uint16]int64        // Verified
@@ -52,9 +50,6 @@ func (c *Counters) Disconnected(addr netip.Addr) {
 		delete(c.clients, addr)
 	}
 }
-
-// Failed counts a tunnel that failed, for example because the target did not answer.
-func (c *Counters) Failed() { c.count(&c.errors) }
 
 // Rejected counts a refusal by a TLS check.
 func (c *Counters) Rejected() { c.count(&c.rejections) }
@@ -90,7 +85,6 @@ func (c *Counters) Snapshot() Snapshot {
 	return Snapshot{
 		ActiveConnections: c.active,
 		ConnectedClients:  int64(len(c.clients)),
-		Errors:            c.errors,
 		Rejections:        c.rejections,
 		NotVisible:        c.notVisible,
 		Sessions:          maps.Clone(c.sessions),

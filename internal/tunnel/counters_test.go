@@ -1,6 +1,7 @@
 package tunnel_test
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -64,14 +65,13 @@ func heap() int64 {
 
 func TestCountsByKind(t *testing.T) {
 	var c tunnel.Counters
-	c.Failed()
-	c.Failed()
 	c.Rejected()
 	c.CertificateNotVisible()
+	c.Verified(tls.VersionTLS12)
 	c.Refused(reason.HostNotAllowed)
 	c.Refused(reason.HostNotAllowed)
 	c.Refused(reason.TargetTimeout)
-	want := tunnel.Snapshot{Errors: 2, Rejections: 1, NotVisible: 1,
+	want := tunnel.Snapshot{Rejections: 1, NotVisible: 1, Sessions: map[uint16]int64{tls.VersionTLS12: 1},
 		Refused: map[reason.Reason]int64{reason.HostNotAllowed: 2, reason.TargetTimeout: 1}}
 	before := c.Snapshot()
 	c.Refused(reason.TargetTimeout)

@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -518,14 +519,15 @@ func TestPanicTellsTheCallerNothing(t *testing.T) {
 func TestStatus(t *testing.T) {
 	a, ctx := start(t), t.Context()
 	a.Counters.Refused(reason.HostNotAllowed)
-	a.Counters.Failed()
+	a.Counters.Verified(tls.VersionTLS13)
+	a.Events.Emit(event.Failure(event.GatewayServer, "to do something", errors.New("no reason")))
 	got, err := adminv1.NewStatusServiceClient(a.conn).GetStatus(ctx, &adminv1.GetStatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &adminv1.GetStatusResponse{
 		Version: "1.2.3", State: adminapi.Running, MaxClientConnections: 20000, ListenAddresses: []string{"127.0.0.1:8080"},
-		Etag: a.Store.Current().Etag, Errors: 1, RefusalsByReason: map[string]int64{"HOST_NOT_ALLOWED": 1},
+		Etag: a.Store.Current().Etag, Errors: 1, SessionsByTlsVersion: map[string]int64{"1.3": 1}, RefusalsByReason: map[string]int64{"HOST_NOT_ALLOWED": 1},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(got, "started_at", "uptime")); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

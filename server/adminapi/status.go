@@ -29,7 +29,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 		ActiveClientConnections: counts.ActiveConnections,
 		MaxClientConnections:    int64(now.Policy.Limits().MaxConnections),
 		ConnectedClients:        counts.ConnectedClients,
-		Errors:                  counts.Errors,
+		Errors:                  g.Events.Errors(),
 		Rejections:              counts.Rejections,
 		OpenTunnels:             int64(g.Tunnels.Len()),
 		TunnelsOpened:           g.Tunnels.Opened(),

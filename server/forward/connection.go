@@ -97,12 +97,11 @@ func (c *connection) caught() {
 	c.release()
 }
 
-// failed counts a fault of the program, if there is one, and reports whether there is.
+// failed tells of a fault of the program, if there is one, and reports whether there is.
 func (c *connection) failed(fault any) bool {
 	if fault == nil {
 		return false
 	}
-	c.server.Counters.Failed()
 	c.server.Events.Emit(event.Panic(fault, debug.Stack()))
 	return true
 }
@@ -488,7 +487,6 @@ func (c *connection) tell(err error, h head) {
 	case event.ID(why.Event()) == event.Fault: // no room, or the gateway stops
 		s.Events.Emit(event.Refused(c.client, err))
 	default:
-		s.Counters.Failed()
 		s.Events.Emit(event.DialFailed(c.client, c.target.String(), err))
 	}
 }

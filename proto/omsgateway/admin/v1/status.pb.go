@@ -140,7 +140,7 @@ type GetStatusResponse struct {
 	ActiveClientConnections int64 `protobuf:"varint,7,opt,name=active_client_connections,json=activeClientConnections,proto3" json:"active_client_connections,omitempty"`
 	// Distinct addresses among them ("Connected Client").
 	ConnectedClients int64 `protobuf:"varint,8,opt,name=connected_clients,json=connectedClients,proto3" json:"connected_clients,omitempty"`
-	// Errors since the start ("Error Count"): tunnels that failed, for example because the target did not answer.
+	// Errors since the start ("Error Count"): events with the ids 400 to 403, for example because a target did not answer, each repeat counted.
 	Errors int64 `protobuf:"varint,9,opt,name=errors,proto3" json:"errors,omitempty"`
 	// Refusals by TLS checks since the start ("Rejection Count").
 	Rejections int64 `protobuf:"varint,10,opt,name=rejections,proto3" json:"rejections,omitempty"`
