@@ -46,7 +46,7 @@ const (
 	LogDebug
 )
 
-// CertificatePolicy is what is asked of a client's certificate: one of Automatic (of the setting), Off, IfShown and Required, or empty
+// CertificatePolicy is what is asked of a client's certificate: one of Automatic and AutomaticWithLearned (of the setting), Off, IfShown and Required, or empty
 // for what the setting says (of an allowed host).
 type CertificatePolicy string
 
@@ -107,9 +107,10 @@ const (
 
 // What is asked of a client's certificate, as a setting and for an allowed host.
 const (
-	Automatic = "Automatic" // of the setting: IfShown once there are allowed client certificates, else Off
-	IfShown   = "IfShown"
-	Required  = "Required"
+	Automatic            = "Automatic"            // of the setting: IfShown once there are allowed client certificates, else Off
+	AutomaticWithLearned = "AutomaticWithLearned" // of the setting: the same, and learned ones count, as in the original
+	IfShown              = "IfShown"
+	Required             = "Required"
 )
 
 // Table lists all settings in the order in which they are shown.
@@ -197,11 +198,14 @@ var table = withRoles([]Setting{
 		field:   onOff(func(s *Settings) *bool { return &s.RequireServerName }),
 	},
 	{
-		Key: "ClientCertificatePolicy", Type: Choice, Default: Automatic, Choices: []string{Automatic, Off, IfShown, Required},
+		Key: "ClientCertificatePolicy", Type: Choice, Default: Automatic,
+		Choices: []string{Automatic, AutomaticWithLearned, Off, IfShown, Required},
 		Help: "What is asked of a client's certificate. IfShown refuses one that can be seen and is not allowed; Required refuses " +
-			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off.",
+			"sessions in which none can be seen, too. Automatic is IfShown once there are allowed client certificates, else Off; " +
+			"AutomaticWithLearned counts those of the monitoring agents on this computer, too.",
 		Touches: PartCertificates,
-		field:   choice(func(s *Settings) *CertificatePolicy { return &s.ClientCertificatePolicy }, Automatic, Off, IfShown, Required),
+		field: choice(func(s *Settings) *CertificatePolicy { return &s.ClientCertificatePolicy },
+			Automatic, AutomaticWithLearned, Off, IfShown, Required),
 	},
 	{
 		Key: "RelayProxyBypass", Type: Hosts,

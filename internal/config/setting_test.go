@@ -132,7 +132,7 @@ func TestSetRefuses(t *testing.T) {
 		{"AllowLoopbackTargets", "true", reason.SettingNotAChoice, "On, Off"},
 		{"MinimumTlsVersion", "TLS 1.2", reason.SettingNotAChoice, "1.0, 1.1, 1.2, 1.3"},
 		{"MaximumTlsVersion", "1.4", reason.SettingNotAChoice, ""},
-		{"ClientCertificatePolicy", "Default", reason.SettingNotAChoice, "Automatic, Off, IfShown, Required"},
+		{"ClientCertificatePolicy", "Default", reason.SettingNotAChoice, "Automatic, AutomaticWithLearned, Off, IfShown, Required"},
 		{"ListenAddress", "localhost", reason.SettingNotAnAddr, `"localhost"`},
 		{"ListenAddress", "127.0.0.1:8080", reason.SettingNotAnAddr, ""},
 		{"ListenAddress", "[::1]", reason.SettingNotAnAddr, ""},

@@ -40,7 +40,7 @@ func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
 		for _, e := range slot.ClientCertificates {
 			certificates = append(certificates, e.String())
 		}
-		if row.judges {
+		if row.judges || s.ClientCertificatePolicy == config.AutomaticWithLearned {
 			judging += len(slot.ClientCertificates)
 		}
 	}
@@ -105,8 +105,8 @@ func relay(s config.Settings, p config.RelayProxy) *policy.Relay {
 	return r
 }
 
-// requirement is what policy, a value of the setting, means with so many client certificates that count for it. Learned ones do not:
-// what an agent's configuration says must not begin to refuse clients.
+// requirement is what policy, a value of the setting, means with so many client certificates that count for it. Learned ones do not,
+// unless somebody wants it so: what an agent's configuration says must not begin to refuse clients.
 func requirement(policy config.CertificatePolicy, certificates int) handshake.Requirement {
 	if own := requirements[policy]; own != nil {
 		return *own

@@ -267,6 +267,7 @@ func TestClientCertificatePolicy(t *testing.T) {
 		empty, notEmpty handshake.Requirement
 	}{
 		{config.Automatic, handshake.Off, handshake.IfShown},
+		{config.AutomaticWithLearned, handshake.IfShown, handshake.IfShown},
 		{config.Off, handshake.Off, handshake.Off},
 		{config.IfShown, handshake.IfShown, handshake.IfShown},
 		{config.Required, handshake.Required, handshake.Required},
@@ -281,6 +282,11 @@ func TestClientCertificatePolicy(t *testing.T) {
 		if got := settings.PolicyInput(s, c, nil).ClientCertificate; got != test.notEmpty {
 			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
 		}
+	}
+	s := config.DefaultSettings()
+	s.ClientCertificatePolicy = config.AutomaticWithLearned
+	if got := settings.PolicyInput(s, config.Default(), nil).ClientCertificate; got != handshake.Off {
+		t.Errorf("AutomaticWithLearned where nothing is learned is %d", got)
 	}
 	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), nil)
 	if in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
