@@ -59,6 +59,11 @@ func TestWhatSetupMeets(t *testing.T) {
 		if got != "NOT (DOTNETRELEASE >= DOTNETNEEDED) AND NOT REMOVE" {
 			t.Errorf("in %s the module's needs are told if %s", name, got)
 		}
+		// Windows Installer: MsiNTProductType is 2 on a domain controller.
+		got = by(t, table(t, pkg, name), "Action")["NoteController"]["Condition"]
+		if got != "MsiNTProductType = 2 AND NOT REMOVE" {
+			t.Errorf("in %s a domain controller is told if %s", name, got)
+		}
 	}
 }
 

@@ -76,7 +76,26 @@ func Install(out io.Writer) error {
 		fmt.Fprintf(out, "This Windows cannot set its %s, which was left out.\n", what)
 	}
 	letServiceReadAgents(out)
+	if isDomainController() {
+		fmt.Fprintln(out, "This computer is a domain controller. The gateway works here, but the original's documents advise another computer: "+
+			"who gets into a gateway must not be on the way into the domain.")
+	}
 	return nil
+}
+
+// productOptions has the kind of this Windows in the value ProductType: WinNT, ServerNT, or LanmanNT for a domain controller
+// (VER_NT_DOMAIN_CONTROLLER of OSVERSIONINFOEXW).
+const productOptions = `SYSTEM\CurrentControlSet\Control\ProductOptions`
+
+// isDomainController reports whether the registry says so; where it cannot be read nobody is warned.
+func isDomainController() bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, productOptions, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	defer key.Close()
+	kind, _, err := key.GetStringValue("ProductType")
+	return err == nil && kind == "LanmanNT"
 }
 
 // makeService makes the service, or opens one of this program that is there already: the Windows package makes the service by its own
