@@ -13,7 +13,7 @@ import (
 // Folder is an open folder. Names are of files in it, or in folders in it, with slashes.
 //
 // Where it belongs to a lesser account, all of it goes through an [os.Root], so that neither a link nor a folder that is exchanged
-// meanwhile leads out of it, and what is made there is given to its owner. Elsewhere it is like the functions of package os.
+// meanwhile leads out of it, nor does a hard link to what is another account's, and what is made there is given to its owner. Elsewhere it is like the functions of package os.
 type Folder struct {
 	path string
 	root *os.Root // nil where the account of this process has no more rights than the folder's owner
@@ -33,6 +33,12 @@ func Open(path string) (*Folder, error) {
 func (f *Folder) Sub(name string) (*Folder, error) {
 	if f.root == nil {
 		return Open(f.Path(name))
+	}
+	// OpenRoot would wait for whoever writes a named pipe. One that is put in its place right now still makes it wait.
+	if info, err := f.root.Stat(name); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: f.Path(name), Err: errors.New("it is not a folder")}
 	}
 	root, err := f.root.OpenRoot(name)
 	if err != nil {
@@ -56,7 +62,14 @@ func (f *Folder) OpenFile(name string, flags int) (*os.File, error) {
 	if f.root == nil {
 		return os.OpenFile(f.Path(name), flags, 0)
 	}
-	return f.root.OpenFile(name, flags, 0)
+	file, err := f.root.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // Create makes a file that must not be there yet, opens it with flags, and gives it to the owner of the folder.
@@ -89,7 +102,7 @@ func (f *Folder) Mkdir(name string, perm fs.FileMode) error {
 	if f.root == nil {
 		return nil
 	}
-	made, err := f.root.OpenFile(name, os.O_RDONLY|NoFollow, 0)
+	made, err := f.OpenFile(name, os.O_RDONLY|NoFollow)
 	if err != nil {
 		return err
 	}
@@ -147,3 +160,4 @@ func (f *Folder) ReadFile(name string, limit int64) (data []byte, err error) {
 //	type owner                                                   // of a folder of a lesser account
 //	openLesser(path string) (root *os.Root, o owner, err error)  // no root if it does not belong to one
 //	(o owner) give(file *os.File) error                          // makes it the file's owner
+//	(o owner) check(file *os.File) error                         // refuses what leads out of the owner's folder

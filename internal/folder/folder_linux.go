@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -33,3 +35,17 @@ func openLesser(path string) (*os.Root, owner, error) {
 }
 
 func (o owner) give(file *os.File) error { return file.Chown(o.user, o.group) }
+
+// check refuses a file that belongs to somebody else than the owner and has another name elsewhere: a hard link, by which the owner leads
+// out of the folder where the kernel lets everybody make one (fs.protected_hardlinks, proc(5)).
+func (o owner) check(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	stat := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // on Linux it is always one
+	if info.Mode().IsRegular() && stat.Nlink > 1 && int(stat.Uid) != o.user {
+		return &fs.PathError{Op: "open", Path: file.Name(), Err: errors.New("it is a hard link to the file of another account")}
+	}
+	return nil
+}

@@ -92,6 +92,49 @@ func TestWhatIsMadeBelongsToTheOwnerOfTheFolder(t *testing.T) {
 	}
 }
 
+// A hard link to what is another account's is refused, one that the owner has to a file of its own is not.
+func TestHardLinksInAFolderOfALesserAccount(t *testing.T) {
+	path, elsewhere := lesser(t)
+	secret := filepath.Join(elsewhere, "secret")
+	if err := os.WriteFile(secret, []byte("s3cr3t"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, path)
+	for _, name := range []string{"file", "other"} {
+		if err := os.Link(secret, filepath.Join(path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, do := range map[string]func() error{
+		"OpenFile": func() error { _, err := f.OpenFile("file", os.O_WRONLY|os.O_APPEND|folder.NoFollow); return err },
+		"ReadFile": func() error { _, err := f.ReadFile("file", 100); return err },
+	} {
+		if err := do(); err == nil || !strings.Contains(err.Error(), "hard link") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := os.Chown(secret, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.ReadFile("file", 100); err != nil || string(got) != "s3cr3t" {
+		t.Errorf("of the owner's own: %q, %v", got, err)
+	}
+}
+
+// What stands in the place of a folder is an error, and a named pipe is not waited for.
+func TestSubIsAFolder(t *testing.T) {
+	path, _ := lesser(t)
+	if err := syscall.Mkfifo(filepath.Join(path, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, path)
+	for name, want := range map[string]string{"fifo": "not a folder", "link": "escapes", "none": "no such file"} {
+		if _, err := f.Sub(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // In a folder of its own account a process follows the links that it has made itself.
 func TestLinksOfAnOwnFolder(t *testing.T) {
 	path, elsewhere := t.TempDir(), t.TempDir()

@@ -14,3 +14,5 @@ type owner struct{}
 func openLesser(string) (*os.Root, owner, error) { return nil, owner{}, nil }
 
 func (owner) give(*os.File) error { return nil }
+
+func (owner) check(*os.File) error { return nil }
