@@ -312,6 +312,73 @@ func TestFloodOfLargeRequests(t *testing.T) {
 	flooding.Wait()
 }
 
+// TestFloodOfRevisions has a user who may only read ask for a look through all revisions, of which two are large, on all connections that he
+// gets. The gateway makes one such call at a time, and an administrator's meanwhile.
+func TestFloodOfRevisions(t *testing.T) {
+	if os.Geteuid() != 0 || !agentsPossible() {
+		t.Skip("nobody can connect as a user of the group of readers")
+	}
+	const room = 256 << 20                           // bytes that the gateway may grow by; without turns it is gigabytes
+	dir, err := os.MkdirTemp("", "omsgateway-flood") //nolint:usetesting // other users cannot reach those of t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "admin.sock")
+	r := runGatewayWith(t, func(line []string) []string {
+		return inOwnMounts([]string{"/etc/group", groupFile(t, dir)}, line)
+	}, filepath.Join(dir, "state"), "--listen", "127.0.0.1:0", "--address", "unix:"+socket)
+	r.address = "unix:" + socket
+	var list strings.Builder
+	for i := range 95_000 {
+		fmt.Fprintf(&list, "host-%06d-with-a-long-name.of-a-domain.example.com\n", i)
+	}
+	add := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"), "--address", r.address, "allowed-host", "add", "-")
+	add.Stdin = strings.NewReader(list.String())
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	omsgwctl(t, r, "allowed-host", "add", "one.example.com")
+	before := mostMemory(t, r)
+	answered := make(chan struct{}, 8*32)
+	var flooding sync.WaitGroup
+	for range 8 {
+		conn, err := dialAs(60000, readGroup, socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		f := newFlooder(conn)
+		f.answered = answered
+		flooding.Go(func() { _ = f.read() })
+		for range 32 {
+			f.headers(adminCall("RevisionService/VerifyRevisions"), false)
+			f.write(func() error { return f.framer.WriteData(f.stream, true, make([]byte, 5)) }) // an empty message
+		}
+	}
+	for range 20 {
+		select {
+		case <-answered:
+		case <-time.After(patience):
+			t.Fatal("the calls are not answered")
+		}
+	}
+	if got := omsgwctl(t, r, "revision", "verify"); !strings.Contains(got, "3") {
+		t.Errorf("the administrator is told %s", got)
+	}
+	grown := mostMemory(t, r) - before
+	t.Logf("the gateway has grown by %d MiB", grown>>20)
+	if grown > room {
+		t.Error("which is too much")
+	}
+	_ = r.process.Kill() // it would wait for the calls
+	<-r.ended
+	flooding.Wait()
+}
+
 // mostMemory is the most memory that the gateway has had since it started, in bytes (VmHWM, proc(5)).
 func mostMemory(t *testing.T, r *running) int {
 	t.Helper()
@@ -336,6 +403,7 @@ type flooder struct {
 	framer *http2.Framer
 	deaf   sync.Mutex // who holds it keeps the answers from being read
 
+	answered chan<- struct{} // gets one for each call that is over; may be nil
 	received chan<- struct{} // gets one when all of a body but its last byte is sent; may be nil
 
 	mu     sync.Mutex // of all below, and of writing
@@ -473,6 +541,9 @@ func (f *flooder) read() error {
 		}
 		if err != nil {
 			return nil //nolint:nilerr // it has ended
+		}
+		if header, ok := frame.(*http2.HeadersFrame); ok && header.StreamEnded() && f.answered != nil {
+			f.answered <- struct{}{}
 		}
 		if window, ok := frame.(*http2.WindowUpdateFrame); ok && window.StreamID != 0 {
 			f.write(func() error { return f.more(window.StreamID, int(window.Increment)) })

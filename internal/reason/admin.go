@@ -63,7 +63,7 @@ var adminTexts = map[Reason]string{
 	NothingGiven:             `nothing was given to change`,
 	TooManyItems:             `{count} items in one change; at most {limit} are possible`,
 	MessageTooLarge:          `the request has {size} bytes; at most {limit} are possible`,
-	LargeCallBusy:            `another large request is being received or carried out, and one is at a time; try again`,
+	LargeCallBusy:            `another large call is being received or carried out, and one is at a time; try again`,
 	LargeCallSlow:            `a request of {size} bytes did not come within {limit} seconds; try again, or send it in parts`,
 	TooManyHosts:             `the list would have {count} hosts; at most {limit} are possible`,
 	TooManyCertificates:      `the list would have {count} client certificates; at most {limit} are possible`,

@@ -49,46 +49,47 @@ func (n needs) refuse(who caller.Caller) error {
 type rule struct {
 	needs needs // which callers may call it
 	most  int   // bytes of a request; more than small only where Change is needed
+	turns bool  // it works on whole lists or configurations, and waits for its turn
 }
 
 // access has a rule for each method. A method without a row is for nobody.
 var access = map[string]rule{
-	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             {needs{caller.Read, anywhere}, small},
-	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large},
-	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           {needs{caller.Change, anywhere}, large},
-	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {needs{caller.Change, anywhere}, small},
-	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large},
-	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {needs{caller.Read, anywhere}, small},
-	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {needs{caller.Read, anywhere}, small},
-	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {needs{caller.Read, anywhere}, small},
-	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, small},
-	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   {needs{caller.Read, anywhere}, small},
-	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    {needs{caller.Change, anywhere}, large},
-	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: {needs{caller.Change, anywhere}, large},
-	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 {needs{caller.Read, anywhere}, small},
-	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 {needs{caller.Change, anywhere}, small},
-	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               {needs{caller.Change, anywhere}, small},
+	adminv1.AllowedHostService_ListAllowedHosts_FullMethodName:                             {needs{caller.Read, anywhere}, small, true},
+	adminv1.AllowedHostService_AddAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large, false},
+	adminv1.AllowedHostService_RemoveAllowedHosts_FullMethodName:                           {needs{caller.Change, anywhere}, large, false},
+	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {needs{caller.Change, anywhere}, small, false},
+	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large, false},
+	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {needs{caller.Read, anywhere}, small, true},
+	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {needs{caller.Read, anywhere}, small, false},
+	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {needs{caller.Read, anywhere}, small, false},
+	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, small, false},
+	adminv1.AllowedClientCertificateService_ListAllowedClientCertificates_FullMethodName:   {needs{caller.Read, anywhere}, small, true},
+	adminv1.AllowedClientCertificateService_AddAllowedClientCertificates_FullMethodName:    {needs{caller.Change, anywhere}, large, false},
+	adminv1.AllowedClientCertificateService_RemoveAllowedClientCertificates_FullMethodName: {needs{caller.Change, anywhere}, large, false},
+	adminv1.RelayProxyService_GetRelayProxy_FullMethodName:                                 {needs{caller.Read, anywhere}, small, false},
+	adminv1.RelayProxyService_SetRelayProxy_FullMethodName:                                 {needs{caller.Change, anywhere}, small, false},
+	adminv1.RelayProxyService_ClearRelayProxy_FullMethodName:                               {needs{caller.Change, anywhere}, small, false},
 	// The gateway dials.
-	adminv1.RelayProxyService_TestRelayProxy_FullMethodName: {needs{caller.Change, anywhere}, small},
-	adminv1.SettingService_ListSettings_FullMethodName:      {needs{caller.Read, anywhere}, small},
-	adminv1.SettingService_GetSetting_FullMethodName:        {needs{caller.Read, anywhere}, small},
-	adminv1.SettingService_SetSetting_FullMethodName:        {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_ListRevisions_FullMethodName:    {needs{caller.Read, anywhere}, small},
-	adminv1.RevisionService_GetRevision_FullMethodName:      {needs{caller.Read, anywhere}, small},
-	adminv1.RevisionService_DiffRevisions_FullMethodName:    {needs{caller.Read, anywhere}, small},
-	adminv1.RevisionService_RestoreRevision_FullMethodName:  {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_RevertRevision_FullMethodName:   {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_GetTrial_FullMethodName:         {needs{caller.Read, anywhere}, small},
-	adminv1.RevisionService_ConfirmTrial_FullMethodName:     {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_CancelTrial_FullMethodName:      {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_ExtendTrial_FullMethodName:      {needs{caller.Change, anywhere}, small},
-	adminv1.RevisionService_VerifyRevisions_FullMethodName:  {needs{caller.Read, anywhere}, small},
-	adminv1.EventService_ListEvents_FullMethodName:          {needs{caller.Read, anywhere}, small},
-	adminv1.EventService_WatchEvents_FullMethodName:         {needs{caller.Read, anywhere}, small},
-	adminv1.TunnelService_ListTunnels_FullMethodName:        {needs{caller.Read, anywhere}, small},
-	adminv1.TunnelService_CloseTunnels_FullMethodName:       {needs{caller.Change, anywhere}, small},
-	adminv1.DiscoveryService_GetDiscovery_FullMethodName:    {needs{caller.Read, anywhere}, small},
-	adminv1.StatusService_GetStatus_FullMethodName:          {needs{caller.Read, anywhere}, small},
+	adminv1.RelayProxyService_TestRelayProxy_FullMethodName: {needs{caller.Change, anywhere}, small, false},
+	adminv1.SettingService_ListSettings_FullMethodName:      {needs{caller.Read, anywhere}, small, false},
+	adminv1.SettingService_GetSetting_FullMethodName:        {needs{caller.Read, anywhere}, small, false},
+	adminv1.SettingService_SetSetting_FullMethodName:        {needs{caller.Change, anywhere}, small, false},
+	adminv1.RevisionService_ListRevisions_FullMethodName:    {needs{caller.Read, anywhere}, small, true},
+	adminv1.RevisionService_GetRevision_FullMethodName:      {needs{caller.Read, anywhere}, small, true},
+	adminv1.RevisionService_DiffRevisions_FullMethodName:    {needs{caller.Read, anywhere}, small, true},
+	adminv1.RevisionService_RestoreRevision_FullMethodName:  {needs{caller.Change, anywhere}, small, true},
+	adminv1.RevisionService_RevertRevision_FullMethodName:   {needs{caller.Change, anywhere}, small, true},
+	adminv1.RevisionService_GetTrial_FullMethodName:         {needs{caller.Read, anywhere}, small, false},
+	adminv1.RevisionService_ConfirmTrial_FullMethodName:     {needs{caller.Change, anywhere}, small, false},
+	adminv1.RevisionService_CancelTrial_FullMethodName:      {needs{caller.Change, anywhere}, small, false},
+	adminv1.RevisionService_ExtendTrial_FullMethodName:      {needs{caller.Change, anywhere}, small, false},
+	adminv1.RevisionService_VerifyRevisions_FullMethodName:  {needs{caller.Read, anywhere}, small, true},
+	adminv1.EventService_ListEvents_FullMethodName:          {needs{caller.Read, anywhere}, small, false},
+	adminv1.EventService_WatchEvents_FullMethodName:         {needs{caller.Read, anywhere}, small, false},
+	adminv1.TunnelService_ListTunnels_FullMethodName:        {needs{caller.Read, anywhere}, small, false},
+	adminv1.TunnelService_CloseTunnels_FullMethodName:       {needs{caller.Change, anywhere}, small, false},
+	adminv1.DiscoveryService_GetDiscovery_FullMethodName:    {needs{caller.Read, anywhere}, small, false},
+	adminv1.StatusService_GetStatus_FullMethodName:          {needs{caller.Read, anywhere}, small, false},
 }
 
 // callerFrom returns the caller of the call that ctx belongs to. It is false if the server's credentials do not say; such a call
@@ -129,6 +130,7 @@ func authorize(ctx context.Context, events event.Sink, method string, n needs) e
 type registrar struct {
 	server   *grpc.Server
 	requests *requests
+	turns    *turns
 }
 
 func (r registrar) RegisterService(service *grpc.ServiceDesc, implementation any) {
@@ -139,17 +141,38 @@ func (r registrar) RegisterService(service *grpc.ServiceDesc, implementation any
 			StreamName:    method.MethodName,
 			ServerStreams: true, // else the interceptors are passed over
 			Handler: func(srv any, stream grpc.ServerStream) error {
-				in := r.requests.of(stream, access["/"+service.ServiceName+"/"+method.MethodName].most)
-				defer in.done()
-				answer, err := method.Handler(srv, stream.Context(), in.receive, nil)
+				answer, err := r.make(method, srv, stream, access["/"+service.ServiceName+"/"+method.MethodName])
 				if err != nil {
 					return err
 				}
-				return stream.SendMsg(answer)
+				return stream.SendMsg(answer) // without a turn: the client may not read it
 			},
 		})
 	}
 	r.server.RegisterService(&streams, implementation)
+}
+
+// make makes a unary call, and returns its answer.
+func (r registrar) make(method grpc.MethodDesc, srv any, stream grpc.ServerStream, row rule) (answer any, err error) {
+	in := r.requests.of(stream, row.most)
+	defer in.done()
+	receive := in.receive
+	if row.turns {
+		who, _ := callerFrom(stream.Context())
+		done := func() {}
+		defer func() { done() }()
+		receive = func(m any) (err error) {
+			if err := in.receive(m); err != nil { // before the turn: the client may not send it
+				return err
+			}
+			turn, err := r.turns.take(stream.Context(), who)
+			if err == nil {
+				done = turn
+			}
+			return err
+		}
+	}
+	return method.Handler(srv, stream.Context(), receive, nil)
 }
 
 // interceptors are for every call, outermost first: log; translate errors to gRPC; recover from a panic; authorize.

@@ -30,7 +30,7 @@ import (
 //
 // A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
 // connection. A caller with a role can keep 1 MiB a call waiting, each way. What is larger is received and made one call at a time
-// (request.go): 24 MiB as it came, and as much again decoded.
+// (request.go): 24 MiB as it came, and as much again decoded. What works on whole lists or configurations has turns, too (turns.go).
 const (
 	small            = 1 << 20  // bytes of a request, and of an answer
 	maxStreams       = 32       // calls at a time on one connection; a client's next one waits for its turn
@@ -81,6 +81,7 @@ type Server struct {
 	grpc     *grpc.Server
 	log      *slog.Logger
 	requests *requests
+	turns    *turns
 }
 
 // NewServer makes a server; creds have a caller.AuthInfo for each connection.
@@ -98,8 +99,8 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainStreamInterceptor(interceptors(g.Events, log)...),
 	)
-	requests := newRequests()
-	services := registrar{server, requests}
+	requests, turns := newRequests(), newTurns()
+	services := registrar{server, requests, turns}
 	adminv1.RegisterAllowedHostServiceServer(services, &allowedHosts{
 		gateway: g,
 		checks:  caller.NewPlaces(maxChecks, maxChecksPerCaller, tooManyChecks),
@@ -113,7 +114,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	adminv1.RegisterTunnelServiceServer(services, &tunnelService{gateway: g})
 	adminv1.RegisterDiscoveryServiceServer(services, &discoveryService{gateway: g})
 	adminv1.RegisterStatusServiceServer(services, &statusService{gateway: g})
-	return &Server{grpc: server, log: log, requests: requests}
+	return &Server{grpc: server, log: log, requests: requests, turns: turns}
 }
 
 // Serve answers calls on the connections of l until Stop. After Stop it only closes l, which is no error.

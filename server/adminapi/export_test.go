@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"context"
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
@@ -54,3 +55,33 @@ func RefuseMethod(who caller.Caller, role caller.Role, local bool) error {
 
 // RefuseSetting returns why a caller may not change the setting of a row.
 func RefuseSetting(who caller.Caller, row config.Setting) error { return needsOf(row).refuse(who) }
+
+// HaveTurns has the methods that work on whole lists or configurations.
+func HaveTurns() map[string]bool {
+	have := map[string]bool{}
+	for method, row := range access {
+		have[method] = row.turns
+	}
+	return have
+}
+
+// Turns are those of a server.
+func (s *Server) Turns() *turns { return s.turns }
+
+// NewTurns makes turns.
+var NewTurns = newTurns
+
+// Limit makes calls wait no longer than this for a turn. It belongs before the first.
+func (t *turns) Limit(wait time.Duration) { t.wait = wait }
+
+// Take takes the turn of a caller.
+func (t *turns) Take(ctx context.Context, who caller.Caller) (done func(), err error) {
+	return t.take(ctx, who)
+}
+
+// Callers is of how many callers calls have a turn, or wait for one.
+func (t *turns) Callers() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.callers)
+}

@@ -59,7 +59,11 @@ func (s *revisionService) ListRevisions(
 			continue
 		}
 		shown := revisionOf(shortened(r))
-		if bytes += proto.Size(shown) + 8; len(resp.Revisions) == size || bytes > maxPageBytes {
+		more := proto.Size(shown) + 8
+		if more > maxPageBytes { // no gateway has written it
+			continue
+		}
+		if bytes += more; len(resp.Revisions) == size || bytes > maxPageBytes {
 			resp.NextPageToken = strconv.FormatUint(resp.Revisions[len(resp.Revisions)-1].GetRevision(), 10)
 			break
 		}

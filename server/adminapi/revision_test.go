@@ -13,6 +13,18 @@ import (
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
+// A record that no page has room for, which only somebody else can have written, is left out like one that is damaged.
+func TestRevisionThatIsTooLargeForAPage(t *testing.T) {
+	a := start(t)
+	if _, err := a.Store.History().Append(history.Record{Result: history.NotMade, Problem: strings.Repeat("x", 2<<20)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := adminv1.NewRevisionServiceClient(a.conn).ListRevisions(t.Context(), &adminv1.ListRevisionsRequest{})
+	if err != nil || len(got.GetRevisions()) != 1 || got.GetRevisions()[0].GetRevision() != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestRevisions(t *testing.T) {
 	a := start(t)
 	ctx := t.Context()
