@@ -269,7 +269,7 @@ func floodAdminAPI(t *testing.T, flooding *sync.WaitGroup, socket string) {
 }
 
 // TestFloodOfLargeRequests lets a caller who may change begin as many of the largest requests as he can, none of which ends: together
-// they would have 5 GiB. One is received, and the others keep no more than what came unasked. A small change is made meanwhile.
+// they would have 1.3 GiB. One is received, and the others keep no more than what came unasked. A small change is made meanwhile.
 func TestFloodOfLargeRequests(t *testing.T) {
 	const (
 		largest = 24 << 20
@@ -280,7 +280,7 @@ func TestFloodOfLargeRequests(t *testing.T) {
 	received := make(chan struct{}, 1)
 	var flooding sync.WaitGroup
 	addition := adminCall("AllowedHostService/AddAllowedHosts")
-	for range 7 { // of the 8 connections of a caller; each has 32 calls
+	for range 7 { // of the 8 connections of a caller; each has 8 calls
 		conn, err := net.Dial("unix", strings.TrimPrefix(r.address, "unix:"))
 		if err != nil {
 			t.Fatal(err)
@@ -289,7 +289,7 @@ func TestFloodOfLargeRequests(t *testing.T) {
 		f.received = received
 		flooding.Go(func() { _ = f.read() })
 		defer conn.Close()
-		for range 32 {
+		for range 8 {
 			f.headers(addition, false)
 			f.body(largest)
 		}
@@ -312,8 +312,8 @@ func TestFloodOfLargeRequests(t *testing.T) {
 	flooding.Wait()
 }
 
-// TestFloodOfRevisions has a user who may only read ask for a look through all revisions, of which two are large, on all connections that he
-// gets. The gateway makes one such call at a time, and an administrator's meanwhile.
+// TestFloodOfRevisions has a user who may only read ask for a look through all revisions, of which two are large, on all connections that
+// he gets. The gateway makes one such call at a time, and an administrator's meanwhile.
 func TestFloodOfRevisions(t *testing.T) {
 	if os.Geteuid() != 0 || !agentsPossible() {
 		t.Skip("nobody can connect as a user of the group of readers")
@@ -343,7 +343,7 @@ func TestFloodOfRevisions(t *testing.T) {
 	}
 	omsgwctl(t, r, "allowed-host", "add", "one.example.com")
 	before := mostMemory(t, r)
-	answered := make(chan struct{}, 8*32)
+	answered := make(chan struct{}, 2*8*32)
 	var flooding sync.WaitGroup
 	for range 8 {
 		conn, err := dialAs(60000, readGroup, socket)
@@ -359,7 +359,7 @@ func TestFloodOfRevisions(t *testing.T) {
 			f.write(func() error { return f.framer.WriteData(f.stream, true, make([]byte, 5)) }) // an empty message
 		}
 	}
-	for range 20 {
+	for range 2 * 20 {
 		select {
 		case <-answered:
 		case <-time.After(patience):
@@ -368,6 +368,58 @@ func TestFloodOfRevisions(t *testing.T) {
 	}
 	if got := omsgwctl(t, r, "revision", "verify"); !strings.Contains(got, "3") {
 		t.Errorf("the administrator is told %s", got)
+	}
+	grown := mostMemory(t, r) - before
+	t.Logf("the gateway has grown by %d MiB", grown>>20)
+	if grown > room {
+		t.Error("which is too much")
+	}
+	_ = r.process.Kill() // it would wait for the calls
+	<-r.ended
+	flooding.Wait()
+}
+
+// TestFloodOfAnswersThatNobodyReads asks for long answers on 7 connections, as often as it may on each, and takes not a byte of them.
+func TestFloodOfAnswersThatNobodyReads(t *testing.T) {
+	const room = 7*8<<20 + 32<<20 // bytes that the gateway may grow by: 1 MiB for each of 8 calls, and what is no answer
+	r := runGateway(t)
+	var list strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&list, "CN=%s-%d, O=%s\n", strings.Repeat("c", 60), i, strings.Repeat("o", 700))
+	}
+	add := exec.CommandContext(t.Context(), filepath.Join(binaries, "omsgwctl"), "--address", r.address,
+		"allowed-client-certificate", "add", "-")
+	add.Stdin = strings.NewReader(list.String())
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	before := mostMemory(t, r)
+	answered := make(chan struct{}, 7*32)
+	var flooding sync.WaitGroup
+	for range 7 { // of the 8 connections of a caller
+		conn, err := net.Dial("unix", strings.TrimPrefix(r.address, "unix:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		f := newFlooder(conn)
+		f.answered = answered
+		f.write(func() error { return f.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}) })
+		flooding.Go(func() { _ = f.read() })
+		for range 32 {
+			f.headers(adminCall("AllowedClientCertificateService/ListAllowedClientCertificates"), false)
+			f.write(func() error { return f.framer.WriteData(f.stream, true, make([]byte, 5)) }) // an empty message
+		}
+	}
+	for range 7 * 32 { // most are refused at once
+		select {
+		case <-answered:
+		case <-time.After(patience):
+			t.Fatal("the calls are not answered")
+		}
+	}
+	if got := omsgwctl(t, r, "status"); !strings.Contains(got, "running") {
+		t.Errorf("meanwhile: %s", got)
 	}
 	grown := mostMemory(t, r) - before
 	t.Logf("the gateway has grown by %d MiB", grown>>20)
@@ -403,7 +455,7 @@ type flooder struct {
 	framer *http2.Framer
 	deaf   sync.Mutex // who holds it keeps the answers from being read
 
-	answered chan<- struct{} // gets one for each call that is over; may be nil
+	answered chan<- struct{} // gets one for headers of an answer, for its trailers, and for a call that is refused; may be nil
 	received chan<- struct{} // gets one when all of a body but its last byte is sent; may be nil
 
 	mu     sync.Mutex // of all below, and of writing
@@ -542,8 +594,11 @@ func (f *flooder) read() error {
 		if err != nil {
 			return nil //nolint:nilerr // it has ended
 		}
-		if header, ok := frame.(*http2.HeadersFrame); ok && header.StreamEnded() && f.answered != nil {
-			f.answered <- struct{}{}
+		switch frame.(type) {
+		case *http2.HeadersFrame, *http2.RSTStreamFrame:
+			if f.answered != nil {
+				f.answered <- struct{}{}
+			}
 		}
 		if window, ok := frame.(*http2.WindowUpdateFrame); ok && window.StreamID != 0 {
 			f.write(func() error { return f.more(window.StreamID, int(window.Increment)) })

@@ -13,7 +13,8 @@ import (
 // Folder is an open folder. Names are of files in it, or in folders in it, with slashes.
 //
 // Where it belongs to a lesser account, all of it goes through an [os.Root], so that neither a link nor a folder that is exchanged
-// meanwhile leads out of it, nor does a hard link to what is another account's, and what is made there is given to its owner. Elsewhere it is like the functions of package os.
+// meanwhile leads out of it, nor does a hard link to what is another account's, and what is made there is
+// given to its owner. Elsewhere it is like the functions of package os.
 type Folder struct {
 	path string
 	root *os.Root // nil where the account of this process has no more rights than the folder's owner

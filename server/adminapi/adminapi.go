@@ -28,12 +28,13 @@ import (
 
 // Bounds of the API. Those on connections (64 in all, 8 of one caller, 48 of those who may not change) are kept by caller.Limit.
 //
-// A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 2.5 MiB a
-// connection. A caller with a role can keep 1 MiB a call waiting, each way. What is larger is received and made one call at a time
-// (request.go): 24 MiB as it came, and as much again decoded. What works on whole lists or configurations has turns, too (turns.go).
+// A caller may send headers and the first window of a body before anybody has asked who calls: 80 KiB a call and 640 KiB a
+// connection. A caller with a role can keep 1 MiB a call waiting, each way, and 8 MiB a connection. What is larger is received and made
+// one call at a time (request.go): 24 MiB as it came, and as much again decoded. What works on whole lists or configurations has turns,
+// too (turns.go).
 const (
 	small            = 1 << 20  // bytes of a request, and of an answer
-	maxStreams       = 32       // calls at a time on one connection; a client's next one waits for its turn
+	maxStreams       = 8        // calls at a time on one connection; a client's next one waits for its turn
 	maxHeaders       = 16 << 10 // bytes of a call's headers, counted as RFC 9113 section 10.5.1 does
 	window           = 64 << 10 // bytes of a body that come unasked; it does not grow with the speed of the client
 	handshakeTimeout = 5 * time.Second

@@ -109,12 +109,7 @@ func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
 	if err := testpipe.Prime(address); err != nil {
 		t.Fatal(err)
 	}
-	a.conn, err = grpc.NewClient("passthrough:///gateway",
-		grpc.WithTransportCredentials(localsock.ClientCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return localsock.Dial(ctx, address) }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a.conn = dial(t, address)
 	t.Cleanup(func() {
 		_ = a.conn.Close()
 		a.Events.EndWatches()
@@ -129,6 +124,19 @@ func startFor(t *testing.T, creds credentials.TransportCredentials) *api {
 		}
 	})
 	return a
+}
+
+// dial makes a client of the server at address, which ends with the test.
+func dial(t *testing.T, address string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///gateway",
+		grpc.WithTransportCredentials(localsock.ClientCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return localsock.Dial(ctx, address) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // check fails the test unless err has this code and reason, as they come out of the wire.

@@ -41,9 +41,8 @@ func (t *turns) take(ctx context.Context, who caller.Caller) (done func(), err e
 	if who.Role >= caller.Change {
 		of = t.of[1]
 	}
-	caller, leave := t.join(who.Name)
-	for i, turn := range []chan struct{}{caller.next, of} {
-		err := error(nil)
+	mine, leave := t.join(who.Name)
+	for i, turn := range []chan struct{}{mine.next, of} {
 		select {
 		case turn <- struct{}{}:
 			continue
@@ -53,14 +52,14 @@ func (t *turns) take(ctx context.Context, who caller.Caller) (done func(), err e
 			err = reason.New(reason.LargeCallBusy)
 		}
 		if i > 0 {
-			<-caller.next
+			<-mine.next
 		}
 		leave()
 		return nil, err
 	}
 	return func() {
 		<-of
-		<-caller.next
+		<-mine.next
 		leave()
 	}, nil
 }

@@ -18,7 +18,7 @@ const (
 	perTunnel    = 96 << 10                // a portion each way of 32 KiB that the receiver does not take, and the connections
 	perHead      = 32 << 10                // the head, and the stack of the goroutine that reads it
 	perHandshake = 16 << 10                // besides the bytes that handshakes hold together
-	perAdmin     = 5 << 19                 // what a connection of the admin API sends before it is asked who calls: 2.5 MiB
+	perAdmin     = 8 << 20                 // the answers of a connection of the admin API that are not read, 1 MiB each
 	perChange    = 24 * config.MaxFileSize // the largest configuration, its policy, and those that a change makes of them
 	forPortions  = 64 << 20                // above 32 KiB, of all tunnels
 	forTheRest   = 128 << 20               // rings and queues of events, remembered sessions and hosts
