@@ -109,12 +109,14 @@ func TestWhichMethodsHaveTurns(t *testing.T) {
 		"AllowedClientCertificateService/ListAllowedClientCertificates",
 		"AllowedHostService/ListAllowedHosts",
 		"AllowedHostService/ListEffectiveHosts",
+		"DeniedHostService/ListDeniedHosts",
 		"RevisionService/DiffRevisions",
 		"RevisionService/GetRevision",
 		"RevisionService/ListRevisions",
 		"RevisionService/RestoreRevision",
 		"RevisionService/RevertRevision",
 		"RevisionService/VerifyRevisions",
+		"TunnelService/ListTunnels",
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
