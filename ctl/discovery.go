@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,8 @@ func showDiscovery(d *adminv1.GetDiscoveryResponse) command.View {
 	}
 	places := [][]string{{"AGENT", "PLACE", "STATE", "READ"}}
 	for _, p := range d.Places {
-		places = append(places, []string{p.Agent, p.Path, placeText(p.State), command.Moment(p.ReadAt)})
+		agent := strings.TrimSpace(p.Agent + " " + p.Version)
+		places = append(places, []string{agent, p.Path, placeText(p.State), command.Moment(p.ReadAt)})
 	}
 	hosts := [][]string{{"HOST", "AGENT", "WORKSPACE", "SINCE", "PLACE"}}
 	for _, h := range d.Hosts {

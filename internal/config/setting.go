@@ -46,8 +46,8 @@ const (
 	LogDebug
 )
 
-// CertificatePolicy is what is asked of a client's certificate: one of Automatic and AutomaticWithLearned (of the setting), Off, IfShown and Required, or empty
-// for what the setting says (of an allowed host).
+// CertificatePolicy is what is asked of a client's certificate: one of Automatic and AutomaticWithLearned (of the setting), Off, IfShown
+// and Required, or empty for what the setting says (of an allowed host).
 type CertificatePolicy string
 
 // Setting is a row of the table that the API, the commands, the cmdlets and the documentation are made from.

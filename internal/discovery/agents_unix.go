@@ -47,4 +47,6 @@ func grantKeyCommand(string, string) string { return "" }
 
 func readConnectors(string) ([]connector, error) { return nil, fs.ErrNotExist }
 
+func monitoringAgentVersion() string { return "" }
+
 func watchConnectors(ctx context.Context, _ string, _ func()) { <-ctx.Done() }

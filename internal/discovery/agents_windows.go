@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf16"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -64,6 +65,34 @@ func readConnectors(key string) ([]connector, error) {
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// monitoringAgentVersion is that of the agent's service program, which lies where the agent's setup has noted it.
+func monitoringAgentVersion() string {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, osdefaults.MonitoringAgentSetup, access)
+	if err != nil {
+		return ""
+	}
+	defer key.Close()
+	folder, _, err := key.GetStringValue("InstallDirectory")
+	if err != nil || !filepath.IsAbs(folder) {
+		return ""
+	}
+	program := filepath.Join(folder, "HealthService.exe")
+	size, err := windows.GetFileVersionInfoSize(program, nil)
+	if err != nil || size == 0 || size > maxFile {
+		return ""
+	}
+	info := make([]byte, size)
+	if err := windows.GetFileVersionInfo(program, 0, size, unsafe.Pointer(&info[0])); err != nil {
+		return ""
+	}
+	var fixed *windows.VS_FIXEDFILEINFO
+	length := uint32(unsafe.Sizeof(*fixed))
+	if err := windows.VerQueryValue(unsafe.Pointer(&info[0]), `\`, unsafe.Pointer(&fixed), &length); err != nil || fixed == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d.%d.%d", fixed.FileVersionMS>>16, fixed.FileVersionMS&0xffff, fixed.FileVersionLS>>16, fixed.FileVersionLS&0xffff)
 }
 
 func readConnector(connectors registry.Key, name string) (connector, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/event"
 	"github.com/omsgateway/omsgateway/internal/policy"
+	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
 // maxNews bounds the events of one kind for one Reading; the rest is counted in one more event.
@@ -25,6 +26,9 @@ func (w *Watcher) announce(now *Reading) {
 		events.Emit(event.AgentMissing())
 	}
 	tell(events, before.problems(), now.problems(), error.Error, func(err error) event.Event {
+		if reason.Of(err) == reason.AgentTooOld {
+			return event.Advice(event.GatewayServer, err)
+		}
 		return event.Failure(event.GatewayServer, "to learn hosts from a monitoring agent", err)
 	})
 	tell(events, before.Entries, now.Entries, entryKey, func(e policy.Entry) event.Event {

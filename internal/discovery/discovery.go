@@ -51,11 +51,12 @@ type Reading struct {
 
 // Place is a file, folder or registry key.
 type Place struct {
-	Agent  string
-	Path   string
-	State  State
-	ReadAt time.Time // when it was read last; zero if it never was
-	Err    error     // of one that could not be read, with a LEARNED_ reason: what was learned from it before stays
+	Agent   string
+	Path    string
+	State   State
+	ReadAt  time.Time // when it was read last; zero if it never was
+	Version string    // of the agent, such as 8.0.18053.0; empty if that is not known
+	Err     error     // of one that could not be read, with a LEARNED_ reason: what was learned from it before stays
 }
 
 // State is what became of a place in a reading.

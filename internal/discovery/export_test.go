@@ -18,13 +18,18 @@ type Connector struct{ Name, URL, Thumbprint string }
 
 // ReadConnectors makes the Reading of a registry that has these keys.
 func ReadConnectors(place string, list ...Connector) *Reading {
+	return ReadConnectorsOf("", place, list...)
+}
+
+// ReadConnectorsOf does so for an agent of a version.
+func ReadConnectorsOf(version, place string, list ...Connector) *Reading {
 	r := NewReader(nil, time.Now)
 	s := &search{reader: r, now: r.now(), watch: func(string, string) {}, kept: map[string]kept{}}
 	var keys []connector
 	for _, c := range list {
 		keys = append(keys, connector{c.Name, c.URL, c.Thumbprint})
 	}
-	s.learnConnectors(MicrosoftMonitoringAgent, place, keys)
+	s.learnConnectors(MicrosoftMonitoringAgent, place, version, keys)
 	r.kept = s.kept
 	return r.merge(s)
 }

@@ -409,3 +409,24 @@ ignored LEARNED_CERTIFICATE
 		t.Errorf("%d hosts of four workspaces", len(r.Entries))
 	}
 }
+
+// What an agent brings is learned whatever its version; of one that is too old that is told once.
+func TestVersionOfTheMonitoringAgent(t *testing.T) {
+	keys := []discovery.Connector{
+		{Name: "Log Analytics - " + workspace, URL: "https://" + workspace + ".oms.opinsights.azure.com/AgentService.svc"},
+		{Name: "Log Analytics - 99999999-2222-3333-4444-555555555555"},
+	}
+	for version, old := range map[string]bool{
+		"": false, "8.0.10900.0": false, "8.0.18053.0": false, "10.20.18053.0": false, "8.0.10899.65535": true, "7.9": true, "x.1": false,
+	} {
+		r := discovery.ReadConnectorsOf(version, "HKLM", keys...)
+		if r.Places[0].Version != version || len(r.Entries) == 0 {
+			t.Errorf("%q: %+v with %d hosts", version, r.Places, len(r.Entries))
+		}
+		var want []reason.Reason
+		if old {
+			want = append(want, reason.AgentTooOld)
+		}
+		wantReasons(t, r, want...)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +69,37 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.await("the removal", not(learns(workspace+".ods.opinsights.azure.us")))
+}
+
+// The version is that of the program that lies where the agent's setup has noted it.
+func TestMonitoringAgentVersion(t *testing.T) {
+	if got := discovery.MonitoringAgentVersion(); got != "" {
+		t.Skip("there is an agent, of version ", got)
+	}
+	root := `SOFTWARE\Microsoft\Microsoft Operations Manager`
+	t.Cleanup(func() {
+		for _, path := range []string{osdefaults.MonitoringAgentSetup, root + `\3.0`, root} {
+			_ = registry.DeleteKey(registry.LOCAL_MACHINE, path)
+		}
+	})
+	for _, path := range []string{root, root + `\3.0`} {
+		create(t, path)
+	}
+	folder := t.TempDir()
+	set(t, create(t, osdefaults.MonitoringAgentSetup), "InstallDirectory", folder)
+	if got := discovery.MonitoringAgentVersion(); got != "" {
+		t.Errorf("without a program: %s", got)
+	}
+	program, err := os.ReadFile(filepath.Join(os.Getenv("SystemRoot"), "system32", "kernel32.dll"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "HealthService.exe"), program, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := discovery.MonitoringAgentVersion(); !regexp.MustCompile(`^\d+\.\d+\.\d+\.\d+$`).MatchString(got) {
+		t.Errorf("the version is %q", got)
+	}
 }
 
 // create opens a key and makes it if it is not there.

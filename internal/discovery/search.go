@@ -346,18 +346,21 @@ func (s *search) connectors(agent string, files osdefaults.AgentFiles) {
 		d.fail(place, err)
 		return
 	}
-	s.learnConnectors(agent, place, list)
+	s.learnConnectors(agent, place, monitoringAgentVersion(), list)
 }
 
 // learnConnectors learns from what the registry has.
-func (s *search) learnConnectors(agent, place string, list []connector) {
+func (s *search) learnConnectors(agent, place, version string, list []connector) {
 	slices.SortFunc(list, func(a, b connector) int { return cmp.Compare(a.name, b.name) })
 	if len(list) == 0 {
-		s.add(Place{Agent: agent, Path: place, State: Empty})
+		s.add(Place{Agent: agent, Path: place, State: Empty, Version: version})
 	}
-	for _, c := range list {
+	for i, c := range list {
 		f := parseConnector(fmt.Sprintf(`%s\%s`, place, shown(c.name)), c)
+		if i == 0 && isOlder(version, neededMonitoringAgent) {
+			f.ignore(reason.New(reason.AgentTooOld, "agent", agent, "version", version, "needed", neededMonitoringAgent))
+		}
 		s.keep(agent, f)
-		s.add(Place{Agent: agent, Path: f.place, State: Read, ReadAt: s.now})
+		s.add(Place{Agent: agent, Path: f.place, State: Read, ReadAt: s.now, Version: version})
 	}
 }

@@ -7,3 +7,7 @@ func agents() []AgentFiles {
 		{MicrosoftMonitoringConnectors, `SYSTEM\CurrentControlSet\Services\HealthService\Parameters\Service Connector Services`, ""},
 	}
 }
+
+// MonitoringAgentSetup is the registry key below HKEY_LOCAL_MACHINE in which the setup of the Microsoft Monitoring Agent has noted where it
+// is, in the value InstallDirectory.
+const MonitoringAgentSetup = `SOFTWARE\Microsoft\Microsoft Operations Manager\3.0\Setup`

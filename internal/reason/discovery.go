@@ -16,6 +16,7 @@ const (
 	LearnedHostForeign       Reason = "LEARNED_HOST_FOREIGN"
 	LearnedWorkspaceInvalid  Reason = "LEARNED_WORKSPACE_INVALID"
 	LearnedCertificate       Reason = "LEARNED_CERTIFICATE"
+	AgentTooOld              Reason = "AGENT_TOO_OLD" // a remark: what it brings is learned all the same
 )
 
 var discoveryTexts = map[Reason]string{
@@ -32,5 +33,6 @@ var discoveryTexts = map[Reason]string{
 	LearnedURLInvalid:        `{place}: "{value}" is not learned: {problem}`,
 	LearnedHostForeign:       `{place}: {host} is not learned, since it is no name of Azure's monitoring services; if agents really need it: omsgwctl allowed-host add {host}`,
 	LearnedWorkspaceInvalid:  `{place}: "{value}" is not the id of a workspace`,
+	AgentTooOld:              `the {agent} on this computer has version {version}; the original's documents ask for {needed} or later, so update it`,
 	LearnedCertificate:       `{place}: no client certificate is learned: {problem}`,
 }

@@ -230,4 +230,5 @@ var refusals = map[Reason]refusal{
 	LearnedHostForeign:       {class: ClassNotice},
 	LearnedWorkspaceInvalid:  {class: ClassNotice},
 	LearnedCertificate:       {class: ClassNotice},
+	AgentTooOld:              {class: ClassNotice},
 }

@@ -24,7 +24,7 @@ type Slots map[policy.SourceKind]Slot
 type source struct {
 	kind    policy.SourceKind
 	loosens bool                       // its entries may ask less of client certificates than a wildcard above them
-	judges  bool                       // its client certificates count for the policy Automatic: they make others refused; for AutomaticWithLearned all do
+	judges  bool                       // its client certificates count for the policy Automatic: they make others refused
 	on      func(config.Settings) bool // whether its entries and client certificates count; nil if they always do
 }
 

@@ -535,7 +535,8 @@ func TestStatus(t *testing.T) {
 	}
 	want := &adminv1.GetStatusResponse{
 		Version: "1.2.3", State: adminapi.Running, MaxClientConnections: 20000, ListenAddresses: []string{"127.0.0.1:8080"},
-		Etag: a.Store.Current().Etag, Errors: 1, SessionsByTlsVersion: map[string]int64{"1.3": 1}, RefusalsByReason: map[string]int64{"HOST_NOT_ALLOWED": 1},
+		Etag: a.Store.Current().Etag, Errors: 1,
+		SessionsByTlsVersion: map[string]int64{"1.3": 1}, RefusalsByReason: map[string]int64{"HOST_NOT_ALLOWED": 1},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(got, "started_at", "uptime")); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

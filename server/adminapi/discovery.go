@@ -62,7 +62,9 @@ func (s *discoveryService) GetDiscovery(context.Context, *adminv1.GetDiscoveryRe
 }
 
 func discoveryPlace(p discovery.Place) *adminv1.DiscoveryPlace {
-	place := &adminv1.DiscoveryPlace{Agent: p.Agent, Path: p.Path, State: discoveryStates[p.State], ReadAt: known(p.ReadAt)}
+	place := &adminv1.DiscoveryPlace{
+		Agent: p.Agent, Version: p.Version, Path: p.Path, State: discoveryStates[p.State], ReadAt: known(p.ReadAt),
+	}
 	if p.Err != nil {
 		place.Problem = problem(p.Err)
 	}

@@ -232,7 +232,9 @@ type DiscoveryPlace struct {
 	// When it was read last. Empty if it never was.
 	ReadAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	// Why it could not be read. With FAILED only.
-	Problem       *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
+	Problem *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
+	// The version of the agent, for example "8.0.18053.0". Empty if it is not known: it is known of the Microsoft Monitoring Agent.
+	Version       string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,6 +302,13 @@ func (x *DiscoveryPlace) GetProblem() *Problem {
 		return x.Problem
 	}
 	return nil
+}
+
+func (x *DiscoveryPlace) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
 }
 
 // LearnedHost is a host that is allowed because an agent is configured to reach it.
@@ -479,13 +488,14 @@ const file_omsgateway_admin_v1_discovery_proto_rawDesc = "" +
 	"\x05hosts\x18\x04 \x03(\v2 .omsgateway.admin.v1.LearnedHostR\x05hosts\x12^\n" +
 	"\x13client_certificates\x18\x05 \x03(\v2-.omsgateway.admin.v1.LearnedClientCertificateR\x12clientCertificates\x126\n" +
 	"\aignored\x18\x06 \x03(\v2\x1c.omsgateway.admin.v1.ProblemR\aignored\x12\x19\n" +
-	"\bleft_out\x18\a \x01(\x05R\aleftOut\"\xb0\x02\n" +
+	"\bleft_out\x18\a \x01(\x05R\aleftOut\"\xca\x02\n" +
 	"\x0eDiscoveryPlace\x12\x14\n" +
 	"\x05agent\x18\x01 \x01(\tR\x05agent\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12?\n" +
 	"\x05state\x18\x03 \x01(\x0e2).omsgateway.admin.v1.DiscoveryPlace.StateR\x05state\x123\n" +
 	"\aread_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x126\n" +
-	"\aproblem\x18\x05 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\"F\n" +
+	"\aproblem\x18\x05 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\"F\n" +
 	"\x05State\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
 	"\aMISSING\x10\x01\x12\t\n" +

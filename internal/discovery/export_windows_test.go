@@ -1,0 +1,4 @@
+package discovery
+
+// MonitoringAgentVersion is exported for a test of the registry.
+func MonitoringAgentVersion() string { return monitoringAgentVersion() }
