@@ -92,7 +92,8 @@ func monitoringAgentVersion() string {
 	if err := windows.VerQueryValue(unsafe.Pointer(&info[0]), `\`, unsafe.Pointer(&fixed), &length); err != nil || fixed == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d.%d.%d.%d", fixed.FileVersionMS>>16, fixed.FileVersionMS&0xffff, fixed.FileVersionLS>>16, fixed.FileVersionLS&0xffff)
+	high, low := fixed.FileVersionMS, fixed.FileVersionLS
+	return fmt.Sprintf("%d.%d.%d.%d", high>>16, high&0xffff, low>>16, low&0xffff)
 }
 
 func readConnector(connectors registry.Key, name string) (connector, error) {

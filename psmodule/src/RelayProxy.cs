@@ -95,11 +95,7 @@ public sealed class SetOMSGatewayRelayProxyCommand : ChangeCmdlet
 
     private void Set(string address, string username, string password)
     {
-        if (Password is string && password != "")
-        {
-            WriteWarning("The password was given as plain text, so it stays in the history of this session and in scripts. " +
-                "Give it as a SecureString, or use -Credential (Get-Credential).");
-        }
+        Secret.WarnOfPlainText(this, Password, "Give it as a SecureString, or use -Credential (Get-Credential).");
         var shown = WithoutUser(address);
         var request = new SetRelayProxyRequest { Address = address };
         if (username != "")

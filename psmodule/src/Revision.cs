@@ -211,6 +211,10 @@ public sealed class RestoreOMSGatewayRevisionCommand : ChangeCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>Warns once, however many revisions come.</summary>
+    protected override void BeginProcessing() =>
+        Secret.WarnOfPlainText(this, Password, "Give it as a SecureString, or as a PSCredential (Get-Credential).");
+
     /// <summary>Goes back.</summary>
     protected override void ProcessRecord()
     {

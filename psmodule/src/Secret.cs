@@ -1,4 +1,5 @@
 using System;
+using System.Management.Automation;
 using System.Runtime.InteropServices;
 using System.Security;
 
@@ -22,6 +23,15 @@ internal static class Secret
         finally
         {
             Marshal.ZeroFreeGlobalAllocUnicode(memory);
+        }
+    }
+
+    /// <summary>Warns of a password that was given as plain text.</summary>
+    public static void WarnOfPlainText(Cmdlet cmdlet, object? password, string remedy)
+    {
+        if (password is string and not "")
+        {
+            cmdlet.WriteWarning($"The password was given as plain text, so it stays in the history of this session and in scripts. {remedy}");
         }
     }
 }

@@ -77,8 +77,8 @@ func Install(out io.Writer) error {
 	}
 	letServiceReadAgents(out)
 	if isDomainController() {
-		fmt.Fprintln(out, "This computer is a domain controller. The gateway works here, but the original's documents advise another computer: "+
-			"who gets into a gateway must not be on the way into the domain.")
+		fmt.Fprintln(out, "This computer is a domain controller. The gateway works here, but the original's documents advise another "+
+			"computer: who gets into a gateway must not be on the way into the domain.")
 	}
 	return nil
 }

@@ -77,6 +77,16 @@ Describe 'Revisions' {
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 8
     }
 
+    It 'are gone back to with a warning, given once, of a password <how>' -ForEach @(
+        @{ how = 'as plain text'; password = 'secret'; warns = 1 }
+        @{ how = 'as a SecureString'; password = ConvertTo-SecureString secret -AsPlainText -Force; warns = 0 }
+    ) {
+        Get-OMSGatewayRevision 1, 2 |
+            Restore-OMSGatewayRevision -WhatIf -Password $password -WarningVariable warned -WarningAction SilentlyContinue
+        @($warned -match 'plain text').Count | Should -Be $warns
+        "$warned" | Should -Not -Match 'secret'
+    }
+
     It 'are completed' {
         $line = 'Restore-OMSGatewayRevision -Number 1'
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain '1'
