@@ -22,6 +22,8 @@
         'Get-OMSGatewayRevision'
         'Compare-OMSGatewayRevision'
         'Restore-OMSGatewayRevision'
+        'Confirm-OMSGatewayChange'
+        'Undo-OMSGatewayChange'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

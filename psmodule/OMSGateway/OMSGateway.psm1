@@ -28,4 +28,6 @@ Export-ModuleMember -Function @() -Cmdlet @(
     'Get-OMSGatewayRevision'
     'Compare-OMSGatewayRevision'
     'Restore-OMSGatewayRevision'
+    'Confirm-OMSGatewayChange'
+    'Undo-OMSGatewayChange'
 )

@@ -14,6 +14,14 @@ public abstract class ChangeCmdlet : GatewayCmdlet
     [Parameter]
     public string? Comment { get; set; }
 
+    /// <summary>Change on trial: it goes back after this time unless it is confirmed. A TimeSpan, or text such as 90s, 15m or 2h.</summary>
+    [Parameter]
+    [Period]
+    public TimeSpan? ConfirmWithin { get; set; }
+
+    private string? trial; // that the first change of this cmdlet has begun; the next ones are a part of it
+    private bool trialIsTold;
+
     /// <summary>Makes one change, after the question about it. With -WhatIf the gateway is only asked what it would bring.</summary>
     /// <returns>The answer; null if nothing was changed, of which the user was told.</returns>
     private protected TAnswer? Change<TRequest, TAnswer>(string target, string action, string method, TRequest request)
@@ -34,7 +42,7 @@ public abstract class ChangeCmdlet : GatewayCmdlet
             WriteError(Record(e, target));
             return null;
         }
-        Tell(answer);
+        Tell(answer, rehearses);
         return rehearses ? null : answer;
     }
 
@@ -44,18 +52,30 @@ public abstract class ChangeCmdlet : GatewayCmdlet
     private protected TAnswer Send<TRequest, TAnswer>(string method, TRequest request, bool validateOnly, bool beside = false)
         where TRequest : ChangeRequest where TAnswer : ChangedAnswer
     {
-        (request.ValidateOnly, request.Comment) = (validateOnly, Comment);
-        return Call<TRequest, TAnswer>(method, request, beside);
+        (request.ValidateOnly, request.Comment, request.Trial) = (validateOnly, Comment, trial);
+        request.ConfirmWithin = trial == null ? Period.Message(ConfirmWithin) : null;
+        var answer = Call<TRequest, TAnswer>(method, request, beside);
+        if (!validateOnly && ConfirmWithin != null)
+        {
+            trial ??= answer.OnTrial?.Id;
+        }
+        return answer;
     }
 
-    /// <summary>Tells what the gateway says of a change as a whole.</summary>
-    private protected void Tell(ChangedAnswer answer)
+    /// <summary>Tells what the gateway says of a change as a whole, and if it is rehearsed, of what it would bring.</summary>
+    private protected void Tell(ChangedAnswer answer, bool rehearsed)
     {
         foreach (var warning in answer.Warnings ?? [])
         {
             WriteWarning(warning.Message ?? warning.Reason ?? "");
         }
-        foreach (var remark in answer.Preview?.Impact?.Remarks ?? [])
+        if (answer.OnTrial is { Id: not null } running && running.Id == trial && !trialIsTold)
+        {
+            trialIsTold = true;
+            WriteWarning($"The change is on trial {running.Id}: what was before comes back at {ListReader.Time(running.EndsAt):t}, and when " +
+                $"the gateway is started anew. Keep it with: Confirm-OMSGatewayChange {running.Id}");
+        }
+        foreach (var remark in rehearsed ? answer.Preview?.Impact?.Remarks ?? [] : [])
         {
             // As PowerShell itself shows what -WhatIf has to say.
             WriteInformation(new HostInformationMessage { Message = $"What if: {remark.Message}" }, ["PSHOST"]);

@@ -321,10 +321,7 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
 
     private void Note(string[] items, ChangeAnswer answer, bool passThru)
     {
-        if (rehearses)
-        {
-            reports.Enqueue(() => Tell(answer));
-        }
+        reports.Enqueue(() => Tell(answer, rehearses));
         foreach (var outcome in answer.Outcomes)
         {
             var item = items[outcome.Index];

@@ -21,6 +21,14 @@ internal abstract class ChangeRequest
 
     [DataMember(Name = "comment", EmitDefaultValue = false)]
     public string? Comment { get; set; }
+
+    /// <summary>How long a trial lasts, as protobuf's JSON writes a Duration: "300s".</summary>
+    [DataMember(Name = "confirmWithin", EmitDefaultValue = false)]
+    public string? ConfirmWithin { get; set; }
+
+    /// <summary>The trial that the change is to be a part of.</summary>
+    [DataMember(Name = "trial", EmitDefaultValue = false)]
+    public string? Trial { get; set; }
 }
 
 /// <summary>What the answer to every change has; all of it is null from an older gateway.</summary>
@@ -34,6 +42,20 @@ internal abstract class ChangedAnswer
     /// <summary>What is still to be done.</summary>
     [DataMember(Name = "warnings")]
     public Problem[]? Warnings { get; set; }
+
+    /// <summary>The trial that runs after the change.</summary>
+    [DataMember(Name = "onTrial")]
+    public TrialMessage? OnTrial { get; set; }
+}
+
+[DataContract]
+internal sealed class TrialMessage
+{
+    [DataMember(Name = "id")]
+    public string? Id { get; set; }
+
+    [DataMember(Name = "endsAt")]
+    public string? EndsAt { get; set; }
 }
 
 [DataContract]

@@ -6,6 +6,23 @@ namespace OMSGateway;
 // The messages of RevisionService. What is missing in an answer is null here; 64 bits are a string in JSON.
 
 [DataContract]
+internal sealed class GetTrialAnswer
+{
+    [DataMember(Name = "trial")]
+    public TrialMessage? Trial { get; set; }
+}
+
+[DataContract]
+internal sealed class EndTrialRequest
+{
+    [DataMember(Name = "id")]
+    public string Id { get; set; } = "";
+
+    [DataMember(Name = "comment", EmitDefaultValue = false)]
+    public string? Comment { get; set; }
+}
+
+[DataContract]
 internal sealed class RevisionFilter
 {
     [DataMember(Name = "pageSize", EmitDefaultValue = false)]

@@ -28,13 +28,13 @@ $import
 "format " + @(Get-FormatData -TypeName OMSGateway.Setting).Count
 "errors " + `$Error.Count
 "@
-        $said | Should -Be 'level Info', 'modules 1', 'commands 13', 'format 1', 'errors 0'
+        $said | Should -Be 'level Info', 'modules 1', 'commands 15', 'format 1', 'errors 0'
     }
 
     It 'has a manifest that PowerShell finds right' {
         $module = Test-ModuleManifest -Path $Manifest -ErrorAction Stop -WarningAction Stop
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be ($cmdlets | Sort-Object)
-        $module.ExportedCommands.Count | Should -Be 13
+        $module.ExportedCommands.Count | Should -Be 15
     }
 
     It 'needs no verb that is not approved' {
@@ -106,7 +106,7 @@ Describe 'Get-Command -Syntax' {
     It 'shows -Host as Host' {
         (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() -replace ' +', ' ' |
             Should -Be ('Add-OMSGatewayAllowedHost [-Host] <string[]> [-ClientCertificatePolicy <string>] [-Denied] [-PassThru] ' +
-                '[-Force] [-Comment <string>] [-WhatIf] [-Confirm] [<CommonParameters>]')
+                '[-Force] [-Comment <string>] [-ConfirmWithin <timespan>] [-WhatIf] [-Confirm] [<CommonParameters>]')
     }
 
     It 'shows that a key is no must' {

@@ -46,6 +46,10 @@ public sealed class HelpTests
 
             Yes.
 
+            ### -ConfirmWithin
+
+            Yes.
+
             ### -Port
 
             No such thing.
@@ -78,8 +82,8 @@ public sealed class HelpTests
         Assert.Equal(Cmdlets.Select(c => c.Name), commands.Select(NameOf));
         Assert.Equal(
             [
-                "Address Username Password PassThru Force Comment WhatIf Confirm",
-                "Address Credential PassThru Force Comment WhatIf Confirm",
+                "Address Username Password PassThru Force Comment ConfirmWithin WhatIf Confirm",
+                "Address Credential PassThru Force Comment ConfirmWithin WhatIf Confirm",
             ],
             relay.Descendants(command + "syntaxItem").Select(item =>
                 string.Join(" ", item.Elements(command + "parameter").Select(p => p.Element(text + "name")!.Value))));
