@@ -63,17 +63,23 @@ func TestTurnsGoRoundCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := adminapi.NewTurns()
 		ann, bob := caller.Caller{Name: "ann", Role: caller.Read}, caller.Caller{Name: "bob", Role: caller.Read}
+		var mu sync.Mutex
 		var made []string
+		note := func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			made = append(made, what)
+		}
 		var calls sync.WaitGroup
 		call := func(ctx context.Context, who caller.Caller) {
 			calls.Go(func() {
 				done, err := turns.Take(ctx, who)
 				if err != nil {
-					made = append(made, err.Error())
+					note(err.Error())
 					return
 				}
 				time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
-				made = append(made, who.Name)
+				note(who.Name)
 				done()
 			})
 			synctest.Wait()
