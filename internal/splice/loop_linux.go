@@ -423,13 +423,13 @@ func (l *loop) carry(p *spliced, from Side, most int) (int, error) {
 }
 
 // nextPortion returns how much a direction may move through the pipe at a time when it has moved n bytes, of which all were taken or
-// not: twice as much while it can be more, little again when it was too much.
+// not: as much as a tunnel may hold once the first one was full and taken, little again when it was too much.
 func nextPortion(portion, n int, taken bool) int {
 	switch {
 	case !taken:
 		return firstPortion
 	case n >= portion:
-		return min(2*portion, maxPortion)
+		return maxPortion
 	}
 	return portion
 }

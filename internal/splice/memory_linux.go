@@ -2,9 +2,9 @@ package splice
 
 import "sync/atomic"
 
-// What is held by receivers that take no more, as bytes that were read and are not written. Much is moved through a pipe in portions that
-// begin with firstPortion and double as long as all is taken; a receiver that takes no more leaves the rest of one. So a portion is
-// bounded for a tunnel and over all of them. Where there is no room for one, smallRead is copied at a time.
+// What is held by receivers that take no more, as bytes that were read and are not written. Much is moved through a pipe in portions: the
+// first is firstPortion, the others are maxPortion as long as all is taken; a receiver that takes no more leaves the rest of one. So a
+// portion is bounded for a tunnel and over all of them. Where there is no room for one, smallRead is copied at a time.
 const (
 	firstPortion = 64 << 10
 	maxTunnel    = 1 << 20               // what a tunnel may hold, both directions together
