@@ -5,10 +5,14 @@
 BeforeAll {
     . "$PSScriptRoot/Gateway.ps1"
     $gateway = Start-Gateway
-    $env:PSModulePath = (Split-Path -Parent $ModuleFolder) + [IO.Path]::PathSeparator + $env:PSModulePath
+    $modulePath = $env:PSModulePath
+    $env:PSModulePath = (Split-Path -Parent $ModuleFolder) + [IO.Path]::PathSeparator + $modulePath
 }
 
-AfterAll { Stop-Gateway $gateway -Remove }
+AfterAll {
+    $env:PSModulePath = $modulePath
+    Stop-Gateway $gateway -Remove
+}
 
 Describe 'The documents' {
     It 'show <line>' -ForEach @(

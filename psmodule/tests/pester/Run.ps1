@@ -9,5 +9,19 @@ if (-not (Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version.Maj
 Import-Module -Name Pester -MinimumVersion 5.0
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = $Path
-$configuration.Run.Exit = $true
-Invoke-Pester -Configuration $configuration
+$configuration.Run.PassThru = $true
+$result = Invoke-Pester -Configuration $configuration
+
+# Again at the end, where whoever reads a log begins.
+foreach ($test in $result.Failed) {
+    Write-Output "FAILED $($test.ExpandedPath)"
+    foreach ($record in $test.ErrorRecord) {
+        Write-Output "  $($record.Exception.Message)"
+        $record.ScriptStackTrace -split "`n" -match '\.Tests\.ps1' | Select-Object -First 1
+    }
+}
+foreach ($container in $result.FailedContainers) {
+    Write-Output "FAILED $($container.Item)"
+    foreach ($record in $container.ErrorRecord) { Write-Output "  $($record.Exception.Message)" }
+}
+exit [int] ($result.Result -ne 'Passed')
