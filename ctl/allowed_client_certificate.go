@@ -37,10 +37,7 @@ func (a app) allowedClientCertificateList() *cobra.Command {
 		Example: "omsgwctl allowed-client-certificate list\nomsgwctl allowed-client-certificate list --json",
 		Args:    command.Takes(),
 	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
-		return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
-			return command.Call(ctx, c.Certificates.ListAllowedClientCertificates,
-				&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
-		})
+		return listClientCertificates(ctx, c)
 	}, func(all *adminv1.ListAllowedClientCertificatesResponse) command.View {
 		if len(all.Certificates) == 0 {
 			return command.Notef("no client certificate is in the list; add one with: omsgwctl allowed-client-certificate add SUBJECT")
@@ -50,6 +47,14 @@ func (a app) allowedClientCertificateList() *cobra.Command {
 			rows = append(rows, []string{allowed.Subject, command.Moment(allowed.AddedAt), allowed.AddedBy})
 		}
 		return command.Rows(rows...)
+	})
+}
+
+// listClientCertificates returns every page as one.
+func listClientCertificates(ctx context.Context, c *adminclient.Client) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+	return allPages(func(token string) (*adminv1.ListAllowedClientCertificatesResponse, error) {
+		return command.Call(ctx, c.Certificates.ListAllowedClientCertificates,
+			&adminv1.ListAllowedClientCertificatesRequest{PageToken: token})
 	})
 }
 

@@ -21,7 +21,7 @@ func root(p *command.Program) *cobra.Command {
 	a := app{p}
 	return p.Root(
 		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(), a.revision(),
-		a.status(), a.check(), a.denied(), a.discovery(), a.tunnel(), a.event(),
+		a.status(), a.check(), a.denied(), a.discovery(), a.tunnel(), a.event(), a.support(),
 		batch.Command(p),
 	)
 }

@@ -56,11 +56,7 @@ omsgwctl revision list --since 2026-11-27 --csv >changes.csv`,
 			return err
 		},
 	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListRevisionsResponse, error) {
-		return allPages(func(token string) (*adminv1.ListRevisionsResponse, error) {
-			return command.Call(ctx, c.Revisions.ListRevisions, &adminv1.ListRevisionsRequest{
-				PageSize: 1000, PageToken: token, Caller: by, Since: from, Host: host,
-			})
-		})
+		return listRevisions(ctx, c, &adminv1.ListRevisionsRequest{Caller: by, Since: from, Host: host})
 	}, func(r *adminv1.ListRevisionsResponse) command.View {
 		switch {
 		case asCSV:
@@ -95,6 +91,16 @@ func moment(text string, now time.Time) (*timestamppb.Timestamp, error) {
 	}
 	return nil, command.Usagef(
 		"--since cannot be %q: it is a time such as 90m or 24h, or a date such as 2026-11-27 or 2026-11-27T18:30:00Z", text)
+}
+
+// listRevisions returns every page as one.
+func listRevisions(ctx context.Context, c *adminclient.Client,
+	which *adminv1.ListRevisionsRequest) (*adminv1.ListRevisionsResponse, error) {
+	which.PageSize = 1000
+	return allPages(func(token string) (*adminv1.ListRevisionsResponse, error) {
+		which.PageToken = token
+		return command.Call(ctx, c.Revisions.ListRevisions, which)
+	})
 }
 
 func revisionRows(revisions []*adminv1.Revision) [][]string {

@@ -45,9 +45,7 @@ func (a app) tunnelList() *cobra.Command {
 omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 		Args: command.Takes(),
 	}, &filter), func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListTunnelsResponse, error) {
-		return allPages(func(token string) (*adminv1.ListTunnelsResponse, error) {
-			return command.Call(ctx, c.Tunnels.ListTunnels, &adminv1.ListTunnelsRequest{Filter: &filter, PageToken: token})
-		})
+		return listTunnels(ctx, c, &filter)
 	}, func(all *adminv1.ListTunnelsResponse) command.View {
 		switch {
 		case len(all.Tunnels) > 0:
@@ -56,6 +54,13 @@ omsgwctl tunnel list --host '*.example.com' --client 192.0.2.7`,
 			return command.Notef("no such tunnel is open")
 		}
 		return command.Notef("no tunnel is open")
+	})
+}
+
+// listTunnels returns every page as one.
+func listTunnels(ctx context.Context, c *adminclient.Client, filter *adminv1.TunnelFilter) (*adminv1.ListTunnelsResponse, error) {
+	return allPages(func(token string) (*adminv1.ListTunnelsResponse, error) {
+		return command.Call(ctx, c.Tunnels.ListTunnels, &adminv1.ListTunnelsRequest{Filter: filter, PageToken: token})
 	})
 }
 

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"crypto/tls"
@@ -86,6 +87,7 @@ func exe() string {
 //	squid [-tls] NAME [USER PASSWORD] start a Squid, which may want credentials or TLS; sets SQUID (host:port), and writes squid-ca.pem.
 //	                         It forbids .forbidden.test
 //	unplug NAME              end it at once
+//	unpack FILE TEXT         write the files of a ZIP archive, each after a line with its name, into one file
 //
 // $SHARED is a folder that other accounts can reach; [curl], [openssl], [setfacl], [setpriv], [squid], [root], [agents] and [wine] are
 // conditions. Gateways trust the roots of $SSL_CERT_FILE if that is set.
@@ -144,8 +146,27 @@ func TestStories(t *testing.T) {
 			"ended":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).ended(ts, args) },
 			"squid":   func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).squid(ts, args) },
 			"unplug":  func(ts *testscript.TestScript, neg bool, args []string) { of(ts, neg).unplug(ts, args) },
+			"unpack":  unpack,
 		},
 	})
+}
+
+func unpack(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unpack FILE TEXT")
+	}
+	archive, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer archive.Close()
+	var text bytes.Buffer
+	for _, packed := range archive.File {
+		fmt.Fprintf(&text, "--- %s\n", packed.Name)
+		file, err := packed.Open()
+		ts.Check(err)
+		_, err = io.Copy(&text, file)
+		ts.Check(err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text.Bytes(), 0o600))
 }
 
 // patience bounds every wait of a story.

@@ -89,6 +89,9 @@ func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
 	return adminclient.Dial(ctx, p.options(p.address))
 }
 
+// StateDir is the state folder of the gateway of a command that is about one only, if its address tells.
+func (p *Program) StateDir() (dir string, ok bool) { return adminclient.StateDir(p.options(p.address)) }
+
 // options are how the gateway at address is reached.
 func (p *Program) options(address string) adminclient.Options {
 	return adminclient.Options{

@@ -59,10 +59,23 @@ type Options struct {
 	Changed func(stoodIn bool)
 }
 
+func (o Options) address() string {
+	return cmp.Or(o.Address, os.Getenv(AddressVariable), osdefaults.AdminAddress())
+}
+
+// StateDir is the folder that the gateway has its state in, if its address tells.
+func StateDir(o Options) (dir string, ok bool) {
+	kind, err := kindOf(o.address())
+	if err != nil {
+		return "", false
+	}
+	return kind.stateDir(o.address())
+}
+
 // Dial reaches the gateway. The error is a *reason.Error in the chain: GATEWAY_UNREACHABLE with what can be done, GATEWAY_DENIED
 // if this account may not open the socket, or ADDRESS_INVALID; or it is that of ctx.
 func Dial(ctx context.Context, o Options) (*Client, error) {
-	address := cmp.Or(o.Address, os.Getenv(AddressVariable), osdefaults.AdminAddress())
+	address := o.address()
 	kind, err := kindOf(address)
 	if err != nil {
 		return nil, err

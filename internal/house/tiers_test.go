@@ -30,7 +30,7 @@ var tiers = [][]string{
 	{"cmd/omsgateway", "cmd/omsgwctl", "bench", "packaging/bom", "packaging/windows/resources"},
 	{"server/winservice", "ctl"},
 	{"server/gateway", "ctl/batch"},
-	{"server/adminapi", forward, "internal/setup", "ctl/command"},
+	{"server/adminapi", forward, "internal/setup", "ctl/command", "ctl/support"},
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
 	{"internal/upstream", "internal/admission", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/demand"},

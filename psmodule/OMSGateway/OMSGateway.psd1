@@ -24,6 +24,7 @@
         'Restore-OMSGatewayRevision'
         'Confirm-OMSGatewayChange'
         'Undo-OMSGatewayChange'
+        'Save-OMSGatewaySupport'
     )
     FunctionsToExport    = @()
     AliasesToExport      = @()

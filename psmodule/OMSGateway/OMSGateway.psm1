@@ -30,4 +30,5 @@ Export-ModuleMember -Function @() -Cmdlet @(
     'Restore-OMSGatewayRevision'
     'Confirm-OMSGatewayChange'
     'Undo-OMSGatewayChange'
+    'Save-OMSGatewaySupport'
 )
