@@ -37,3 +37,47 @@ Describe 'The documents' {
         if ($answers -eq '') { $said | Should -BeNullOrEmpty } else { @($said) -match $answers | Should -Not -BeNullOrEmpty }
     }
 }
+
+Describe 'Our pages' {
+    BeforeDiscovery {
+        $root = (Resolve-Path -LiteralPath "$PSScriptRoot/../../..").Path
+        $pages = Get-Item -Path "$root/README.md", "$root/docs/*.md", "$root/psmodule/docs/*.md" |
+            Where-Object { (Get-Content -LiteralPath $_ -Raw) -match '-OMSGateway' } |
+            ForEach-Object { @{ page = $_.Name; path = $_.FullName } }
+    }
+
+    BeforeAll {
+        Import-Module OMSGateway
+
+        function Find-Wrong {
+            # What is not there of the cmdlets that a text names, and of the parameters that its lines of code give them.
+            param($Text)
+
+            foreach ($name in [regex]::Matches($Text, '\b[A-Z][a-z]+-OMSGateway\w+').Value | Sort-Object -Unique) {
+                if (-not (Get-Command -Name $name -ErrorAction Ignore)) { $name }
+            }
+            $code = [regex]::Matches($Text, '(?ms)^```powershell\r?\n(.*?)^```|^ {4,}(\S[^\r\n]*-OMSGateway[^\r\n]*)')
+            foreach ($block in $code) {
+                $script = [Management.Automation.Language.Parser]::ParseInput($block.Groups[1].Value + $block.Groups[2].Value, [ref] $null, [ref] $null)
+                foreach ($call in $script.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
+                    $command = Get-Command -Name "$($call.GetCommandName())" -Module OMSGateway -ErrorAction Ignore
+                    if (-not $command) { continue }
+                    foreach ($element in $call.CommandElements) {
+                        if ($element -isnot [Management.Automation.Language.CommandParameterAst]) { continue }
+                        try { $null = $command.ResolveParameter($element.ParameterName) } catch { "$command -$($element.ParameterName)" }
+                    }
+                }
+            }
+        }
+    }
+
+    It 'name cmdlets and parameters that are there: <page>' -ForEach $pages {
+        Find-Wrong (Get-Content -LiteralPath $path -Raw) | Should -BeNullOrEmpty
+    }
+
+    It 'would be found wrong' {
+        Find-Wrong 'Get-OMSGatewayNothing' | Should -Be 'Get-OMSGatewayNothing'
+        Find-Wrong '    $x | Add-OMSGatewayAllowedHost -Hosts a' | Should -Be 'Add-OMSGatewayAllowedHost -Hosts'
+        Find-Wrong "``````powershell`nGet-OMSGatewayConfig |`n    Set-OMSGatewayConfig -Vlaue 1`n``````" | Should -Be 'Set-OMSGatewayConfig -Vlaue'
+    }
+}
