@@ -73,7 +73,7 @@ folder() {
 	done
 }
 
-# fragment: the module in both places, as WiX
+# fragment: the module in both places, and the way to it at a third, as WiX
 fragment() {
 	echo '<Wix xmlns="http://schemas.microsoft.com/wix/2006/wi"><Fragment>'
 	: >references
@@ -82,6 +82,8 @@ fragment() {
 		folder Module module
 		echo '</DirectoryRef><DirectoryRef Id="SharedModuleFolder">'
 		folder SharedModule module
+		echo '</DirectoryRef><DirectoryRef Id="DocumentedModuleFolder">'
+		component Documented OmsGateway.psd1
 		echo '</DirectoryRef>'
 	fi
 	echo '<ComponentGroup Id="Module">'
@@ -106,6 +108,7 @@ if [ -d "$module" ]; then
 	for platform in "$work"/module/bin/*; do
 		case $platform in */windows-amd64) ;; *) rm -rf "$platform" ;; esac
 	done
+	sed -e "s/@VERSION@/$short/" -e 's/$/\r/' "$here/OmsGateway.psd1" >"$work/OmsGateway.psd1"
 else
 	echo "$output is made without the PowerShell module, since $module is not there" >&2
 fi

@@ -347,6 +347,7 @@ func TestFiles(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
+		"PFiles/Microsoft OMS Gateway/PowerShell/OmsGateway/OmsGateway.psd1",
 		"PFiles/OMS Gateway/LICENSE.txt",
 		"PFiles/OMS Gateway/PowerShell/OMSGateway/OMSGateway.dll",
 		"PFiles/OMS Gateway/PowerShell/OMSGateway/OMSGateway.psd1",

@@ -28,13 +28,13 @@ $import
 "format " + @(Get-FormatData -TypeName OMSGateway.Setting).Count
 "errors " + `$Error.Count
 "@
-        $said | Should -Be 'level Info', 'modules 1', 'commands 15', 'format 1', 'errors 0'
+        $said | Should -Be 'level Info', 'modules 1', "commands $($cmdlets.Count)", 'format 1', 'errors 0'
     }
 
     It 'has a manifest that PowerShell finds right' {
         $module = Test-ModuleManifest -Path $Manifest -ErrorAction Stop -WarningAction Stop
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be ($cmdlets | Sort-Object)
-        $module.ExportedCommands.Count | Should -Be 15
+        $module.ExportedCommands.Count | Should -Be $cmdlets.Count
     }
 
     It 'needs no verb that is not approved' {
@@ -48,6 +48,23 @@ Remove-Module OMSGateway
 @(Get-Command -Name *-OMSGateway* -ErrorAction Ignore).Count
 "@
         $said | Should -Be 0
+    }
+
+    It 'is had from the path of the original''s documents, where setup puts a manifest' {
+        $programs = Join-Path $gateway.Folder 'Program Files'
+        $documented = Join-Path $programs 'Microsoft OMS Gateway/PowerShell/OmsGateway'
+        $modules = Join-Path $programs 'WindowsPowerShell/Modules'
+        $null = New-Item -ItemType Directory -Path $documented, $modules
+        Copy-Item -LiteralPath $ModuleFolder -Destination $modules -Recurse
+        (Get-Content -LiteralPath (Join-Path $Root 'packaging/msi/OmsGateway.psd1')) -replace '@VERSION@', '1.2.3' |
+            Set-Content -LiteralPath (Join-Path $documented 'OmsGateway.psd1')
+        $said = Invoke-Shell @"
+Import-Module '$documented/OmsGateway.psd1'
+"version " + (Get-Module OMSGateway).Version
+"level " + (Get-OMSGatewayConfig -Name LogLevel).Value
+"format " + @(Get-FormatData -TypeName OMSGateway.Setting).Count
+"@
+        $said | Should -Be 'version 1.2.3', 'level Info', 'format 1'
     }
 
     It 'has omsgwctl for every platform' {
