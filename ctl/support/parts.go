@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -200,8 +199,8 @@ func output(ctx context.Context, program string, args ...string) ([]byte, error)
 	var text head
 	cmd.Stdout, cmd.Stderr = &text, &text
 	err := cmd.Run()
-	if err != nil && text.Len() > 0 {
-		err = fmt.Errorf("%w: %s", err, slices.Collect(bytes.Lines(text.Bytes()))[0])
+	if first, _, _ := bytes.Cut(text.Bytes(), []byte("\n")); err != nil && len(first) > 0 {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(first))
 	}
 	return text.Bytes(), err
 }
