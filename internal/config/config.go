@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/omsgateway/omsgateway/internal/clientcert"
 	"github.com/omsgateway/omsgateway/internal/hostname"
@@ -19,7 +17,7 @@ import (
 )
 
 // Version is that of the files which Encode makes. Every new field raises it.
-const Version = 3
+const Version = 4
 
 // Limits of a configuration.
 const (
@@ -41,8 +39,9 @@ type Config struct {
 type AllowedHost struct {
 	Pattern                 hostname.Pattern
 	ClientCertificatePolicy CertificatePolicy // not Automatic
-	AddedAt                 time.Time         // in UTC and whole seconds; zero if unknown
-	AddedBy                 string            // at most 256 bytes, all printable; empty if unknown
+	Account                 Account
+	AddedAt                 time.Time // in UTC and whole seconds; zero if unknown
+	AddedBy                 string    // at most 256 bytes, all printable; empty if unknown
 }
 
 // AllowedClientCertificate is an entry of the list that client certificates are judged by.
@@ -68,12 +67,13 @@ func (c Config) Equal(d Config) bool {
 		slices.EqualFunc(c.AllowedClientCertificates, d.AllowedClientCertificates, AllowedClientCertificate.equal)
 }
 
-// AddHosts adds those of hosts whose pattern is not there yet, and reports for each whether it was added. AddedAt becomes UTC
-// in whole seconds.
+// AddHosts adds those of hosts whose pattern is not there yet, and reports for each whether it was added. AddedAt and the time at
+// which one expires become UTC in whole seconds.
 func (c *Config) AddHosts(hosts ...AllowedHost) (added []bool) {
 	hosts = slices.Clone(hosts)
 	for i := range hosts {
 		hosts[i].AddedAt = wholeSeconds(hosts[i].AddedAt)
+		hosts[i].Account.Expires = wholeSeconds(hosts[i].Account.Expires)
 	}
 	c.AllowedHosts, added = add(c.AllowedHosts, hosts, patternOf)
 	slices.SortFunc(c.AllowedHosts, compareHosts)
@@ -86,15 +86,16 @@ func (c *Config) RemoveHosts(patterns ...hostname.Pattern) (removed []bool) {
 	return removed
 }
 
-// SetHostPolicy gives the host with this pattern a client certificate policy, and returns the host as it was; present is false
-// if there is none.
-func (c *Config) SetHostPolicy(pattern hostname.Pattern, policy CertificatePolicy) (before AllowedHost, present bool) {
+// SetHost lets set change the host with this pattern, but for the pattern, and returns the host as it was; present is false if there is
+// none. The time at which it expires becomes UTC in whole seconds.
+func (c *Config) SetHost(pattern hostname.Pattern, set func(*AllowedHost)) (before AllowedHost, present bool) {
 	i, found := slices.BinarySearchFunc(c.AllowedHosts, AllowedHost{Pattern: pattern}, compareHosts)
 	if !found {
 		return AllowedHost{}, false
 	}
 	before = c.AllowedHosts[i]
-	c.AllowedHosts[i].ClientCertificatePolicy = policy
+	set(&c.AllowedHosts[i])
+	c.AllowedHosts[i].Account.Expires = wholeSeconds(c.AllowedHosts[i].Account.Expires)
 	return before, true
 }
 
@@ -218,6 +219,9 @@ func (h AllowedHost) validate() error {
 	if err := checkHostPolicy(h.ClientCertificatePolicy); err != nil {
 		return err
 	}
+	if err := h.Account.validate(); err != nil {
+		return err
+	}
 	return checkAdded(h.AddedAt, h.AddedBy)
 }
 
@@ -269,7 +273,7 @@ func checkAddedBy(name string) error {
 	if len(name) > maxAddedBy {
 		return fmt.Errorf("the name of who added it has more than %d bytes", maxAddedBy)
 	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !isPrintable(name) {
 		return fmt.Errorf("the name of who added it has characters that cannot be printed")
 	}
 	return nil

@@ -92,6 +92,7 @@ func randomConfig(t *testing.T, random *rand.Rand) config.Config {
 		c.AddHosts(config.AllowedHost{
 			Pattern:                 pattern(t, fmt.Sprintf("%s:%d", host, 1+random.IntN(65535))),
 			ClientCertificatePolicy: []config.CertificatePolicy{"", config.Off, config.IfShown, config.Required}[random.IntN(4)],
+			Account:                 config.Account{Owner: addedBy(), Ticket: addedBy(), Note: addedBy(), Expires: addedAt()},
 			AddedAt:                 addedAt(),
 			AddedBy:                 addedBy(),
 		})
@@ -131,14 +132,14 @@ func TestAddAndRemoveHosts(t *testing.T) {
 	wantHosts(t, c, "a.example.com ")
 }
 
-func TestSetHostPolicy(t *testing.T) {
+func TestSetHost(t *testing.T) {
 	c := config.Default()
 	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com"), ClientCertificatePolicy: config.Off, AddedBy: "root"},
 		config.AllowedHost{Pattern: pattern(t, "b.example.com")})
 	for _, step := range []struct{ before, after config.CertificatePolicy }{
 		{config.Off, config.Required}, {config.Required, ""}, {"", ""}, {"", config.IfShown},
 	} {
-		before, present := c.SetHostPolicy(pattern(t, "a.example.com"), step.after)
+		before, present := c.SetHost(pattern(t, "a.example.com"), policySet(step.after))
 		if !present || before.ClientCertificatePolicy != step.before || before.AddedBy != "root" {
 			t.Errorf("%q -> %q: it was %+v, %v", step.before, step.after, before, present)
 		}
@@ -151,8 +152,37 @@ func TestSetHostPolicy(t *testing.T) {
 		t.Errorf("another host has %q", got)
 	}
 	unchanged := c.Clone()
-	if _, present := c.SetHostPolicy(pattern(t, "a.example.com:8443"), config.Off); present || !c.Equal(unchanged) {
+	if _, present := c.SetHost(pattern(t, "a.example.com:8443"), policySet(config.Off)); present || !c.Equal(unchanged) {
 		t.Errorf("a host that is not there: %v, %+v", present, c.AllowedHosts)
+	}
+}
+
+func policySet(policy config.CertificatePolicy) func(*config.AllowedHost) {
+	return func(h *config.AllowedHost) { h.ClientCertificatePolicy = policy }
+}
+
+func TestSetAccount(t *testing.T) {
+	c := config.Default()
+	c.AddHosts(config.AllowedHost{Pattern: pattern(t, "a.example.com"), ClientCertificatePolicy: config.Off})
+	expires := time.Date(2027, 3, 31, 10, 15, 0, 999, time.FixedZone("", 7200))
+	want := config.Account{
+		Owner: strings.Repeat("o", 256), Ticket: "CHG-4711", Note: strings.Repeat("n", 1000),
+		Expires: time.Date(2027, 3, 31, 8, 15, 0, 0, time.UTC),
+	}
+	c.SetHost(pattern(t, "a.example.com"), func(h *config.AllowedHost) { h.Account, h.Account.Expires = want, expires })
+	if diff := cmp.Diff(want, c.AllowedHosts[0].Account); diff != "" {
+		t.Errorf("the account (-want +got):\n%s", diff)
+	}
+	wantRoundTrip(t, c)
+
+	for _, wrong := range []config.Account{
+		{Owner: want.Owner + "o"}, {Ticket: strings.Repeat("t", 257)}, {Note: want.Note + "n"}, {Note: "two\nlines"}, {Owner: "\xff"},
+	} {
+		c := c.Clone()
+		c.SetHost(pattern(t, "a.example.com"), func(h *config.AllowedHost) { h.Account = wrong })
+		if err := c.Validate(); reason.Of(err) != reason.AccountTextInvalid {
+			t.Errorf("%+v: %v, want ACCOUNT_TEXT_INVALID", wrong, err)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ func (c Config) Encode() []byte {
 				if h.ClientCertificatePolicy != "" {
 					w.text("clientCertificatePolicy", string(h.ClientCertificatePolicy))
 				}
+				w.account(h.Account)
 				w.added(h.AddedAt, h.AddedBy)
 			})
 		}

@@ -16,10 +16,11 @@ import (
 // file reads
 //
 //	{
-//	  "version": 3,
+//	  "version": 4,
 //	  "settings": {KEY: VALUE, ...},
 //	  "relayProxy": {"address": ..., "username": ..., "password": ...},
-//	  "allowedHosts": [{"host": ..., "clientCertificatePolicy": ..., "addedAt": ..., "addedBy": ...}, ...],
+//	  "allowedHosts": [{"host": ..., "clientCertificatePolicy": ..., "owner": ..., "ticket": ..., "note": ..., "expires": ...,
+//	                    "addedAt": ..., "addedBy": ...}, ...],
 //	  "allowedClientCertificates": [{"subject": ..., "addedAt": ..., "addedBy": ...}, ...]
 //	}
 //
@@ -113,13 +114,13 @@ func (r *reader) hosts(hosts *[]AllowedHost) error {
 }
 
 func (r *reader) host() (h AllowedHost, err error) {
-	err = r.members(append([]member{
+	err = r.members(slices.Concat([]member{
 		r.textMember("host", func(value string) (err error) { h.Pattern, err = hostname.ParsePattern(value); return err }),
 		r.textMember("clientCertificatePolicy", func(value string) error {
 			h.ClientCertificatePolicy = CertificatePolicy(value)
 			return checkWrittenPolicy(h.ClientCertificatePolicy)
 		}),
-	}, r.added(&h.AddedAt, &h.AddedBy)...)...)
+	}, r.account(&h.Account), r.added(&h.AddedAt, &h.AddedBy))...)
 	if err == nil && h.Pattern == (hostname.Pattern{}) {
 		err = r.wrong(errors.New(`it has no "host"`))
 	}

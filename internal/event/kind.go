@@ -25,6 +25,7 @@ var kinds = map[Kind]string{
 	"ALLOWED_HOST_REMOVED":                "an allowed host was removed",
 	"ALLOWED_HOSTS_CHANGED":               "more than 100 allowed hosts were changed at once",
 	"ALLOWED_HOST_POLICY_CHANGED":         "an allowed host has another client certificate policy",
+	"ALLOWED_HOST_ACCOUNT_CHANGED":        "an allowed host has another owner, ticket, note or expiry",
 	"DENIED_HOSTS_CLEARED":                "refused hosts were cleared",
 	"RELAY_PROXY_CHANGED":                 "there is another relay proxy, or another password for it",
 	"ALLOWED_CLIENT_CERTIFICATE_ADDED":    "an allowed client certificate was added",

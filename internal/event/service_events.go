@@ -115,6 +115,13 @@ func HostPolicyChanged(who caller.Caller, host, old, new string) Event {
 		Fields: by(who, Field{"key", "client certificate policy of " + host}, Field{"old", old}, Field{"new", new})}
 }
 
+// HostAccountChanged is event 100. Host is as it is stored; old and new have owner, ticket, note and expiry on one line, empty for none.
+func HostAccountChanged(who caller.Caller, host, old, new string) Event {
+	return Event{Kind: "ALLOWED_HOST_ACCOUNT_CHANGED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+		Text:   fmt.Sprintf("What accounts for allowed host %s was changed from [%s] to [%s] by %s", host, old, new, who.Name),
+		Fields: by(who, Field{"key", "account of " + host}, Field{"old", old}, Field{"new", new})}
+}
+
 // RelayProxyChanged is event 100. An empty address is none; of the password only whether it was changed is told.
 func RelayProxyChanged(who caller.Caller, oldAddress, oldUser, newAddress, newUser string, password bool) Event {
 	named := func(address, user string) string {
@@ -149,12 +156,19 @@ func ClientCertificateRemoved(who caller.Caller, subject string) Event {
 		Fields: by(who, Field{"key", "allowed client certificate"}, Field{"old", subject}, Field{"new", ""})}
 }
 
+// HostCounts says how many hosts a change was about. One with another policy and another account counts for the policy.
+type HostCounts struct{ Added, Removed, OtherPolicy, OtherAccount int }
+
 // HostsChanged is event 100 for a change of many hosts at once, each of which has a line in the log of changes.
-func HostsChanged(who caller.Caller, added, removed, otherPolicy int) Event {
-	return changed("ALLOWED_HOSTS_CHANGED",
-		who, "allowed host", fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have "+
-			"another client certificate policy. The log of changes has a line for each", who.Name, added, removed, otherPolicy),
-		Field{"added", strconv.Itoa(added)}, Field{"removed", strconv.Itoa(removed)}, Field{"other_policy", strconv.Itoa(otherPolicy)})
+func HostsChanged(who caller.Caller, n HostCounts) Event {
+	text := fmt.Sprintf("Allowed hosts were changed by %s: %d were added, %d were removed, and %d have another client certificate "+
+		"policy. The log of changes has a line for each", who.Name, n.Added, n.Removed, n.OtherPolicy)
+	if n.OtherAccount > 0 {
+		text += fmt.Sprintf("; %d have another owner, ticket, note or expiry", n.OtherAccount)
+	}
+	return changed("ALLOWED_HOSTS_CHANGED", who, "allowed host", text,
+		Field{"added", strconv.Itoa(n.Added)}, Field{"removed", strconv.Itoa(n.Removed)},
+		Field{"other_policy", strconv.Itoa(n.OtherPolicy)}, Field{"other_account", strconv.Itoa(n.OtherAccount)})
 }
 
 // ClientCertificatesChanged is event 100 for a change of many client certificates at once, each of which has a line in the log of changes.

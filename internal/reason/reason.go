@@ -101,7 +101,7 @@ func Of(err error) Reason {
 }
 
 // tables hold the texts, one table for each part of the program.
-var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts, tlsTexts, relayTexts, discoveryTexts}
+var tables = []map[Reason]string{hostTexts, requestTexts, adminTexts, configTexts, tlsTexts, relayTexts, discoveryTexts, accountTexts}
 
 func lookup(r Reason) (string, bool) {
 	for _, texts := range tables {

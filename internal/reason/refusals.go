@@ -204,6 +204,7 @@ var refusals = map[Reason]refusal{
 	RelayPasswordMissing:         {class: ClassConflict},
 	HistoryDamaged:               {class: ClassConflict},
 	CommentInvalid:               {class: ClassInvalid},
+	AccountTextInvalid:           {class: ClassInvalid},
 
 	ChangeOnTrial:     {class: ClassConflict},
 	TrialNotFound:     {class: ClassNotFound},

@@ -25,10 +25,10 @@ func eventsOf(who caller.Caller, before, after config.Config) (lines, told []eve
 	}
 	told = append(told, lines...)
 
-	hosts, added, removed, otherPolicy := hostEvents(who, before.AllowedHosts, after.AllowedHosts)
+	hosts, counts := hostEvents(who, before.AllowedHosts, after.AllowedHosts)
 	lines = append(lines, hosts...)
-	if added+removed+otherPolicy > manyItems {
-		hosts = []event.Event{event.HostsChanged(who, added, removed, otherPolicy)}
+	if counts.Added+counts.Removed+counts.OtherPolicy+counts.OtherAccount > manyItems {
+		hosts = []event.Event{event.HostsChanged(who, counts)}
 	}
 	told = append(told, hosts...)
 
@@ -40,26 +40,32 @@ func eventsOf(who caller.Caller, before, after config.Config) (lines, told []eve
 	return lines, append(told, certificates...)
 }
 
-func hostEvents(who caller.Caller, before, after []config.AllowedHost) (events []event.Event, added, removed, otherPolicy int) {
+func hostEvents(who caller.Caller, before, after []config.AllowedHost) (events []event.Event, counts event.HostCounts) {
 	difference(before, after, comparePatterns, func(old, now *config.AllowedHost) {
 		switch {
 		case now == nil:
-			removed++
+			counts.Removed++
 			events = append(events, event.HostRemoved(who, old.Pattern.String()))
 			return
 		case old == nil:
-			added++
+			counts.Added++
 			events = append(events, event.HostAdded(who, now.Pattern.String()))
 			old = &config.AllowedHost{}
 		case old.ClientCertificatePolicy != now.ClientCertificatePolicy:
-			otherPolicy++
+			counts.OtherPolicy++
+		case old.Account != now.Account:
+			counts.OtherAccount++
 		}
 		if old.ClientCertificatePolicy != now.ClientCertificatePolicy {
 			events = append(events, event.HostPolicyChanged(
 				who, now.Pattern.String(), string(old.ClientCertificatePolicy), string(now.ClientCertificatePolicy)))
 		}
+		if old.Account != now.Account {
+			events = append(events, event.HostAccountChanged(
+				who, now.Pattern.String(), accountText(old.Account), accountText(now.Account)))
+		}
 	})
-	return events, added, removed, otherPolicy
+	return events, counts
 }
 
 func certificateEvents(who caller.Caller, before, after []config.AllowedClientCertificate) (events []event.Event, added, removed int) {

@@ -148,7 +148,7 @@ func revertHosts(c *config.Config, former, then config.Config) (again []string) 
 			gone = append(gone, became.Pattern)
 		case is == nil:
 			back = append(back, *was)
-		default: // it is there, with another policy
+		default: // it is there, with another policy or account
 			gone, back = append(gone, was.Pattern), append(back, *was)
 		}
 	})

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
 	"github.com/omsgateway/omsgateway/internal/caller"
@@ -268,12 +271,29 @@ func hostKey(old, now *config.AllowedHost) string {
 }
 
 func hostText(h *config.AllowedHost) string {
-	switch {
-	case h == nil:
+	if h == nil {
 		return ""
-	case h.ClientCertificatePolicy == "":
-		return present
-	default:
-		return present + ", client certificates " + string(h.ClientCertificatePolicy)
 	}
+	text := present
+	if h.ClientCertificatePolicy != "" {
+		text += ", client certificates " + string(h.ClientCertificatePolicy)
+	}
+	if account := accountText(h.Account); account != "" {
+		text += ", " + account
+	}
+	return text
+}
+
+// accountText is an account on one line, in which two different ones differ; empty for one that says nothing.
+func accountText(a config.Account) string {
+	var parts []string
+	for _, part := range []struct{ name, text string }{{"owner", a.Owner}, {"ticket", a.Ticket}, {"note", a.Note}} {
+		if part.text != "" {
+			parts = append(parts, part.name+" "+strconv.Quote(part.text))
+		}
+	}
+	if !a.Expires.IsZero() {
+		parts = append(parts, "expires "+a.Expires.Format(time.RFC3339))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -46,13 +46,13 @@ func TestUpdate(t *testing.T) {
 		return errors.Join(c.Settings.Set("LogLevel", "Debug"), c.Settings.Set("DrainSeconds", "9"))
 	})
 	update(t, s, func(c *config.Config) error {
-		c.SetHostPolicy(pattern(t, "a.example.com"), config.Required)
+		c.SetHost(pattern(t, "a.example.com"), func(h *config.AllowedHost) { h.ClientCertificatePolicy = config.Required })
 		c.AddHosts(config.AllowedHost{Pattern: pattern(t, "b.example.com"), ClientCertificatePolicy: config.Off})
 		c.AddClientCertificates(certificate(t, "CN=b"), certificate(t, "agent"), certificate(t, "CN=a"))
 		return nil
 	})
 	update(t, s, func(c *config.Config) error {
-		c.SetHostPolicy(pattern(t, "a.example.com"), "")
+		c.SetHost(pattern(t, "a.example.com"), func(h *config.AllowedHost) { h.ClientCertificatePolicy = "" })
 		c.RemoveHosts(pattern(t, "b.example.com"))
 		c.RemoveClientCertificates(entry(t, "cn=B"))
 		c.AddClientCertificates(certificate(t, "CN=c"))

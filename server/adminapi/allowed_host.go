@@ -61,7 +61,7 @@ func (s *allowedHosts) AddAllowedHosts(
 		settle(items, c.AddHosts(valid(items)...))
 		for i, it := range items {
 			if it.err == nil && !it.changed && req.GetSetClientCertificatePolicy() {
-				before, _ := c.SetHostPolicy(it.value.Pattern, it.value.ClientCertificatePolicy)
+				before, _ := c.SetHost(it.value.Pattern, withPolicy(it.value.ClientCertificatePolicy))
 				policySet[i] = before.ClientCertificatePolicy != it.value.ClientCertificatePolicy
 			}
 		}
@@ -155,7 +155,7 @@ func (s *allowedHosts) SetAllowedHost(
 	}
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		var present bool
-		if host, present = c.SetHostPolicy(pattern, policy); !present {
+		if host, present = c.SetHost(pattern, withPolicy(policy)); !present {
 			return reason.New(reason.AllowedHostNotPresent, "host", pattern.String())
 		}
 		return nil
@@ -194,7 +194,7 @@ func (s *allowedHosts) SetAllowedHosts(
 				continue
 			}
 			var present bool
-			if hosts[i], present = c.SetHostPolicy(it.value, policy); !present {
+			if hosts[i], present = c.SetHost(it.value, withPolicy(policy)); !present {
 				it.err = reason.New(reason.AllowedHostNotPresent, "host", it.value.String())
 			}
 		}
@@ -224,6 +224,10 @@ func (s *allowedHosts) SetAllowedHosts(
 		return t
 	})
 	return resp, nil
+}
+
+func withPolicy(policy config.CertificatePolicy) func(*config.AllowedHost) {
+	return func(h *config.AllowedHost) { h.ClientCertificatePolicy = policy }
 }
 
 func hostOf(h config.AllowedHost) *adminv1.AllowedHost {
