@@ -20,6 +20,9 @@ type Clock interface {
 	// empty where the system does not say, and then a moment that was written down counts as one of another boot.
 	Boot() string
 
+	// Synchronised reports whether the system says that the wall clock follows one that is right, as by NTP; false where it does not say.
+	Synchronised() bool
+
 	// AfterFunc calls f once, in a goroutine of its own, when d has passed by SinceBoot. A d that is not above zero has passed.
 	AfterFunc(d time.Duration, f func()) Timer
 }

@@ -13,6 +13,7 @@ type Hand struct {
 	wall   time.Time
 	passed time.Duration // since boot
 	boots  int
+	synced bool
 	timers []*handTimer // that are to come
 }
 
@@ -38,6 +39,20 @@ func (h *Hand) Boot() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return "boot " + strconv.Itoa(h.boots)
+}
+
+// Synchronised implements Clock. At first it is not.
+func (h *Hand) Synchronised() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.synced
+}
+
+// SetSynchronised says whether the wall clock is synchronised from now on.
+func (h *Hand) SetSynchronised(is bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.synced = is
 }
 
 // AfterFunc implements Clock, but f is called in the goroutine of Advance, at the earliest with the next one.

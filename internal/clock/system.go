@@ -18,6 +18,10 @@ func (System) SinceBoot() time.Duration { return sinceBoot() }
 // loader counts its attempts to boot.
 func (System) Boot() string { return boot() }
 
+// Synchronised implements Clock: on Linux what the kernel was told by the program that keeps its clock (adjtimex(2)). Windows does not say
+// it in a way that can be relied on.
+func (System) Synchronised() bool { return synchronised() }
+
 // AfterFunc implements Clock. When the computer has slept, the call comes up to 10 s late.
 func (System) AfterFunc(d time.Duration, f func()) Timer {
 	t := &systemTimer{call: f, pause: d, began: time.Now(), beganBoot: sinceBoot()}

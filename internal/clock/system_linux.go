@@ -16,6 +16,12 @@ func sinceBoot() time.Duration {
 	return time.Duration(t.Nano())
 }
 
+func synchronised() bool {
+	var t unix.Timex // which asks and sets nothing
+	state, err := unix.Adjtimex(&t)
+	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
+}
+
 func boot() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

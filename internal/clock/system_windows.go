@@ -10,6 +10,8 @@ import (
 
 func sinceBoot() time.Duration { return windows.DurationSinceBoot() }
 
+func synchronised() bool { return false }
+
 // bootID is the address of BootId in KUSER_SHARED_DATA (ntddk.h), a page that every process sees at the same place.
 const bootID = 0x7ffe0000 + 0x2c4
 

@@ -38,6 +38,11 @@ func CheckTicket(text string) error { return checkText("ticket", text, MaxTicket
 // CheckNote refuses what cannot be a note with ACCOUNT_TEXT_INVALID.
 func CheckNote(text string) error { return checkText("note", text, MaxNote) }
 
+// HasExpired reports whether the entry has ended by this date.
+func (a Account) HasExpired(date time.Time) bool {
+	return !a.Expires.IsZero() && !date.Before(a.Expires)
+}
+
 func (a Account) validate() error {
 	for _, err := range []error{CheckOwner(a.Owner), CheckTicket(a.Ticket), CheckNote(a.Note)} {
 		if err != nil {

@@ -122,6 +122,48 @@ func HostAccountChanged(who caller.Caller, host, old, new string) Event {
 		Fields: by(who, Field{"key", "account of " + host}, Field{"old", old}, Field{"new", new})}
 }
 
+// HostExpires is event 100. Host is as it is stored; in says how far away the time is, such as "in a day", and is empty when it has come.
+func HostExpires(host, owner, ticket string, expires time.Time, in string) Event {
+	at := expires.UTC().Format(time.RFC3339)
+	text := fmt.Sprintf("Allowed host %s expires %s, at %s", host, in, at)
+	if in == "" {
+		text = fmt.Sprintf("Allowed host %s has expired at %s: it allows nothing new, and stays in the list until it is removed", host, at)
+	}
+	for _, part := range []Field{{"owner", owner}, {"ticket", ticket}} {
+		if part.Value != "" {
+			text += fmt.Sprintf("; its %s is %s", part.Name, part.Value)
+		}
+	}
+	return Event{Kind: "ALLOWED_HOST_EXPIRES", ID: Information, Level: Info, Component: GatewayServer, Text: text,
+		Fields: []Field{{"host", host}, {"owner", owner}, {"ticket", ticket}, {"expires", at}, {"in", in}}}
+}
+
+// HostsExpire is event 100 for many hosts at once; in is as for HostExpires.
+func HostsExpire(count int, in string) Event {
+	text := fmt.Sprintf("%d allowed hosts expire %s; omsgwctl allowed-host review lists them", count, in)
+	if in == "" {
+		text = fmt.Sprintf("%d allowed hosts have expired; omsgwctl allowed-host review lists them", count)
+	}
+	return Event{Kind: "ALLOWED_HOSTS_EXPIRE", ID: Information, Level: Info, Component: GatewayServer, Text: text,
+		Fields: []Field{{"count", strconv.Itoa(count)}, {"in", in}}}
+}
+
+// ClockTrusted is event 100: who has said that the clock, which shows date, is right.
+func ClockTrusted(who caller.Caller, date time.Time) Event {
+	at := date.UTC().Format(time.RFC3339)
+	return Event{Kind: "CLOCK_TRUSTED", ID: Information, Level: Info, Component: GatewayServer, changedBy: who.Name,
+		Text:   fmt.Sprintf("%s says that the clock of the computer is right: it is %s", who.Name, at),
+		Fields: by(who, Field{"date", at})}
+}
+
+// ClockSynchronised is event 100: the clock, which shows date, was in doubt and is synchronised now.
+func ClockSynchronised(date time.Time) Event {
+	at := date.UTC().Format(time.RFC3339)
+	return Event{Kind: "CLOCK_SYNCHRONISED", ID: Information, Level: Info, Component: GatewayServer,
+		Text:   "The clock of the computer is synchronised, and allowed hosts expire again: it is " + at,
+		Fields: []Field{{"date", at}}}
+}
+
 // RelayProxyChanged is event 100. An empty address is none; of the password only whether it was changed is told.
 func RelayProxyChanged(who caller.Caller, oldAddress, oldUser, newAddress, newUser string, password bool) Event {
 	named := func(address, user string) string {

@@ -60,6 +60,9 @@ func UsageFile(dir string) string { return filepath.Join(dir, "usage") }
 // EventsFile is the file in the state folder dir that has the events before the last start.
 func EventsFile(dir string) string { return filepath.Join(dir, "events") }
 
+// DateFile is the file in the state folder dir that has the last date that was believed.
+func DateFile(dir string) string { return filepath.Join(dir, "date") }
+
 // DemandFile is the file in the state folder dir that remembers what clients were let through to in the last days.
 func DemandFile(dir string) string { return filepath.Join(dir, "demand") }
 

@@ -15,7 +15,7 @@ func TestFilesAreInTheStateFolder(t *testing.T) {
 	seen := map[string]bool{}
 	for _, path := range []string{
 		osdefaults.ConfigFile(dir), osdefaults.SessionsFile(dir), osdefaults.UsageFile(dir), osdefaults.LockFile(dir),
-		osdefaults.LogFile(dir), osdefaults.SavedOriginal(dir),
+		osdefaults.LogFile(dir), osdefaults.SavedOriginal(dir), osdefaults.DateFile(dir), osdefaults.DemandFile(dir),
 	} {
 		if !strings.HasPrefix(path, dir+string(filepath.Separator)) {
 			t.Errorf("%s is not below %s", path, dir)

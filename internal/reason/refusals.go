@@ -205,6 +205,7 @@ var refusals = map[Reason]refusal{
 	HistoryDamaged:               {class: ClassConflict},
 	CommentInvalid:               {class: ClassInvalid},
 	AccountTextInvalid:           {class: ClassInvalid},
+	ClockInDoubt:                 {class: ClassNotice},
 
 	ChangeOnTrial:     {class: ClassConflict},
 	TrialNotFound:     {class: ClassNotFound},

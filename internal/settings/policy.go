@@ -20,15 +20,15 @@ const (
 	relayTimeout = 30 * time.Second
 )
 
-// policyInput is what the policy is compiled from when s is in force for the lists of c and for what the other sources bring.
-func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
+// policyInput is what the policy is compiled from when s is in force, at date, for the lists of c and for what the other sources bring.
+func policyInput(s config.Settings, c config.Config, slots Slots, date time.Time) policy.Input {
 	var entries []policy.Entry
 	var certificates []string
 	judging := 0
 	for _, row := range table() {
 		slot := slots[row.kind]
 		if row.kind == policy.Local {
-			slot = local(c)
+			slot = local(c, date)
 		} else if row.on != nil && !row.on(s) {
 			continue
 		}
@@ -74,15 +74,18 @@ func policyInput(s config.Settings, c config.Config, slots Slots) policy.Input {
 	}
 }
 
-// local is the file as a source.
-func local(c config.Config) Slot {
-	slot := Slot{Entries: make([]policy.Entry, len(c.AllowedHosts))}
-	for i, h := range c.AllowedHosts {
-		slot.Entries[i] = policy.Entry{
+// local is the file as a source. A host that has expired is not there, so that it denies nothing which another entry allows.
+func local(c config.Config, date time.Time) Slot {
+	slot := Slot{Entries: make([]policy.Entry, 0, len(c.AllowedHosts))}
+	for _, h := range c.AllowedHosts {
+		if h.Account.HasExpired(date) {
+			continue
+		}
+		slot.Entries = append(slot.Entries, policy.Entry{
 			Pattern:           h.Pattern,
 			Source:            policy.Source{Since: h.AddedAt},
 			ClientCertificate: requirements[h.ClientCertificatePolicy],
-		}
+		})
 	}
 	for _, a := range c.AllowedClientCertificates {
 		slot.ClientCertificates = append(slot.ClientCertificates, a.Entry)

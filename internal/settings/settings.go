@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omsgateway/omsgateway/internal/atomicfile"
+	"github.com/omsgateway/omsgateway/internal/calendar"
 	"github.com/omsgateway/omsgateway/internal/clock"
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/event"
@@ -43,6 +44,7 @@ type Snapshot struct {
 	Fixed    map[string]bool // by key: given by a source before the file, so that it cannot be changed there
 	Etag     string          // of Config
 	Policy   *policy.Policy
+	Date     time.Time // by which allowed hosts have expired, and are not in Policy
 
 	file []byte // what Config is encoded to
 }
@@ -64,6 +66,13 @@ type Store struct {
 	saved   bool  // the file is known to have today's version
 	owed    owed
 	closed  bool
+
+	calendar  *calendar.Calendar
+	dateFile  string
+	follows   bool        // the date, by StartExpiries
+	told      time.Time   // until when it was told what expires
+	doubtTold bool        // that the date is in doubt
+	expiry    clock.Timer // when the date is followed next; nil if it is not
 
 	onTrial atomic.Pointer[trial] // written by the writer alone; nil without a trial
 }
@@ -94,9 +103,14 @@ func OpenWithin(ctx context.Context, wait time.Duration, o Options) (*Store, err
 		events:     o.Events,
 		lock:       lock,
 		files:      o.Descriptors,
+		dateFile:   osdefaults.DateFile(dir),
 		writer:     make(chan struct{}, 1),
 		slots:      Slots{policy.CommandLine: {Settings: overrides}},
 	}
+	if s.calendar, err = calendar.Open(s.dateFile, s.clock); err != nil {
+		s.events.Emit(event.Failure(event.GatewayServer, "to find out until when the gateway last ran", err))
+	}
+	s.told = s.calendar.Last()
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
@@ -124,6 +138,10 @@ func (s *Store) Close() error {
 	}
 	if s.owed.timer != nil {
 		s.owed.timer.Stop()
+	}
+	if s.expiry != nil {
+		s.followDate()
+		s.expiry.Stop()
 	}
 	return s.lock.Release()
 }
@@ -160,7 +178,7 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := Compile(c, s.slots, s.files)
+	snapshot, err := Compile(c, s.slots, s.files, s.calendar.Now())
 	if err != nil {
 		return err
 	}
@@ -172,13 +190,13 @@ func (s *Store) load() error {
 }
 
 // Compile makes the snapshot of a valid configuration and of what the other sources bring, without putting it in force; descriptors are as
-// in Options. Errors are what is wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
-func Compile(c config.Config, slots Slots, descriptors int) (*Snapshot, error) {
+// in Options, and at date allowed hosts have expired or not. Errors are what is wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
+func Compile(c config.Config, slots Slots, descriptors int, date time.Time) (*Snapshot, error) {
 	inForce, fixed, err := layered(c.Settings, slots)
 	if err != nil {
 		return nil, err
 	}
-	input := policyInput(inForce, c, slots)
+	input := policyInput(inForce, c, slots, date)
 	input.Limits = within(input.Limits, descriptors)
 	compiled, err := policy.Compile(input)
 	if err != nil {
@@ -191,6 +209,7 @@ func Compile(c config.Config, slots Slots, descriptors int) (*Snapshot, error) {
 		Fixed:    fixed,
 		Etag:     config.Etag(file),
 		Policy:   compiled,
+		Date:     date,
 		file:     file,
 	}, nil
 }

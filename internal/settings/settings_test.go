@@ -219,7 +219,7 @@ func TestPolicyInput(t *testing.T) {
 			{Pattern: p, ClientCertificatePolicy: config.Required},
 		},
 		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
-	}, settings.Slots{policy.Learned: {Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}}})
+	}, settings.Slots{policy.Learned: {Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}}}, time.Time{})
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(hostname.Pattern{}, netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -227,11 +227,11 @@ func TestPolicyInput(t *testing.T) {
 
 func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	s, c := config.DefaultSettings(), config.Default()
-	if in := settings.PolicyInput(s, c, nil); in.ListenAddress.IsValid() {
+	if in := settings.PolicyInput(s, c, nil, time.Time{}); in.ListenAddress.IsValid() {
 		t.Errorf("by default the gateway listens at %v", in.ListenAddress)
 	}
 	s.ListenAddress = netip.MustParseAddr("192.0.2.1")
-	if in := settings.PolicyInput(s, c, nil); in.ListenAddress.String() != "192.0.2.1" {
+	if in := settings.PolicyInput(s, c, nil, time.Time{}); in.ListenAddress.String() != "192.0.2.1" {
 		t.Errorf("the gateway listens at %v", in.ListenAddress)
 	}
 	s.RelayProxyResolveLocally = true
@@ -242,7 +242,7 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	if c.RelayProxy, err = config.NewRelayProxy("https://proxy.example.com", "svc", "p%:ss"); err != nil {
 		t.Fatal(err)
 	}
-	in := settings.PolicyInput(s, c, nil)
+	in := settings.PolicyInput(s, c, nil, time.Time{})
 	want := policy.Relay{Address: c.RelayProxy.Address, Username: "svc", Password: "p%:ss", ResolveLocally: true}
 	if in.Relay == nil || *in.Relay != want || hostname.FormatHosts(in.RelayBypass) != "near.example.com,*.corp" {
 		t.Errorf("got %+v and %v", in.Relay, in.RelayBypass)
@@ -252,10 +252,10 @@ func TestPolicyInputHasTheRelayProxy(t *testing.T) {
 	if c.RelayProxy.Password, err = secret.Parse("dpapi:AAECAwQFBgcICQ=="); err != nil {
 		t.Fatal(err)
 	}
-	if got := settings.PolicyInput(s, c, nil).Relay; got == nil || reason.Of(got.Unusable) != reason.RelayPasswordLost {
+	if got := settings.PolicyInput(s, c, nil, time.Time{}).Relay; got == nil || reason.Of(got.Unusable) != reason.RelayPasswordLost {
 		t.Errorf("with a password that does not open: %+v", got)
 	}
-	if got := settings.PolicyInput(s, config.Default(), nil).Relay; got != nil {
+	if got := settings.PolicyInput(s, config.Default(), nil, time.Time{}).Relay; got != nil {
 		t.Errorf("without a relay proxy: %+v", got)
 	}
 }
@@ -275,20 +275,20 @@ func TestClientCertificatePolicy(t *testing.T) {
 		s, c := config.DefaultSettings(), config.Default()
 		s.ClientCertificatePolicy = test.value
 		learned := settings.Slot{ClientCertificates: []clientcert.Entry{entry(t, "learned")}}
-		if got := settings.PolicyInput(s, c, settings.Slots{policy.Learned: learned}).ClientCertificate; got != test.empty {
+		if got := settings.PolicyInput(s, c, settings.Slots{policy.Learned: learned}, time.Time{}).ClientCertificate; got != test.empty {
 			t.Errorf("%s with an empty list is %d, want %d", test.value, got, test.empty)
 		}
 		c.AddClientCertificates(config.AllowedClientCertificate{Entry: entry(t, "agent")})
-		if got := settings.PolicyInput(s, c, nil).ClientCertificate; got != test.notEmpty {
+		if got := settings.PolicyInput(s, c, nil, time.Time{}).ClientCertificate; got != test.notEmpty {
 			t.Errorf("%s with a list is %d, want %d", test.value, got, test.notEmpty)
 		}
 	}
 	s := config.DefaultSettings()
 	s.ClientCertificatePolicy = config.AutomaticWithLearned
-	if got := settings.PolicyInput(s, config.Default(), nil).ClientCertificate; got != handshake.Off {
+	if got := settings.PolicyInput(s, config.Default(), nil, time.Time{}).ClientCertificate; got != handshake.Off {
 		t.Errorf("AutomaticWithLearned where nothing is learned is %d", got)
 	}
-	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), nil)
+	in := settings.PolicyInput(config.DefaultSettings(), config.Default(), nil, time.Time{})
 	if in.MinVersion != tls.VersionTLS10 || in.MaxVersion != tls.VersionTLS13 {
 		t.Errorf("by default TLS is %x to %x", in.MinVersion, in.MaxVersion)
 	}
@@ -525,7 +525,7 @@ func TestDescriptors(t *testing.T) {
 	} {
 		file := config.Default()
 		file.Settings.MaxConnections = c.set
-		s, err := settings.Compile(file, nil, c.descriptors)
+		s, err := settings.Compile(file, nil, c.descriptors, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

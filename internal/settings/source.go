@@ -57,7 +57,7 @@ func (s *Store) Put(ctx context.Context, kind policy.SourceKind, slot Slot) erro
 	slots := maps.Clone(s.slots)
 	slots[kind] = slot
 	before := s.Current()
-	after, err := Compile(before.Config, slots, s.files)
+	after, err := Compile(before.Config, slots, s.files, s.calendar.Now())
 	if err != nil {
 		return err
 	}

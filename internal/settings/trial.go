@@ -217,7 +217,7 @@ func (s *Store) overdue(id string) {
 // port is taken by now, the record and the lines of the log of changes.
 func (s *Store) goBack(t *trial, req Request) {
 	before := s.Current()
-	after, err := Compile(t.former, s.slots, s.files)
+	after, err := Compile(t.former, s.slots, s.files, s.calendar.Now())
 	if err != nil { // what a source has brought meanwhile does not go with it
 		s.events.Emit(event.Failure(event.GatewayServer, "to end a trial, which is tried again", err))
 		s.onTrial.Store(s.timed(*t, retryTime))
@@ -227,6 +227,7 @@ func (s *Store) goBack(t *trial, req Request) {
 	s.backWithEffects(before, after)
 	s.current.Store(after)
 	s.onTrial.Store(nil)
+	s.scheduleExpiry()
 	r := recordOf(req, before.Config, after.Config)
 	r.Time, r.Result, r.Of, r.Trial = s.clock.Now(), history.RolledBack, t.Revision, t.ID
 	r.EtagBefore, r.Etag = before.Etag, after.Etag

@@ -131,7 +131,7 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 			return nil, reason.New(reason.SettingFixed, "key", row.Key)
 		}
 	}
-	after, err := Compile(changed, s.slots, s.files)
+	after, err := Compile(changed, s.slots, s.files, s.calendar.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +144,9 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 // apply prepares the effects, makes the revision, writes the log of changes and, if it is no trial, the file, publishes the snapshot and
 // commits the effects; or does nothing of it, save for a record that says so.
 func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request) (unsynced *atomicfile.SyncError, err error) {
+	if s.follows {
+		s.tellExpiries(after.Date) // what is due of what was before
+	}
 	lines, told := eventsOf(req.Caller, before.Config, after.Config)
 	t := s.begun(req, before)
 	var revision history.Record
@@ -170,6 +173,7 @@ func (s *Store) apply(ctx context.Context, before, after *Snapshot, req Request)
 		return nil, err
 	}
 	s.events.Made(told)
+	s.scheduleExpiry()
 	s.keep(t, req, revision.Revision)
 	if err := s.history.Prune(s.clock.Now()); err != nil {
 		s.events.Emit(event.Failure(event.GatewayServer, "to remove old revisions", err))

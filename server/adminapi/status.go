@@ -56,7 +56,7 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 // warnings are what an administrator should see to when now is in force.
 func (g Gateway) warnings(now *settings.Snapshot) []*adminv1.Problem {
 	var warnings []*adminv1.Problem
-	for _, err := range []error{g.Firewall(now.Settings), now.FewerConnections()} {
+	for _, err := range []error{g.Firewall(now.Settings), now.FewerConnections(), g.Store.DateInDoubt()} {
 		if err != nil {
 			warnings = append(warnings, problem(err))
 		}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"testing"
+	"time"
 
 	"github.com/omsgateway/omsgateway/internal/config"
 	"github.com/omsgateway/omsgateway/internal/settings"
@@ -11,7 +12,7 @@ func TestMemoryFollowsTheLimits(t *testing.T) {
 	with := func(connections, heads int) int64 {
 		c := config.Default()
 		c.Settings.MaxConnections, c.Settings.MaxRequestHeads = connections, heads
-		s, err := settings.Compile(c, nil, 0)
+		s, err := settings.Compile(c, nil, 0, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -167,6 +167,8 @@ func Run(orders Orders, o Options) (err error) {
 		}, events)
 	}
 
+	store.StartExpiries()
+
 	// The admin API. Its socket opens before the proxy port, since whoever sees the port open may administer at once.
 	local, err := localsock.Listen(o.Address)
 	if err != nil {
