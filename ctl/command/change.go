@@ -32,8 +32,12 @@ func Changing[M Changed](p *Program, cmd *cobra.Command, change Change[M], show 
 		if err := flags.check(); err != nil {
 			return none, err
 		}
+		former, err := flags.formerTrial(ctx, c)
+		if err != nil {
+			return none, err
+		}
 		m, err := asked(ctx, p, c, flags, args, change)
-		if err != nil || !flags.confirm || m.GetOnTrial() == nil {
+		if err != nil || !flags.confirm || m.GetOnTrial() == nil || m.GetOnTrial().GetId() == former {
 			return m, err
 		}
 		if err := p.confirmAnew(ctx, m.GetOnTrial()); err != nil {
@@ -87,6 +91,16 @@ func (f *changeFlags) check() error {
 		return Usagef("give either --dry-run or --confirm")
 	}
 	return nil
+}
+
+// formerTrial is the id of a trial that runs before the change, which is none of it, so that --confirm must not end it: a change that
+// changes nothing is made while somebody else's trial runs. It is "" for none.
+func (f *changeFlags) formerTrial(ctx context.Context, c *adminclient.Client) (id string, err error) {
+	if !f.confirm || f.how.Trial != "" {
+		return "", nil
+	}
+	r, err := Call(ctx, c.Revisions.GetTrial, &adminv1.GetTrialRequest{})
+	return r.GetTrial().GetId(), err
 }
 
 // confirmAnew confirms a trial over a connection that was opened after its change.
