@@ -176,11 +176,16 @@ func revertCertificates(c *config.Config, former, then config.Config) {
 
 func sameUser(a, b config.RelayProxy) bool { return a.Address == b.Address && a.Username == b.Username }
 
-// withPassword gives wanted, which has no password, that of now if both have the same address and user, else the one that is given.
+// withPassword gives wanted, which has no password, the one that is given, else that of now if both have the same address and user. A
+// password that is given again is not sealed again, so that nothing changes.
 func withPassword(now, wanted config.RelayProxy, password Password) (config.RelayProxy, error) {
 	switch {
 	case password != nil && wanted.Username != "":
-		return config.NewRelayProxy(wanted.Address.String(), wanted.Username, *password)
+		relay, err := config.NewRelayProxy(wanted.Address.String(), wanted.Username, *password)
+		if err == nil && relay.Same(now) {
+			return now, nil
+		}
+		return relay, err
 	case wanted.Username == "":
 		return wanted, nil
 	case sameUser(now, wanted):

@@ -215,6 +215,32 @@ func TestNoSecretInTheHistory(t *testing.T) {
 	}
 }
 
+// Going back again with the same password changes nothing, however often the password is sealed.
+func TestPasswordGivenAgain(t *testing.T) {
+	s := open(t, settings.Options{Dir: t.TempDir(), Events: &recorder{}})
+	update(t, s, func(c *config.Config) (err error) {
+		c.RelayProxy, err = config.NewRelayProxy("http://proxy.example.com:3128", "user", "geheim-1")
+		return err
+	})
+	update(t, s, func(c *config.Config) error { c.RelayProxy = config.RelayProxy{}; return nil })
+	for i, test := range []struct {
+		password string
+		changes  bool
+	}{{"geheim-1", true}, {"geheim-1", false}, {"geheim-2", true}} {
+		change, err := s.Restored(2, &test.password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, after := update(t, s, change)
+		if got := before != after; got != test.changes {
+			t.Errorf("%d: going back with %s changes something: %v", i, test.password, got)
+		}
+		if got, err := after.Config.RelayProxy.Password.Open(); err != nil || got != test.password {
+			t.Errorf("%d: the password is %q, %v", i, got, err)
+		}
+	}
+}
+
 // No revision, no change; and a history that cannot be read stops neither start nor change.
 func TestHistoryThatCannotBeUsed(t *testing.T) {
 	events := &recorder{}
