@@ -56,9 +56,9 @@ lint: $(LINTER) $(BUF) ## check format, Go for Linux and Windows, and the .proto
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
-generate: $(BUF) $(PLUGINS) ## make the Go code of the admin API from the .proto files, and docs/settings.md and docs/events.md from the tables
+generate: $(BUF) $(PLUGINS) ## make the Go code of the admin API from the .proto files, and docs/settings.md, docs/events.md and docs/configuration.schema.json from the tables
 	$(BUF) generate
-	OMSGATEWAY_WRITE_DOCS=1 go test -count=1 -run "Test(Settings|Events)Page" ./internal/config ./internal/event
+	OMSGATEWAY_WRITE_DOCS=1 go test -count=1 -run "Test(Settings|Events|Schema)Page" ./internal/config ./internal/event
 
 check-generate: $(BUF) $(PLUGINS) ## fail if the generated code is not what the .proto files say
 	@rm -rf bin/.generated # with a dot, so that ./... does not find it

@@ -26,7 +26,7 @@ func TestBatch(t *testing.T) {
 	const (
 		status = `"method":"SettingService/GetSetting","params":{"key":"LogLevel"}`
 		result = `"result":{"setting":{"key":"LogLevel","value":"","defaultValue":"","description":"","type":"UNSPECIFIED",` +
-			`"minimum":"0","maximum":"0","unit":"","choices":["Error","Info"],"fixed":false},"etag":""}`
+			`"minimum":"0","maximum":"0","unit":"","choices":["Error","Info"],"fixed":false,"layer":"LAYER_UNSPECIFIED"},"etag":""}`
 	)
 	tests := map[string]struct {
 		in, want, notes string

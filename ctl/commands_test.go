@@ -24,10 +24,10 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, completion, " +
+		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, completion, config, " +
 			"denied, discovery, event, relay-proxy, revision, setting, status, support, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
-		{"setting", "setting needs one of: get, list, set\nSee 'omsgwctl setting --help'."},
+		{"setting", "setting needs one of: clear, get, list, set\nSee 'omsgwctl setting --help'."},
 		{"allowed-host ad x", "allowed-host has no command \"ad\"; did you mean add?\nSee 'omsgwctl allowed-host --help'."},
 		{"help bogus", "there is no command \"bogus\"\nSee 'omsgwctl help --help'."},
 		{"status --bogus", "unknown flag: --bogus\nSee 'omsgwctl status --help'."},
@@ -126,11 +126,11 @@ func TestAnswers(t *testing.T) {
 		want result
 	}{
 		{"setting list", result{Out: `
-KEY            VALUE  DEFAULT  NOTE
-ListenPort     8080   8080
-ListenAddress  ""     ""
-LogLevel       Info   Info     one of Error, Info; fixed by the gateway's command line
-DrainSeconds   7      5        seconds
+KEY            VALUE  LAYER         DEFAULT  NOTE
+ListenPort     8080   local         8080
+ListenAddress  ""     default       ""
+LogLevel       Info   command line  Info     one of Error, Info; fixed by the gateway's command line
+DrainSeconds   7      -             5        seconds
 `}},
 		{"setting get ListenPort", result{Out: "8080\n"}},
 		{"setting get x", result{1, "", "omsgwctl: there is no setting \"x\"; omsgwctl setting list shows all\n"}},
@@ -149,7 +149,8 @@ DrainSeconds   7      5        seconds
     "maximum": "65535",
     "unit": "",
     "choices": [],
-    "fixed": false
+    "fixed": false,
+    "layer": "LOCAL"
   },
   "etag": "e",
   "previousValue": "8080",

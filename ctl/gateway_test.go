@@ -438,14 +438,15 @@ func (g *gateway) listenPort() *adminv1.Setting {
 	return &adminv1.Setting{
 		Key: "ListenPort", Value: g.value, DefaultValue: "8080", Description: "Port for clients.",
 		Type: adminv1.Setting_NUMBER, Minimum: 1, Maximum: 65535,
+		Layer: adminv1.Setting_LOCAL,
 	}
 }
 
 func (g *gateway) ListSettings(context.Context, *adminv1.ListSettingsRequest) (*adminv1.ListSettingsResponse, error) {
 	return &adminv1.ListSettingsResponse{Etag: "e", Settings: []*adminv1.Setting{
 		g.listenPort(),
-		{Key: "ListenAddress", Type: adminv1.Setting_ADDRESS},
-		{Key: "LogLevel", Value: "Info", DefaultValue: "Info", Choices: []string{"Error", "Info"}, Fixed: true},
+		{Key: "ListenAddress", Type: adminv1.Setting_ADDRESS, Layer: adminv1.Setting_DEFAULT},
+		{Key: "LogLevel", Value: "Info", DefaultValue: "Info", Choices: []string{"Error", "Info"}, Fixed: true, Layer: adminv1.Setting_COMMAND_LINE},
 		{Key: "DrainSeconds", Value: "7", DefaultValue: "5", Unit: "seconds"},
 	}}, nil
 }

@@ -20,27 +20,38 @@ func (a app) setting() *cobra.Command {
 ignore case.`,
 		Example: `omsgwctl setting list
 omsgwctl setting get ListenPort
-omsgwctl setting set ListenPort 8081`,
+omsgwctl setting set ListenPort 8081
+omsgwctl setting clear ListenPort`,
 		GroupID: command.GroupSetUp,
-	}, a.settingList(), a.settingGet(), a.settingSet())
+	}, a.settingList(), a.settingGet(), a.settingSet(), a.settingClear())
 }
 
 func (a app) settingList() *cobra.Command {
 	return command.Asking(a.Program, &cobra.Command{
-		Use:     "list",
-		Short:   "List the settings",
-		Long:    `List the settings with their values and defaults. "omsgwctl setting list --json" has descriptions and limits too.`,
+		Use:   "list",
+		Short: "List the settings",
+		Long: `List the settings with their values and defaults. LAYER says where a value comes from: default where nobody has set one,
+local where it was set on this gateway, be it to the default, or the gateway's command line. "omsgwctl setting list --json" has
+descriptions and limits too.`,
 		Example: "omsgwctl setting list\nomsgwctl setting list --json",
 		Args:    command.Takes(),
 	}, func(ctx context.Context, c *adminclient.Client, _ []string) (*adminv1.ListSettingsResponse, error) {
 		return command.Call(ctx, c.Settings.ListSettings, &adminv1.ListSettingsRequest{})
 	}, func(r *adminv1.ListSettingsResponse) command.View {
-		rows := [][]string{{"KEY", "VALUE", "DEFAULT", "NOTE"}}
+		rows := [][]string{{"KEY", "VALUE", "LAYER", "DEFAULT", "NOTE"}}
 		for _, s := range r.Settings {
-			rows = append(rows, []string{s.Key, orQuotes(s.Value), orQuotes(s.DefaultValue), note(s)})
+			rows = append(rows, []string{s.Key, orQuotes(s.Value), layerText(s.Layer), orQuotes(s.DefaultValue), note(s)})
 		}
 		return command.Rows(rows...)
 	})
+}
+
+// layerText is a layer in lower case, as a table has it.
+func layerText(layer adminv1.Setting_Layer) string {
+	if layer == adminv1.Setting_LAYER_UNSPECIFIED {
+		return "-"
+	}
+	return strings.ReplaceAll(strings.ToLower(layer.String()), "_", " ")
 }
 
 // note is what a table says of a setting besides its values.
@@ -93,27 +104,47 @@ func (a app) settingSet() *cobra.Command {
 	return command.Changing(a.Program, &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Change a setting",
-		Long:  `Change a setting, at once and for good. An empty value ("") stands for the default.`,
+		Long: `Change a setting, at once and for good. It is then one that was set, also where it is set to its default. An empty value
+("") is as "omsgwctl setting clear".`,
 		Example: `omsgwctl setting set ListenPort 8081
-omsgwctl setting set LogLevel Debug
-omsgwctl setting set ListenPort ""`,
+omsgwctl setting set LogLevel Debug`,
 		Args:              command.Takes("KEY", "VALUE"),
 		ValidArgsFunction: a.Complete(settingKeys, settingChoices),
 	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.SetSettingResponse, error) {
-		return command.Call(ctx, c.Settings.SetSetting, &adminv1.SetSettingRequest{
-			Key: args[0], Value: args[1],
-			Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
-		})
-	}, func(r *adminv1.SetSettingResponse) command.View {
-		s := r.GetSetting()
-		was := "as before"
-		if r.PreviousValue != s.GetValue() {
-			was = "before: " + orQuotes(r.PreviousValue)
-		}
-		v := command.Rows([]string{s.GetKey(), orQuotes(s.GetValue()), was})
-		v.Notes = warningNotes(r.Warnings)
-		return v
+		return setSetting(ctx, c, how, args[0], args[1])
+	}, settingView)
+}
+
+func (a app) settingClear() *cobra.Command {
+	return command.Changing(a.Program, &cobra.Command{
+		Use:   "clear KEY",
+		Short: "Give a setting its default",
+		Long: `Give a setting back to the layer below, which is its default: it is then one that nobody has set. A gateway with another
+default would use that.`,
+		Example:           "omsgwctl setting clear ListenPort",
+		Args:              command.Takes("KEY"),
+		ValidArgsFunction: a.Complete(settingKeys),
+	}, func(ctx context.Context, c *adminclient.Client, how command.How, args []string) (*adminv1.SetSettingResponse, error) {
+		return setSetting(ctx, c, how, args[0], "")
+	}, settingView)
+}
+
+func setSetting(ctx context.Context, c *adminclient.Client, how command.How, key, value string) (*adminv1.SetSettingResponse, error) {
+	return command.Call(ctx, c.Settings.SetSetting, &adminv1.SetSettingRequest{
+		Key: key, Value: value,
+		Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
 	})
+}
+
+func settingView(r *adminv1.SetSettingResponse) command.View {
+	s := r.GetSetting()
+	was := "as before"
+	if r.PreviousValue != s.GetValue() {
+		was = "before: " + orQuotes(r.PreviousValue)
+	}
+	v := command.Rows([]string{s.GetKey(), orQuotes(s.GetValue()), was})
+	v.Notes = warningNotes(r.Warnings)
+	return v
 }
 
 func settingKeys(ctx context.Context, c *adminclient.Client, _ []string) ([]string, error) {

@@ -24,9 +24,13 @@ const (
 	exitUsage        = 2
 	exitUnreachable  = 3
 	exitNotPermitted = 4
+	exitDifferent    = 5
 
-	ExitCodes = "0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 not permitted"
+	ExitCodes = "0 done, 1 failed, 2 wrong usage, 3 gateway not reachable, 4 not permitted, 5 different"
 )
+
+// ErrDifferent is the failure of a command that compares, where something is different: exit code 5, and nothing on standard error.
+var ErrDifferent = errors.New("something is different")
 
 // usageError is a command line that cannot be understood; its text says which part.
 type usageError string
@@ -57,6 +61,9 @@ func flagError(err error) error {
 
 // report prints err on standard error, as one JSON object if --json was given, and returns the exit code for it.
 func (p *Program) report(cmd *cobra.Command, args []string, err error) int {
+	if errors.Is(err, ErrDifferent) {
+		return exitDifferent
+	}
 	usage, wrong := errors.AsType[usageError](err)
 	if !wrong && !p.started {
 		usage, wrong = usageError(err.Error()), true

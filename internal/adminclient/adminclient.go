@@ -29,16 +29,17 @@ const defaultWait = 10 * time.Second
 //
 // A call has the time limit of its context only. Its error is a gRPC status, or an *apierr.Error if no gateway was reached.
 type Client struct {
-	Hosts        adminv1.AllowedHostServiceClient
-	DeniedHosts  adminv1.DeniedHostServiceClient
-	Certificates adminv1.AllowedClientCertificateServiceClient
-	RelayProxy   adminv1.RelayProxyServiceClient
-	Settings     adminv1.SettingServiceClient
-	Events       adminv1.EventServiceClient
-	Tunnels      adminv1.TunnelServiceClient
-	Revisions    adminv1.RevisionServiceClient
-	Discovery    adminv1.DiscoveryServiceClient
-	Status       adminv1.StatusServiceClient
+	Hosts         adminv1.AllowedHostServiceClient
+	DeniedHosts   adminv1.DeniedHostServiceClient
+	Certificates  adminv1.AllowedClientCertificateServiceClient
+	RelayProxy    adminv1.RelayProxyServiceClient
+	Settings      adminv1.SettingServiceClient
+	Events        adminv1.EventServiceClient
+	Tunnels       adminv1.TunnelServiceClient
+	Configuration adminv1.ConfigurationServiceClient
+	Revisions     adminv1.RevisionServiceClient
+	Discovery     adminv1.DiscoveryServiceClient
+	Status        adminv1.StatusServiceClient
 
 	Conn grpc.ClientConnInterface // what they all use, for calls by name
 
@@ -94,18 +95,19 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		Certificates: adminv1.NewAllowedClientCertificateServiceClient(c),
-		Hosts:        adminv1.NewAllowedHostServiceClient(c),
-		RelayProxy:   adminv1.NewRelayProxyServiceClient(c),
-		DeniedHosts:  adminv1.NewDeniedHostServiceClient(c),
-		Settings:     adminv1.NewSettingServiceClient(c),
-		Events:       adminv1.NewEventServiceClient(c),
-		Tunnels:      adminv1.NewTunnelServiceClient(c),
-		Revisions:    adminv1.NewRevisionServiceClient(c),
-		Discovery:    adminv1.NewDiscoveryServiceClient(c),
-		Status:       adminv1.NewStatusServiceClient(c),
-		Conn:         c,
-		connection:   c,
+		Certificates:  adminv1.NewAllowedClientCertificateServiceClient(c),
+		Hosts:         adminv1.NewAllowedHostServiceClient(c),
+		RelayProxy:    adminv1.NewRelayProxyServiceClient(c),
+		DeniedHosts:   adminv1.NewDeniedHostServiceClient(c),
+		Settings:      adminv1.NewSettingServiceClient(c),
+		Events:        adminv1.NewEventServiceClient(c),
+		Tunnels:       adminv1.NewTunnelServiceClient(c),
+		Configuration: adminv1.NewConfigurationServiceClient(c),
+		Revisions:     adminv1.NewRevisionServiceClient(c),
+		Discovery:     adminv1.NewDiscoveryServiceClient(c),
+		Status:        adminv1.NewStatusServiceClient(c),
+		Conn:          c,
+		connection:    c,
 	}, nil
 }
 

@@ -39,20 +39,32 @@ func Decode(name string, data []byte) (Config, error) {
 // nested too deeply. The errors are CONFIG_TOO_LARGE, CONFIG_SYNTAX, CONFIG_DUPLICATE, CONFIG_FIELD, CONFIG_VERSION and
 // CONFIG_TOO_NEW.
 func FileVersion(name string, data []byte) (int, error) {
-	if len(data) > MaxFileSize {
-		return 0, reason.New(reason.ConfigTooLarge, "file", name, "limit", strconv.Itoa(MaxFileSize))
+	if err := checkSize(name, data); err != nil {
+		return 0, err
 	}
-	written, err := newReader(name, data).scan()
+	return newReader(name, data).fileVersion()
+}
+
+func checkSize(name string, data []byte) error {
+	if len(data) > MaxFileSize {
+		return reason.New(reason.ConfigTooLarge, "file", name, "limit", strconv.Itoa(MaxFileSize))
+	}
+	return nil
+}
+
+// fileVersion reads the whole document, and finds its version.
+func (r *reader) fileVersion() (int, error) {
+	written, err := r.scan()
 	if err != nil {
 		return 0, err
 	}
 	supported := strconv.Itoa(Version)
 	version, err := strconv.Atoi(written)
 	if tooLong := errors.Is(err, strconv.ErrRange) && written[0] != '-'; tooLong || err == nil && version > Version {
-		return 0, reason.New(reason.ConfigTooNew, "file", name, "version", shown(written), "supported", supported)
+		return 0, reason.New(reason.ConfigTooNew, "file", r.name, "version", shown(written), "supported", supported)
 	}
 	if err != nil || version < 1 {
-		return 0, reason.New(reason.ConfigVersion, "file", name, "supported", supported)
+		return 0, reason.New(reason.ConfigVersion, "file", r.name, "supported", supported)
 	}
 	return version, nil
 }

@@ -9,10 +9,13 @@ import (
 )
 
 // Encode makes a file of c: indented JSON in UTF-8 with a final newline, the same bytes for the same configuration. Settings
-// that have their default are left out.
-func (c Config) Encode() []byte {
+// that were not set are left out.
+func (c Config) Encode() []byte { return c.encode(false) }
+
+// encode makes a file or, without what does not belong there, a document.
+func (c Config) encode(document bool) []byte {
 	var out bytes.Buffer
-	w := writer{jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true))}
+	w := writer{jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true)), document}
 	w.object(func() {
 		w.tokens(jsontext.String("version"), jsontext.Int(Version), jsontext.String("settings"))
 		w.object(func() { w.settings(c.Settings) })
@@ -43,14 +46,17 @@ func (c Config) Encode() []byte {
 	return out.Bytes()
 }
 
-type writer struct{ *jsontext.Encoder }
+type writer struct {
+	*jsontext.Encoder
+	document bool
+}
 
 func (w writer) settings(s Settings) {
 	for _, row := range table {
-		value := row.field.get(row, &s)
-		if value == row.Default {
+		if !row.isSet(&s) {
 			continue
 		}
+		value := row.field.get(row, &s)
 		w.tokens(jsontext.String(row.Key))
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil && row.Type == Number {
 			w.tokens(jsontext.Int(n))
@@ -65,12 +71,15 @@ func (w writer) relayProxy(p RelayProxy) {
 	if p.Username != "" {
 		w.text("username", p.Username)
 	}
-	if sealed := p.Password.Text(); sealed != "" {
+	if sealed := p.Password.Text(); sealed != "" && !w.document {
 		w.text("password", sealed)
 	}
 }
 
 func (w writer) added(at time.Time, by string) {
+	if w.document {
+		return
+	}
 	if !at.IsZero() {
 		w.text("addedAt", at.Format(time.RFC3339))
 	}

@@ -25,7 +25,8 @@ import (
 //	}
 //
 // where only version must be there, and address, host and subject in their objects; a password comes with a user name. What the version
-// of the file did not have yet is as by default.
+// of the file did not have yet is as by default. A setting that is there was set; before version 4, one that differs from its default.
+// A document has no password, addedAt and addedBy.
 func (r *reader) file() (Config, error) {
 	c := Default()
 	err := r.members(
@@ -70,17 +71,33 @@ func (r *reader) setting(s *Settings, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Set(key, value); err != nil {
+	set := s.put
+	if value = strings.TrimSpace(value); value == "" && row.Default != "" {
+		set = s.Set
+	}
+	if err := set(key, value); err != nil {
 		return r.wrong(err)
+	}
+	if r.version < sinceSet && !r.document && s.Get(key) == row.Default {
+		s.set &^= row.bit()
 	}
 	return nil
 }
+
+// sinceSet is the first version of the file that says which settings were set, to their default, too.
+const sinceSet = 4
 
 func (r *reader) relayProxy(p *RelayProxy) error {
 	err := r.members(
 		r.textMember("address", func(value string) (err error) { p.Address, err = hostname.ParseStoredRelayAddress(value); return err }),
 		r.textMember("username", func(value string) error { p.Username = value; return checkUsername(value) }),
-		r.textMember("password", func(value string) (err error) { p.Password, err = secret.Parse(value); return err }),
+		r.textMember("password", func(value string) (err error) {
+			if r.document {
+				return errors.New("a password does not belong here; leave it out, and give it beside the file where it is asked for")
+			}
+			p.Password, err = secret.Parse(value)
+			return err
+		}),
 	)
 	switch {
 	case err != nil:
@@ -188,6 +205,9 @@ func (r *reader) textMember(name string, set func(value string) error) member {
 
 // added are the members that tell how an entry came into its list.
 func (r *reader) added(at *time.Time, by *string) []member {
+	if r.document {
+		return nil
+	}
 	return []member{
 		r.textMember("addedAt", func(value string) (err error) { *at, err = parseTime(value); return err }),
 		r.textMember("addedBy", func(value string) error { *by = value; return checkAddedBy(value) }),

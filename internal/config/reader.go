@@ -22,10 +22,13 @@ const blanks = " \t\r\n" // that may stand between the tokens of JSON
 
 // reader reads one JSON document strictly (RFC 8259 in UTF-8, no name twice in an object) and knows where it is.
 type reader struct {
-	name    string
-	data    []byte
-	json    *jsontext.Decoder
-	version int // of the file, once it is known
+	name     string
+	data     []byte
+	json     *jsontext.Decoder
+	start    int      // of the token that was read last
+	origins  []origin // where the tokens of data come from, if it was made of YAML
+	version  int      // of the file, once it is known
+	document bool     // it is no file of the gateway, but a Document
 }
 
 func newReader(name string, data []byte) *reader {
@@ -57,6 +60,8 @@ func (r *reader) scan() (version string, err error) {
 func (r *reader) checkStart() error {
 	var problem string
 	switch {
+	case len(bytes.Trim(r.data, blanks)) == 0 && r.document:
+		problem = "it is empty"
 	case len(bytes.Trim(r.data, blanks)) == 0:
 		problem = "the file is empty; remove it to begin with the defaults"
 	case bytes.HasPrefix(r.data, []byte("\xef\xbb\xbf")):
@@ -145,8 +150,10 @@ func (r *reader) skip() error {
 }
 
 func (r *reader) token() (jsontext.Token, error) {
+	before := int(r.json.InputOffset())
 	t, err := r.json.ReadToken()
 	if err == nil {
+		r.start = len(r.data) - len(bytes.TrimLeft(r.data[before:], blanks+",:"))
 		if r.json.StackDepth() > maxDepth {
 			err = r.wrong(fmt.Errorf("it is nested more than %d deep", maxDepth))
 		}
@@ -180,7 +187,7 @@ func withoutText(err error) error {
 func (r *reader) syntax(offset int, problem error) error {
 	line, column := r.position(offset)
 	where := fmt.Sprintf("line %d, column %d", line, column)
-	return reason.Wrap(problem, reason.ConfigSyntax, "file", r.name, "where", where)
+	return reason.Wrap(problem, reason.ConfigSyntax, "file", r.name, "format", string(JSON), "where", where)
 }
 
 // wrong refuses the field that was read last.
@@ -189,16 +196,23 @@ func (r *reader) wrong(problem error) error {
 }
 
 func (r *reader) refuse(why reason.Reason, field string, problem error) error {
-	return r.refuseAt(int(r.json.InputOffset()), why, field, problem)
+	return r.refuseAt(r.start, why, field, problem)
 }
 
 func (r *reader) refuseAt(offset int, why reason.Reason, field string, problem error) error {
-	line, _ := r.position(offset)
-	return reason.Wrap(problem, why, "file", r.name, "line", strconv.Itoa(line), "field", field)
+	line, column := r.position(offset)
+	behind := ""
+	if r.document {
+		behind = fmt.Sprintf(", column %d", column)
+	}
+	return reason.Wrap(problem, why, "file", r.name, "line", strconv.Itoa(line), "column", behind, "field", field)
 }
 
 // position counts lines, and characters within the line, from 1.
 func (r *reader) position(offset int) (line, column int) {
+	if r.origins != nil {
+		return originOf(r.origins, offset)
+	}
 	before := r.data[:min(offset, len(r.data))]
 	line = bytes.Count(before, []byte("\n")) + 1
 	return line, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1

@@ -13,7 +13,7 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// Settings are the values of all settings; Table tells what each means.
+// Settings are the values of all settings, and which of them were set; Table tells what each means.
 type Settings struct {
 	ListenPort              uint16
 	ListenAddress           netip.Addr // not valid for all addresses of this computer
@@ -33,6 +33,8 @@ type Settings struct {
 	RelayProxyBypass         []hostname.Pattern // as hostname.ParseHosts makes them; read only
 	RelayProxyResolveLocally bool
 	LearnHosts               bool
+
+	set uint64 // a bit for each row of the table that was set to its default
 }
 
 // LogLevel is the least important level of events that are logged. Its numbers are those of event.Level.
@@ -68,6 +70,7 @@ type Setting struct {
 
 	since int // version of the files that can have it; 0 for all
 	field field
+	place int // in the table, below 64
 }
 
 // Part is a part of what clients do, in words that stand in a list.
@@ -116,7 +119,7 @@ const (
 // Table lists all settings in the order in which they are shown.
 func Table() []Setting { return slices.Clone(table) }
 
-var table = withRoles([]Setting{
+var table = completed([]Setting{
 	{
 		Key: "ListenPort", Type: Number, Default: "8080", Min: 1, Max: 65535,
 		Help:    "TCP port on which clients connect. Open tunnels stay when it changes.",
@@ -231,12 +234,20 @@ var table = withRoles([]Setting{
 	},
 })
 
-// withRoles fills in the role of rows that say none.
-func withRoles(rows []Setting) []Setting {
+// completed fills in the role of rows that say none, and the place of each.
+func completed(rows []Setting) []Setting {
 	for i := range rows {
 		rows[i].Role = max(rows[i].Role, caller.Change)
+		rows[i].place = i
 	}
 	return rows
+}
+
+// bit is that of the row in Settings.set.
+func (row Setting) bit() uint64 { return 1 << row.place }
+
+func (row Setting) isSet(s *Settings) bool {
+	return s.set&row.bit() != 0 || row.field.get(row, s) != row.Default
 }
 
 // tlsVersions are the spellings of the versions from 1.0 on, whose numbers follow each other.
@@ -277,28 +288,71 @@ func (s Settings) Get(key string) string {
 	return row.field.get(row, &s)
 }
 
-// Equal reports whether s and t have the same values.
+// IsSet reports whether a setting was set: it has another value than its default, or was set to that. It is false for a key that Lookup
+// does not find.
+func (s Settings) IsSet(key string) bool {
+	row, err := Lookup(key)
+	return err == nil && row.isSet(&s)
+}
+
+// Values are the values alone, without which were set to their default.
+func (s Settings) Values() Settings {
+	s.set = 0
+	return s
+}
+
+// Equal reports whether s and t have the same values, and the same settings were set.
 func (s Settings) Equal(t Settings) bool {
 	for _, row := range table {
-		if row.field.get(row, &s) != row.field.get(row, &t) {
+		if row.field.get(row, &s) != row.field.get(row, &t) || row.isSet(&s) != row.isSet(&t) {
 			return false
 		}
 	}
 	return true
 }
 
-// Set gives a setting a value; key and the choices ignore case, white space around is dropped, and an empty value stands for
-// the default. The errors are SETTING_UNKNOWN and, with s as it was, SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE,
-// SETTING_NOT_A_CHOICE, SETTING_NOT_AN_ADDRESS and SETTING_NOT_HOSTS.
+// Set gives a setting a value; key and the choices ignore case, white space around is dropped, and an empty value is as Clear. The
+// errors are SETTING_UNKNOWN and, with s as it was, SETTING_NOT_A_NUMBER, SETTING_OUT_OF_RANGE, SETTING_NOT_A_CHOICE,
+// SETTING_NOT_AN_ADDRESS and SETTING_NOT_HOSTS.
 func (s *Settings) Set(key, value string) error {
+	if value = strings.TrimSpace(value); value == "" {
+		return s.Clear(key)
+	}
+	return s.put(key, value)
+}
+
+// Clear gives a setting its default, as one that was not set. The error is SETTING_UNKNOWN.
+func (s *Settings) Clear(key string) error {
 	row, err := Lookup(key)
 	if err != nil {
 		return err
 	}
-	if value = strings.TrimSpace(value); value == "" {
-		value = row.Default
+	if err := row.field.set(row, s, row.Default); err != nil {
+		return err
 	}
-	return row.field.set(row, s, value)
+	s.set &^= row.bit()
+	return nil
+}
+
+// SetAs gives a setting the value that it has in t, as one that was set if it was in t. The error is SETTING_UNKNOWN.
+func (s *Settings) SetAs(t Settings, key string) error {
+	if !t.IsSet(key) {
+		return s.Clear(key)
+	}
+	return s.put(key, t.Get(key))
+}
+
+// put is Set, but an empty value is one like any other.
+func (s *Settings) put(key, value string) error {
+	row, err := Lookup(key)
+	if err != nil {
+		return err
+	}
+	if err := row.field.set(row, s, value); err != nil {
+		return err
+	}
+	s.set |= row.bit()
+	return nil
 }
 
 // Conflict is SETTING_CONFLICT if two settings have values that do not go together.

@@ -15,7 +15,7 @@ const manyItems = 100
 // stands for many.
 func eventsOf(who caller.Caller, before, after config.Config) (lines, told []event.Event) {
 	for _, row := range config.Table() {
-		if old, now := before.Settings.Get(row.Key), after.Settings.Get(row.Key); old != now {
+		if old, now := settingTexts(before.Settings, after.Settings, row.Key); old != now {
 			lines = append(lines, event.SettingChanged(who, row.Key, old, now))
 		}
 	}
@@ -39,6 +39,17 @@ func eventsOf(who caller.Caller, before, after config.Config) (lines, told []eve
 	}
 	return lines, append(told, certificates...)
 }
+
+// settingTexts are what a setting was and is. Where only whether it was set is different, they say that.
+func settingTexts(before, after config.Settings, key string) (old, now string) {
+	old, now = before.Get(key), after.Get(key)
+	if old == now && before.IsSet(key) != after.IsSet(key) {
+		return old + setText[before.IsSet(key)], now + setText[after.IsSet(key)]
+	}
+	return old, now
+}
+
+var setText = map[bool]string{false: " (not set)", true: " (set)"}
 
 func hostEvents(who caller.Caller, before, after []config.AllowedHost) (events []event.Event, counts event.HostCounts) {
 	difference(before, after, comparePatterns, func(old, now *config.AllowedHost) {

@@ -30,39 +30,47 @@ func fromCommandLine(given []Value) (list []Value, err error) {
 	return list, err
 }
 
-// layered is what is in force when the file has stored, and which of it stands before the file, so that nobody can change it there. Of
-// the file counts what differs from the default.
-func layered(stored config.Settings, slots Slots) (inForce config.Settings, fixed map[string]bool, err error) {
-	inForce, fixed = config.DefaultSettings(), map[string]bool{}
-	before := false
+// layered is what is in force when the file has stored, and which source says so of a setting; none of one that has its default since
+// nobody has set it.
+func layered(stored config.Settings, slots Slots) (inForce config.Settings, layers map[string]policy.SourceKind, err error) {
+	inForce, layers = config.DefaultSettings(), map[string]policy.SourceKind{}
 	for _, row := range slices.Backward(table()) {
-		values := slots[row.kind].Settings
 		if row.kind == policy.Local {
-			values, before = differing(stored), true
+			for _, setting := range config.Table() {
+				if !stored.IsSet(setting.Key) {
+					continue
+				}
+				if err := inForce.SetAs(stored, setting.Key); err != nil {
+					return config.Settings{}, nil, err
+				}
+				layers[setting.Key] = policy.Local
+			}
+			continue
 		}
-		for _, v := range values {
+		for _, v := range slots[row.kind].Settings {
 			if row.kind == policy.CommandLine && v.Key == "ListenPort" && strings.TrimSpace(v.Value) == "0" {
 				inForce.ListenPort = 0
 			} else if err := inForce.Set(v.Key, v.Value); err != nil {
 				return config.Settings{}, nil, err
 			}
-			if before && row.kind != policy.Local {
-				fixed[v.Key] = true
-			}
+			layers[v.Key] = row.kind
 		}
 	}
 	if err := inForce.Conflict(); err != nil {
 		return config.Settings{}, nil, err
 	}
-	return inForce, fixed, nil
+	return inForce.Values(), layers, nil
 }
 
-// differing are the settings that differ from their default.
-func differing(s config.Settings) (values []Value) {
-	for _, row := range config.Table() {
-		if value := s.Get(row.Key); value != row.Default {
-			values = append(values, Value{row.Key, value})
+// isFixed reports whether a source stands before the file.
+func isFixed(kind policy.SourceKind) bool {
+	for _, row := range table() {
+		switch row.kind {
+		case policy.Local:
+			return false
+		case kind:
+			return true
 		}
 	}
-	return values
+	return false
 }

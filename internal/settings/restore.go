@@ -32,6 +32,23 @@ func (s *Store) Restored(revision uint64, password Password) (change func(*confi
 	}, nil
 }
 
+// Applied returns the change that puts what a document has into the configuration; with prune, what the document leaves out goes, the
+// relay proxy, too. New entries were added by who. A relay proxy gets its password as that of Restored.
+func (s *Store) Applied(document config.Config, prune bool, who string, password Password) (change func(*config.Config) error) {
+	return func(c *config.Config) error {
+		relay := c.RelayProxy
+		if prune || document.RelayProxy.IsSet() {
+			var err error
+			if relay, err = withPassword(c.RelayProxy, document.RelayProxy, password); err != nil {
+				return err
+			}
+		}
+		c.Apply(document, prune, s.clock.Now(), who)
+		c.RelayProxy = relay
+		return nil
+	}
+}
+
 // Reverted returns the change that undoes what one revision changed, as far as it is still so. What has another value since stands in the
 // way: the change fails with REVISION_CHANGED_AGAIN, or as that of Restored. Errors are those of Revision.
 func (s *Store) Reverted(revision uint64, password Password) (change func(*config.Config) error, err error) {
@@ -94,13 +111,13 @@ func (s *Store) before(revision uint64) (config.Config, error) {
 func revert(c *config.Config, former, then config.Config, revision uint64, password Password) error {
 	var again []string // what has another value by now
 	for _, row := range config.Table() {
-		was, became, now := former.Settings.Get(row.Key), then.Settings.Get(row.Key), c.Settings.Get(row.Key)
+		was, became, now := stateOf(former.Settings, row.Key), stateOf(then.Settings, row.Key), stateOf(c.Settings, row.Key)
 		switch {
 		case was == became || now == was:
 		case now != became:
 			again = append(again, row.Key)
 		default:
-			if err := c.Settings.Set(row.Key, was); err != nil {
+			if err := c.Settings.SetAs(former.Settings, row.Key); err != nil {
 				return err
 			}
 		}
@@ -123,6 +140,14 @@ func revert(c *config.Config, former, then config.Config, revision uint64, passw
 	}
 	return nil
 }
+
+// state is all that can be different about a setting.
+type state struct {
+	value string
+	isSet bool
+}
+
+func stateOf(s config.Settings, key string) state { return state{s.Get(key), s.IsSet(key)} }
 
 func revertHosts(c *config.Config, former, then config.Config) (again []string) {
 	now := map[string]config.AllowedHost{}

@@ -238,7 +238,8 @@ func changesOf(before, after config.Config) []history.Change {
 		}
 	}
 	for _, row := range config.Table() {
-		add(nounSetting, row.Key, before.Settings.Get(row.Key), after.Settings.Get(row.Key))
+		old, now := settingTexts(before.Settings, after.Settings, row.Key)
+		add(nounSetting, row.Key, old, now)
 	}
 	add(nounRelayProxy, "address", before.RelayProxy.Address.String(), after.RelayProxy.Address.String())
 	add(nounRelayProxy, "username", before.RelayProxy.Username, after.RelayProxy.Username)

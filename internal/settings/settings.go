@@ -39,15 +39,18 @@ type Options struct {
 
 // Snapshot is the whole configuration at one moment. It is never changed.
 type Snapshot struct {
-	Config   config.Config   // as it is stored
-	Settings config.Settings // in force: those of all sources, by their precedence
-	Fixed    map[string]bool // by key: given by a source before the file, so that it cannot be changed there
-	Etag     string          // of Config
+	Config   config.Config                // as it is stored
+	Settings config.Settings              // in force: those of all sources, by their precedence
+	Layers   map[string]policy.SourceKind // by key: the source that says so; without those that have their default since nobody set them
+	Etag     string                       // of Config
 	Policy   *policy.Policy
 	Date     time.Time // by which allowed hosts have expired, and are not in Policy
 
 	file []byte // what Config is encoded to
 }
+
+// Fixed reports whether a source before the file has given a setting, so that it cannot be changed there.
+func (s *Snapshot) Fixed(key string) bool { return isFixed(s.Layers[key]) }
 
 // Store is the configuration in force and its file. It is safe for concurrent use.
 type Store struct {
@@ -190,9 +193,10 @@ func (s *Store) load() error {
 }
 
 // Compile makes the snapshot of a valid configuration and of what the other sources bring, without putting it in force; descriptors are as
-// in Options, and at date allowed hosts have expired or not. Errors are what is wrong with the value of a setting, SETTING_CONFLICT, and a pattern that policy.Compile refuses.
+// in Options, and at date allowed hosts have expired or not. Errors are what is wrong with the value of a setting, SETTING_CONFLICT, and a
+// pattern that policy.Compile refuses.
 func Compile(c config.Config, slots Slots, descriptors int, date time.Time) (*Snapshot, error) {
-	inForce, fixed, err := layered(c.Settings, slots)
+	inForce, layers, err := layered(c.Settings, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +210,7 @@ func Compile(c config.Config, slots Slots, descriptors int, date time.Time) (*Sn
 	return &Snapshot{
 		Config:   c,
 		Settings: inForce,
-		Fixed:    fixed,
+		Layers:   layers,
 		Etag:     config.Etag(file),
 		Policy:   compiled,
 		Date:     date,

@@ -127,7 +127,7 @@ func (s *Store) check(before *Snapshot, changed config.Config) (*Snapshot, error
 		return nil, err
 	}
 	for _, row := range config.Table() {
-		if before.Fixed[row.Key] && changed.Settings.Get(row.Key) != before.Config.Settings.Get(row.Key) {
+		if before.Fixed(row.Key) && changed.Settings.Get(row.Key) != before.Config.Settings.Get(row.Key) {
 			return nil, reason.New(reason.SettingFixed, "key", row.Key)
 		}
 	}

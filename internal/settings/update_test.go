@@ -98,7 +98,7 @@ func TestUpdateThatChangesNothing(t *testing.T) {
 	s.AddEffect(effect)
 	for name, change := range map[string]func(*config.Config) error{
 		"nothing":  func(*config.Config) error { return nil },
-		"default":  set("ListenPort", "8080"),
+		"clear":    func(c *config.Config) error { return c.Settings.Clear("ListenPort") },
 		"and back": func(c *config.Config) error { c.AddHosts(host(t)); c.RemoveHosts(host(t).Pattern); return nil },
 	} {
 		if before, after := update(t, s, change); before != after || after != s.Current() {

@@ -69,7 +69,12 @@ func set(ctx context.Context, store *settings.Store, key, value string, events e
 	}
 	request := settings.Request{Caller: caller.Caller{Name: origin}, Method: "registry"}
 	before, after, err := store.Update(ctx, request, func(c *config.Config) error {
-		return c.Settings.Set(key, value)
+		wanted := c.Settings
+		if err := wanted.Set(key, value); err != nil || wanted.Get(key) == c.Settings.Get(key) {
+			return err
+		}
+		c.Settings = wanted
+		return nil
 	})
 	if err != nil {
 		events.Emit(event.ConfigurationWrong(fmt.Errorf("taking %s over from %s: %w", key, origin, err)))

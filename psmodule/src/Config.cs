@@ -27,6 +27,10 @@ public sealed class Setting
     /// <summary>Whether the gateway's command line gives the value for this run, so that it cannot be changed now.</summary>
     public bool Fixed { get; }
 
+    /// <summary>Where the value comes from: Default; Local if it was set on this gateway, be it to the default; CommandLine; empty if the
+    /// gateway is older and does not say.</summary>
+    public string Layer { get; }
+
     /// <summary>The role that it takes to change it: Change or Administer; empty if the gateway is older and does not say.</summary>
     public string Role { get; }
 
@@ -45,6 +49,7 @@ public sealed class Setting
         Unit = message.Unit ?? "";
         Choices = message.Choices ?? [];
         Fixed = message.Fixed;
+        Layer = EnumName.Of(message.Layer is null or "LAYER_UNSPECIFIED" ? null : message.Layer);
         Role = EnumName.Of(message.Access?.Role);
         LocalOnly = message.Access?.LocalOnly ?? false;
         Description = message.Description ?? "";
@@ -105,7 +110,7 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     [ArgumentCompleter(typeof(SettingKeyCompleter))]
     public string Key { get; set; } = "";
 
-    /// <summary>The value. Empty for the default, but never by leaving it out.</summary>
+    /// <summary>The value. Empty to give the setting back to the layer below, but never by leaving it out.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
     [SettingText]
@@ -121,12 +126,12 @@ public sealed class SetOMSGatewayConfigCommand : ChangeCmdlet
     {
         if (!MyInvocation.BoundParameters.ContainsKey(nameof(Value)))
         {
-            var text = $"Give -Value for {Key}; -Value \"\" goes back to the default.";
+            var text = $"Give -Value for {Key}; -Value \"\" gives it back to the layer below.";
             WriteError(new ErrorRecord(new PSArgumentException(text), "ValueMissing", ErrorCategory.InvalidArgument, Key));
             return;
         }
         var value = Value ?? "";
-        var answer = Change<SetSettingRequest, SetSettingAnswer>(Key, value == "" ? "Set to the default" : $"Set to {value}",
+        var answer = Change<SetSettingRequest, SetSettingAnswer>(Key, value == "" ? "Give back to the layer below" : $"Set to {value}",
             "SettingService/SetSetting", new SetSettingRequest { Key = Key, Value = value });
         if (answer == null)
         {

@@ -395,6 +395,9 @@ internal sealed class SettingMessage
 
     [DataMember(Name = "access")]
     public AccessMessage? Access { get; set; }
+
+    [DataMember(Name = "layer")]
+    public string? Layer { get; set; }
 }
 
 [DataContract]

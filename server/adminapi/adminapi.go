@@ -110,6 +110,7 @@ func NewServer(g Gateway, creds credentials.TransportCredentials) *Server {
 	adminv1.RegisterAllowedClientCertificateServiceServer(services, &allowedClientCertificates{gateway: g})
 	adminv1.RegisterRelayProxyServiceServer(services, &relayProxyService{gateway: g})
 	adminv1.RegisterSettingServiceServer(services, &settingService{gateway: g})
+	adminv1.RegisterConfigurationServiceServer(services, &configurationService{gateway: g})
 	adminv1.RegisterRevisionServiceServer(services, &revisionService{gateway: g})
 	adminv1.RegisterEventServiceServer(services, &eventService{gateway: g})
 	adminv1.RegisterTunnelServiceServer(services, &tunnelService{gateway: g})

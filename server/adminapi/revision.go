@@ -108,7 +108,7 @@ func (s *revisionService) RestoreRevision(
 	if err != nil {
 		return nil, err
 	}
-	before, after, err := s.goBack(ctx, req, adminv1.RevisionService_RestoreRevision_FullMethodName, change)
+	before, after, err := s.gateway.updateAll(ctx, req, adminv1.RevisionService_RestoreRevision_FullMethodName, change)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *revisionService) RevertRevision(
 	if err != nil {
 		return nil, err
 	}
-	before, after, err := s.goBack(ctx, req, adminv1.RevisionService_RevertRevision_FullMethodName, change)
+	before, after, err := s.gateway.updateAll(ctx, req, adminv1.RevisionService_RevertRevision_FullMethodName, change)
 	if err != nil {
 		return nil, err
 	}
@@ -135,31 +135,6 @@ func (s *revisionService) RevertRevision(
 	}
 	resp.Changes, resp.Counts = differenceOf(before.Config, after.Config)
 	return resp, nil
-}
-
-// goBack makes a change that may be about every setting: for each that it would change it is asked what that setting needs.
-func (s *revisionService) goBack(
-	ctx context.Context, req changing, method string, change func(*config.Config) error,
-) (before, after *settings.Snapshot, err error) {
-	how, err := s.gateway.changeFor(ctx, req)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.gateway.Store.Update(ctx, how, func(c *config.Config) error {
-		present := c.Settings
-		if err := change(c); err != nil {
-			return err
-		}
-		for _, row := range config.Table() {
-			if present.Get(row.Key) == c.Settings.Get(row.Key) {
-				continue
-			}
-			if err := authorize(ctx, s.gateway.Events, method, needsOf(row)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func (s *revisionService) VerifyRevisions(

@@ -5,6 +5,7 @@ import (
 
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
+	"github.com/omsgateway/omsgateway/internal/policy"
 	"github.com/omsgateway/omsgateway/internal/settings"
 	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
@@ -79,7 +80,7 @@ func needsOf(row config.Setting) needs {
 // isInForce reports whether the command line fixes the setting at just this value, so that there is nothing to refuse.
 func isInForce(now *settings.Snapshot, key, value string) bool {
 	wanted := now.Settings
-	return now.Fixed[key] && wanted.Set(key, value) == nil && wanted.Get(key) == now.Settings.Get(key)
+	return now.Fixed(key) && wanted.Set(key, value) == nil && wanted.Get(key) == now.Settings.Get(key)
 }
 
 func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {
@@ -93,9 +94,17 @@ func setting(row config.Setting, now *settings.Snapshot) *adminv1.Setting {
 		Maximum:      row.Max,
 		Unit:         row.Unit,
 		Choices:      row.Choices,
-		Fixed:        now.Fixed[row.Key],
+		Fixed:        now.Fixed(row.Key),
 		Access:       &adminv1.Access{Role: roles[row.Role], LocalOnly: row.LocalOnly},
+		Layer:        settingLayers[now.Layers[row.Key]],
 	}
+}
+
+// settingLayers has a layer for each source, and the default for none.
+var settingLayers = map[policy.SourceKind]adminv1.Setting_Layer{
+	"":                 adminv1.Setting_DEFAULT,
+	policy.Local:       adminv1.Setting_LOCAL,
+	policy.CommandLine: adminv1.Setting_COMMAND_LINE,
 }
 
 var roles = map[caller.Role]adminv1.Access_Role{

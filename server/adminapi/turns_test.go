@@ -115,6 +115,8 @@ func TestWhichMethodsHaveTurns(t *testing.T) {
 		"AllowedClientCertificateService/ListAllowedClientCertificates",
 		"AllowedHostService/ListAllowedHosts",
 		"AllowedHostService/ListEffectiveHosts",
+		"ConfigurationService/ApplyConfiguration",
+		"ConfigurationService/ExportConfiguration",
 		"DeniedHostService/ListDeniedHosts",
 		"RevisionService/DiffRevisions",
 		"RevisionService/GetRevision",

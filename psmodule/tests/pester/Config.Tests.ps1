@@ -12,7 +12,7 @@ Describe 'Settings' {
     It 'are objects with name, value, default, unit, choices and description' {
         $all = Get-OMSGatewayConfig
         @($all).Count | Should -BeGreaterThan 5
-        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Unit', 'Choices', 'Fixed', 'Role', 'LocalOnly', 'Description'
+        $all[0].PSObject.Properties.Name | Should -Be 'Name', 'Value', 'Default', 'Unit', 'Choices', 'Fixed', 'Layer', 'Role', 'LocalOnly', 'Description'
         $all.Name | Should -Contain 'ListenPort'
         $all | ForEach-Object { $_.Description | Should -Not -BeNullOrEmpty }
     }
@@ -126,6 +126,16 @@ Describe 'Settings' {
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 7
         Set-OMSGatewayConfig DrainSeconds ''
         (Get-OMSGatewayConfig DrainSeconds).Value | Should -Be 5
+    }
+
+    It 'say which layer their value comes from' {
+        (Get-OMSGatewayConfig DrainSeconds).Layer | Should -BeExactly 'Default'
+        (Get-OMSGatewayConfig ListenPort).Layer | Should -BeExactly 'CommandLine'
+        Set-OMSGatewayConfig DrainSeconds 5
+        (Get-OMSGatewayConfig DrainSeconds).Layer | Should -BeExactly 'Local'
+        (Get-OMSGatewayRevision)[0].Changes.Key | Should -BeExactly 'DrainSeconds'
+        Set-OMSGatewayConfig DrainSeconds ''
+        (Get-OMSGatewayConfig DrainSeconds).Layer | Should -BeExactly 'Default'
     }
 
     It 'do not go back to the default by $null, which is more often a mistake' {

@@ -83,6 +83,63 @@ func (Setting_Type) EnumDescriptor() ([]byte, []int) {
 	return file_omsgateway_admin_v1_setting_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// Layer says where a value comes from.
+type Setting_Layer int32
+
+const (
+	// Of a gateway that is older than this field.
+	Setting_LAYER_UNSPECIFIED Setting_Layer = 0
+	// Nobody has set one.
+	Setting_DEFAULT Setting_Layer = 1
+	// It was set on this gateway, be it to the default.
+	Setting_LOCAL Setting_Layer = 2
+	// It was given on the gateway's command line.
+	Setting_COMMAND_LINE Setting_Layer = 3
+)
+
+// Enum value maps for Setting_Layer.
+var (
+	Setting_Layer_name = map[int32]string{
+		0: "LAYER_UNSPECIFIED",
+		1: "DEFAULT",
+		2: "LOCAL",
+		3: "COMMAND_LINE",
+	}
+	Setting_Layer_value = map[string]int32{
+		"LAYER_UNSPECIFIED": 0,
+		"DEFAULT":           1,
+		"LOCAL":             2,
+		"COMMAND_LINE":      3,
+	}
+)
+
+func (x Setting_Layer) Enum() *Setting_Layer {
+	p := new(Setting_Layer)
+	*p = x
+	return p
+}
+
+func (x Setting_Layer) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Setting_Layer) Descriptor() protoreflect.EnumDescriptor {
+	return file_omsgateway_admin_v1_setting_proto_enumTypes[1].Descriptor()
+}
+
+func (Setting_Layer) Type() protoreflect.EnumType {
+	return &file_omsgateway_admin_v1_setting_proto_enumTypes[1]
+}
+
+func (x Setting_Layer) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Setting_Layer.Descriptor instead.
+func (Setting_Layer) EnumDescriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_setting_proto_rawDescGZIP(), []int{0, 1}
+}
+
 // Setting is one row of the table of settings.
 type Setting struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -107,7 +164,9 @@ type Setting struct {
 	// Given on the gateway's command line for this run, so that it cannot be changed now.
 	Fixed bool `protobuf:"varint,10,opt,name=fixed,proto3" json:"fixed,omitempty"`
 	// Who may change it.
-	Access        *Access `protobuf:"bytes,11,opt,name=access,proto3" json:"access,omitempty"`
+	Access *Access `protobuf:"bytes,11,opt,name=access,proto3" json:"access,omitempty"`
+	// Where the value in force comes from.
+	Layer         Setting_Layer `protobuf:"varint,12,opt,name=layer,proto3,enum=omsgateway.admin.v1.Setting_Layer" json:"layer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,6 +276,13 @@ func (x *Setting) GetAccess() *Access {
 		return x.Access
 	}
 	return nil
+}
+
+func (x *Setting) GetLayer() Setting_Layer {
+	if x != nil {
+		return x.Layer
+	}
+	return Setting_LAYER_UNSPECIFIED
 }
 
 // ListSettingsRequest asks for every setting.
@@ -417,7 +483,7 @@ type SetSettingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key, in any case.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The value; white space around it is dropped. An empty value stands for the default.
+	// The value; white space around it is dropped. An empty value gives the setting back to the layer below, which is its default.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -608,7 +674,7 @@ var File_omsgateway_admin_v1_setting_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
-	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xa5\x03\n" +
+	"!omsgateway/admin/v1/setting.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a omsgateway/admin/v1/access.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xa9\x04\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12#\n" +
@@ -621,7 +687,8 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\achoices\x18\t \x03(\tR\achoices\x12\x14\n" +
 	"\x05fixed\x18\n" +
 	" \x01(\bR\x05fixed\x123\n" +
-	"\x06access\x18\v \x01(\v2\x1b.omsgateway.admin.v1.AccessR\x06access\"G\n" +
+	"\x06access\x18\v \x01(\v2\x1b.omsgateway.admin.v1.AccessR\x06access\x128\n" +
+	"\x05layer\x18\f \x01(\x0e2\".omsgateway.admin.v1.Setting.LayerR\x05layer\"G\n" +
 	"\x04Type\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -629,7 +696,12 @@ const file_omsgateway_admin_v1_setting_proto_rawDesc = "" +
 	"\n" +
 	"\x06CHOICE\x10\x02\x12\v\n" +
 	"\aADDRESS\x10\x03\x12\t\n" +
-	"\x05HOSTS\x10\x04\"\x15\n" +
+	"\x05HOSTS\x10\x04\"H\n" +
+	"\x05Layer\x12\x15\n" +
+	"\x11LAYER_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aDEFAULT\x10\x01\x12\t\n" +
+	"\x05LOCAL\x10\x02\x12\x10\n" +
+	"\fCOMMAND_LINE\x10\x03\"\x15\n" +
 	"\x13ListSettingsRequest\"d\n" +
 	"\x14ListSettingsResponse\x128\n" +
 	"\bsettings\x18\x01 \x03(\v2\x1c.omsgateway.admin.v1.SettingR\bsettings\x12\x12\n" +
@@ -673,44 +745,46 @@ func file_omsgateway_admin_v1_setting_proto_rawDescGZIP() []byte {
 	return file_omsgateway_admin_v1_setting_proto_rawDescData
 }
 
-var file_omsgateway_admin_v1_setting_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_omsgateway_admin_v1_setting_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_omsgateway_admin_v1_setting_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_omsgateway_admin_v1_setting_proto_goTypes = []any{
 	(Setting_Type)(0),            // 0: omsgateway.admin.v1.Setting.Type
-	(*Setting)(nil),              // 1: omsgateway.admin.v1.Setting
-	(*ListSettingsRequest)(nil),  // 2: omsgateway.admin.v1.ListSettingsRequest
-	(*ListSettingsResponse)(nil), // 3: omsgateway.admin.v1.ListSettingsResponse
-	(*GetSettingRequest)(nil),    // 4: omsgateway.admin.v1.GetSettingRequest
-	(*GetSettingResponse)(nil),   // 5: omsgateway.admin.v1.GetSettingResponse
-	(*SetSettingRequest)(nil),    // 6: omsgateway.admin.v1.SetSettingRequest
-	(*SetSettingResponse)(nil),   // 7: omsgateway.admin.v1.SetSettingResponse
-	(*Access)(nil),               // 8: omsgateway.admin.v1.Access
-	(*durationpb.Duration)(nil),  // 9: google.protobuf.Duration
-	(*Problem)(nil),              // 10: omsgateway.admin.v1.Problem
-	(*Preview)(nil),              // 11: omsgateway.admin.v1.Preview
-	(*Trial)(nil),                // 12: omsgateway.admin.v1.Trial
+	(Setting_Layer)(0),           // 1: omsgateway.admin.v1.Setting.Layer
+	(*Setting)(nil),              // 2: omsgateway.admin.v1.Setting
+	(*ListSettingsRequest)(nil),  // 3: omsgateway.admin.v1.ListSettingsRequest
+	(*ListSettingsResponse)(nil), // 4: omsgateway.admin.v1.ListSettingsResponse
+	(*GetSettingRequest)(nil),    // 5: omsgateway.admin.v1.GetSettingRequest
+	(*GetSettingResponse)(nil),   // 6: omsgateway.admin.v1.GetSettingResponse
+	(*SetSettingRequest)(nil),    // 7: omsgateway.admin.v1.SetSettingRequest
+	(*SetSettingResponse)(nil),   // 8: omsgateway.admin.v1.SetSettingResponse
+	(*Access)(nil),               // 9: omsgateway.admin.v1.Access
+	(*durationpb.Duration)(nil),  // 10: google.protobuf.Duration
+	(*Problem)(nil),              // 11: omsgateway.admin.v1.Problem
+	(*Preview)(nil),              // 12: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                // 13: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_setting_proto_depIdxs = []int32{
 	0,  // 0: omsgateway.admin.v1.Setting.type:type_name -> omsgateway.admin.v1.Setting.Type
-	8,  // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
-	1,  // 2: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
-	1,  // 3: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	9,  // 4: omsgateway.admin.v1.SetSettingRequest.confirm_within:type_name -> google.protobuf.Duration
-	1,  // 5: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
-	10, // 6: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	11, // 7: omsgateway.admin.v1.SetSettingResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	12, // 8: omsgateway.admin.v1.SetSettingResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	2,  // 9: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
-	4,  // 10: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
-	6,  // 11: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
-	3,  // 12: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
-	5,  // 13: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
-	7,  // 14: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	9,  // 1: omsgateway.admin.v1.Setting.access:type_name -> omsgateway.admin.v1.Access
+	1,  // 2: omsgateway.admin.v1.Setting.layer:type_name -> omsgateway.admin.v1.Setting.Layer
+	2,  // 3: omsgateway.admin.v1.ListSettingsResponse.settings:type_name -> omsgateway.admin.v1.Setting
+	2,  // 4: omsgateway.admin.v1.GetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	10, // 5: omsgateway.admin.v1.SetSettingRequest.confirm_within:type_name -> google.protobuf.Duration
+	2,  // 6: omsgateway.admin.v1.SetSettingResponse.setting:type_name -> omsgateway.admin.v1.Setting
+	11, // 7: omsgateway.admin.v1.SetSettingResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	12, // 8: omsgateway.admin.v1.SetSettingResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	13, // 9: omsgateway.admin.v1.SetSettingResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	3,  // 10: omsgateway.admin.v1.SettingService.ListSettings:input_type -> omsgateway.admin.v1.ListSettingsRequest
+	5,  // 11: omsgateway.admin.v1.SettingService.GetSetting:input_type -> omsgateway.admin.v1.GetSettingRequest
+	7,  // 12: omsgateway.admin.v1.SettingService.SetSetting:input_type -> omsgateway.admin.v1.SetSettingRequest
+	4,  // 13: omsgateway.admin.v1.SettingService.ListSettings:output_type -> omsgateway.admin.v1.ListSettingsResponse
+	6,  // 14: omsgateway.admin.v1.SettingService.GetSetting:output_type -> omsgateway.admin.v1.GetSettingResponse
+	8,  // 15: omsgateway.admin.v1.SettingService.SetSetting:output_type -> omsgateway.admin.v1.SetSettingResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_setting_proto_init() }
@@ -727,7 +801,7 @@ func file_omsgateway_admin_v1_setting_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_setting_proto_rawDesc), len(file_omsgateway_admin_v1_setting_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
