@@ -205,6 +205,9 @@ var refusals = map[Reason]refusal{
 	HistoryDamaged:               {class: ClassConflict},
 	CommentInvalid:               {class: ClassInvalid},
 	AccountTextInvalid:           {class: ClassInvalid},
+	ExpiryInvalid:                {class: ClassInvalid},
+	UpdateMaskInvalid:            {class: ClassInvalid},
+	HostExpired:                  {class: ClassNotice},
 	ClockInDoubt:                 {class: ClassNotice},
 
 	ChangeOnTrial:     {class: ClassConflict},

@@ -33,19 +33,25 @@ func (s *Store) StartExpiries() {
 	s.followDate()
 }
 
-// TrustClock believes the computer's clock, which somebody says is right, and returns the date. The errors are GATEWAY_STOPPING and that
-// of ctx.
+// TrustClock believes the computer's clock, which somebody says is right, and returns the date. The errors are GATEWAY_STOPPING,
+// CHANGE_NOT_RECORDED and that of ctx.
 func (s *Store) TrustClock(ctx context.Context, who caller.Caller) (time.Time, error) {
 	if err := s.lockWriter(ctx); err != nil {
 		return time.Time{}, err
 	}
 	defer func() { <-s.writer }()
+	told := []event.Event{event.ClockTrusted(who, s.clock.Now())}
+	if err := s.events.Record(ctx, told); err != nil {
+		return time.Time{}, err
+	}
 	s.calendar.Trust()
-	date := s.calendar.Now()
-	s.events.Emit(event.ClockTrusted(who, date))
+	s.events.Made(told)
 	s.followDate()
-	return date, nil
+	return s.calendar.Now(), nil
 }
+
+// Date returns the date by which allowed hosts expire.
+func (s *Store) Date() time.Time { return s.calendar.Now() }
 
 // DateInDoubt returns CLOCK_IN_DOUBT if allowed hosts do not expire now since the clock may be wrong, else nil.
 func (s *Store) DateInDoubt() error {

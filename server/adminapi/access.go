@@ -92,6 +92,7 @@ var access = map[string]rule{
 	adminv1.TunnelService_CloseTunnels_FullMethodName:               {needs{caller.Change, anywhere}, small, false},
 	adminv1.DiscoveryService_GetDiscovery_FullMethodName:            {needs{caller.Read, anywhere}, small, false},
 	adminv1.StatusService_GetStatus_FullMethodName:                  {needs{caller.Read, anywhere}, small, false},
+	adminv1.StatusService_TrustClock_FullMethodName:                 {needs{caller.Change, anywhere}, small, false},
 }
 
 // callerFrom returns the caller of the call that ctx belongs to. It is false if the server's credentials do not say; such a call

@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/omsgateway/omsgateway/internal/caller"
 	"github.com/omsgateway/omsgateway/internal/config"
@@ -31,8 +33,14 @@ func (s *allowedHosts) ListAllowedHosts(
 		return nil, err
 	}
 	resp := &adminv1.ListAllowedHostsResponse{Etag: now.Etag, NextPageToken: next}
-	for _, h := range hosts {
-		resp.Hosts = append(resp.Hosts, hostOf(h))
+	size := 0
+	for i, h := range hosts {
+		host := hostOf(h, now.Date)
+		if size += proto.Size(host) + 8; size > maxPageBytes {
+			resp.NextPageToken = hosts[i-1].Pattern.String()
+			break
+		}
+		resp.Hosts = append(resp.Hosts, host)
 	}
 	return resp, nil
 }
@@ -44,25 +52,40 @@ func (s *allowedHosts) AddAllowedHosts(
 	if err != nil {
 		return nil, err
 	}
-	now := s.gateway.Clock.Now()
+	mask := req.GetUpdateMask()
+	if req.GetSetClientCertificatePolicy() {
+		mask = &fieldmaskpb.FieldMask{Paths: append(slices.Clone(mask.GetPaths()), fieldPolicy)}
+	}
+	update, err := updateOf(mask)
+	if err != nil {
+		return nil, err
+	}
+	now, date := s.gateway.Clock.Now(), s.gateway.Store.Date()
 	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), func(h *adminv1.AllowedHost) (config.AllowedHost, error) {
 		pattern, err := hostname.ParsePattern(h.GetHost())
 		if err != nil {
 			return config.AllowedHost{}, err
 		}
 		policy, err := policyOf(h.GetClientCertificatePolicy())
-		return config.AllowedHost{Pattern: pattern, ClientCertificatePolicy: policy, AddedAt: now, AddedBy: change.Caller.Name}, err
+		if err != nil {
+			return config.AllowedHost{}, err
+		}
+		account, err := accountOf(h, date)
+		return config.AllowedHost{
+			Pattern: pattern, ClientCertificatePolicy: policy, Account: account, AddedAt: now, AddedBy: change.Caller.Name,
+		}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	policySet := make([]bool, len(items)) // of a host that was there before
+	set := make([]bool, len(items)) // of a host that was there before
 	before, after, err := s.gateway.Store.Update(ctx, change, func(c *config.Config) error {
 		settle(items, c.AddHosts(valid(items)...))
 		for i, it := range items {
-			if it.err == nil && !it.changed && req.GetSetClientCertificatePolicy() {
-				before, _ := c.SetHost(it.value.Pattern, withPolicy(it.value.ClientCertificatePolicy))
-				policySet[i] = before.ClientCertificatePolicy != it.value.ClientCertificatePolicy
+			if it.err == nil && !it.changed {
+				before, _ := c.SetHost(it.value.Pattern, update.from(it.value))
+				now, _ := configured(*c, it.value.Pattern)
+				set[i] = before != now
 			}
 		}
 		return nil
@@ -79,19 +102,21 @@ func (s *allowedHosts) AddAllowedHosts(
 			return invalidHost(it.given.GetHost(), it.err)
 		}
 		o := hostOutcome(it.value.Pattern, after.Config)
-		warning := policy.Warning(it.value.Pattern)
+		var warning *reason.Error
+		kind := added
 		switch {
-		case policySet[i]:
-			o.Outcome = adminv1.AllowedHostOutcome_CHANGED
-			return tellHost(o, changed)
+		case set[i]:
+			o.Outcome, kind, warning = adminv1.AllowedHostOutcome_CHANGED, changed, expired(after.Config, it.value.Pattern, after.Date)
 		case !it.changed:
-			o.Outcome = adminv1.AllowedHostOutcome_ALREADY_PRESENT
-			return tellHost(o, alreadyPresent)
-		case warning != nil:
+			o.Outcome, kind = adminv1.AllowedHostOutcome_ALREADY_PRESENT, alreadyPresent
+			warning = expired(after.Config, it.value.Pattern, after.Date)
+		default:
+			o.Outcome, warning = adminv1.AllowedHostOutcome_ADDED, policy.Warning(it.value.Pattern)
+		}
+		if warning != nil {
 			o.Warnings = append(o.Warnings, problem(warning))
 		}
-		o.Outcome = adminv1.AllowedHostOutcome_ADDED
-		return tellHost(o, added)
+		return tellHost(o, kind)
 	})
 	return resp, nil
 }
@@ -164,7 +189,7 @@ func (s *allowedHosts) SetAllowedHost(
 		return nil, err
 	}
 	resp := &adminv1.SetAllowedHostResponse{
-		Host: hostOf(host), Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
+		Host: hostOf(host, after.Date), Etag: after.Etag, Preview: s.gateway.preview(req, before, after), OnTrial: s.gateway.onTrial(),
 	}
 	resp.PreviousClientCertificatePolicy = resp.GetHost().GetClientCertificatePolicy()
 	resp.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
@@ -174,10 +199,23 @@ func (s *allowedHosts) SetAllowedHost(
 func (s *allowedHosts) SetAllowedHosts(
 	ctx context.Context, req *adminv1.SetAllowedHostsRequest,
 ) (*adminv1.SetAllowedHostsResponse, error) {
+	mask := req.GetUpdateMask()
+	if len(mask.GetPaths()) == 0 {
+		mask = &fieldmaskpb.FieldMask{Paths: []string{fieldPolicy}}
+	}
+	update, err := updateOf(mask)
+	if err != nil {
+		return nil, err
+	}
 	policy, err := policyOf(req.GetClientCertificatePolicy())
 	if err != nil {
 		return nil, err
 	}
+	account, err := accountOf(req, s.gateway.Store.Date())
+	if err != nil {
+		return nil, err
+	}
+	set := update.from(config.AllowedHost{ClientCertificatePolicy: policy, Account: account})
 	items, err := parse(req.GetHosts(), config.MaxHosts, req.GetAtomic(), hostname.ParsePattern)
 	if err != nil {
 		return nil, err
@@ -194,7 +232,7 @@ func (s *allowedHosts) SetAllowedHosts(
 				continue
 			}
 			var present bool
-			if hosts[i], present = c.SetHost(it.value, withPolicy(policy)); !present {
+			if hosts[i], present = c.SetHost(it.value, set); !present {
 				it.err = reason.New(reason.AllowedHostNotPresent, "host", it.value.String())
 			}
 		}
@@ -214,11 +252,12 @@ func (s *allowedHosts) SetAllowedHosts(
 			o := &adminv1.SetAllowedHostOutcome{Host: &adminv1.AllowedHost{Host: items[i].given}, Problem: problem(err)}
 			return told[*adminv1.SetAllowedHostOutcome]{outcome: o, kind: invalid, index: &o.Index}
 		}
-		o := &adminv1.SetAllowedHostOutcome{Host: hostOf(hosts[i])}
-		o.PreviousClientCertificatePolicy = o.Host.ClientCertificatePolicy
-		o.Host.ClientCertificatePolicy = req.GetClientCertificatePolicy()
+		is := hosts[i]
+		set(&is)
+		o := &adminv1.SetAllowedHostOutcome{Host: hostOf(is, after.Date), Previous: hostOf(hosts[i], before.Date)}
+		o.PreviousClientCertificatePolicy = o.Previous.ClientCertificatePolicy
 		t := told[*adminv1.SetAllowedHostOutcome]{outcome: o, kind: changed, isPlain: true}
-		if o.PreviousClientCertificatePolicy == o.Host.ClientCertificatePolicy {
+		if is == hosts[i] {
 			t.kind = unchanged
 		}
 		return t
@@ -230,13 +269,13 @@ func withPolicy(policy config.CertificatePolicy) func(*config.AllowedHost) {
 	return func(h *config.AllowedHost) { h.ClientCertificatePolicy = policy }
 }
 
-func hostOf(h config.AllowedHost) *adminv1.AllowedHost {
+// hostOf is a host as answers have it at date.
+func hostOf(h config.AllowedHost, date time.Time) *adminv1.AllowedHost {
 	host := &adminv1.AllowedHost{
 		Host: h.Pattern.String(), AddedBy: h.AddedBy, ClientCertificatePolicy: enumOf(h.ClientCertificatePolicy),
 	}
-	if !h.AddedAt.IsZero() {
-		host.AddedAt = timestamppb.New(h.AddedAt)
-	}
+	host.AddedAt = timestamp(h.AddedAt)
+	tellAccount(host, h.Account, date)
 	return host
 }
 

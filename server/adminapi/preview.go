@@ -76,11 +76,20 @@ func touched(before, after *settings.Snapshot, counts []*adminv1.RevisionCount) 
 		is[config.PartRelay] = true
 	}
 	for _, count := range counts {
-		if count.Noun == settings.NounClientCertificate || count.Noun == settings.NounHost && count.Changed > 0 {
+		if count.Noun == settings.NounClientCertificate ||
+			count.Noun == settings.NounHost && count.Changed > 0 && otherPolicies(before.Config, after.Config) {
 			is[config.PartCertificates] = true
 		}
 	}
 	return slices.DeleteFunc(config.Parts(), func(p config.Part) bool { return !is[p] })
+}
+
+// otherPolicies reports whether a host that stays has another client certificate policy.
+func otherPolicies(before, after config.Config) bool {
+	return slices.ContainsFunc(after.AllowedHosts, func(h config.AllowedHost) bool {
+		old, found := configured(before, h.Pattern)
+		return found && old.ClientCertificatePolicy != h.ClientCertificatePolicy
+	})
 }
 
 func remarks(refused demand.Sum, notKnown []string) []error {

@@ -53,6 +53,15 @@ func (s *statusService) GetStatus(context.Context, *adminv1.GetStatusRequest) (*
 	return resp, nil
 }
 
+func (s *statusService) TrustClock(ctx context.Context, _ *adminv1.TrustClockRequest) (*adminv1.TrustClockResponse, error) {
+	who, _ := callerFrom(ctx)
+	date, err := s.gateway.Store.TrustClock(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	return &adminv1.TrustClockResponse{Date: timestamppb.New(date)}, nil
+}
+
 // warnings are what an administrator should see to when now is in force.
 func (g Gateway) warnings(now *settings.Snapshot) []*adminv1.Problem {
 	var warnings []*adminv1.Problem

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -96,7 +97,7 @@ const (
 	AllowedHostOutcome_NOT_PRESENT AllowedHostOutcome_Outcome = 4
 	// The host cannot be understood; problem says why. Nothing was done for it.
 	AllowedHostOutcome_INVALID AllowedHostOutcome_Outcome = 5
-	// The host was in the list before, and has another client certificate policy now. Only with set_client_certificate_policy.
+	// The host was in the list before, and has what update_mask names now. Only with update_mask or set_client_certificate_policy.
 	AllowedHostOutcome_CHANGED AllowedHostOutcome_Outcome = 6
 )
 
@@ -272,8 +273,19 @@ type AllowedHost struct {
 	AddedBy string `protobuf:"bytes,3,opt,name=added_by,json=addedBy,proto3" json:"added_by,omitempty"`
 	// The host's own policy, which wins over the setting.
 	ClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,4,opt,name=client_certificate_policy,json=clientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"client_certificate_policy,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Who answers for the entry; at most 256 bytes. This and the next two are one line of printable characters, empty if unknown.
+	Owner string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Where the entry was asked for, for example the number of a change; at most 256 bytes.
+	Ticket string `protobuf:"bytes,6,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// What else is to be known of it; at most 1,000 bytes.
+	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	// When the entry expires, cut to seconds; absent for one that does not. From then on it allows nothing: open tunnels stay, and what
+	// another entry allows stays allowed. It stays in the list until it is removed. In a change it must be after now.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// The entry has expired. Ignored in requests.
+	Expired       bool `protobuf:"varint,9,opt,name=expired,proto3" json:"expired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AllowedHost) Reset() {
@@ -334,10 +346,45 @@ func (x *AllowedHost) GetClientCertificatePolicy() AllowedHost_ClientCertificate
 	return AllowedHost_UNSPECIFIED
 }
 
+func (x *AllowedHost) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *AllowedHost) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+func (x *AllowedHost) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *AllowedHost) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *AllowedHost) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
 // ListAllowedHostsRequest asks for one page of the configured hosts.
 type ListAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most so many hosts; 0 means 1,000, and above 1,000 counts as 1,000, so that an answer fits into 1 MiB.
+	// At most so many hosts; 0 means 1,000, and above 1,000 counts as 1,000. A page may have fewer, so that it fits into 1 MiB.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before; empty for the first page.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -456,7 +503,7 @@ func (x *ListAllowedHostsResponse) GetNextPageToken() string {
 // AddAllowedHostsRequest adds hosts.
 type AddAllowedHostsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 100,000 hosts. One that is there already keeps its client certificate policy, unless set_client_certificate_policy is set.
+	// 1 to 100,000 hosts. One that is there already stays as it is, but for what update_mask names.
 	Hosts []*AllowedHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// If set, the change is made only while the configuration still has this etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -472,10 +519,12 @@ type AddAllowedHostsRequest struct {
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are added.
 	Atomic bool `protobuf:"varint,4,opt,name=atomic,proto3" json:"atomic,omitempty"`
-	// A host that is there already gets the client certificate policy that is given for it, too.
+	// A host that is there already gets the client certificate policy that is given for it, too. As client_certificate_policy in update_mask.
 	SetClientCertificatePolicy bool `protobuf:"varint,5,opt,name=set_client_certificate_policy,json=setClientCertificatePolicy,proto3" json:"set_client_certificate_policy,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	// What a host that is there already gets, too, of what is given for it: client_certificate_policy, owner, ticket, note and expires_at.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,6,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddAllowedHostsRequest) Reset() {
@@ -562,6 +611,13 @@ func (x *AddAllowedHostsRequest) GetSetClientCertificatePolicy() bool {
 		return x.SetClientCertificatePolicy
 	}
 	return false
+}
+
+func (x *AddAllowedHostsRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
 }
 
 // AddAllowedHostsResponse tells what became of each host.
@@ -1034,7 +1090,17 @@ type SetAllowedHostsRequest struct {
 	Trial string `protobuf:"bytes,13,opt,name=trial,proto3" json:"trial,omitempty"`
 	// One invalid host stops the whole change, which then fails with CHANGE_REFUSED. Otherwise invalid hosts are left out and
 	// the others are changed.
-	Atomic        bool `protobuf:"varint,5,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	Atomic bool `protobuf:"varint,5,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	// As AllowedHost has it, from now on, if update_mask names it; so are the next three.
+	Owner string `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
+	// See owner.
+	Ticket string `protobuf:"bytes,7,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// See owner.
+	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// See owner. Absent for an entry that does not expire.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// What is set: client_certificate_policy, owner, ticket, note and expires_at. Empty or absent means client_certificate_policy alone.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,10,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1125,6 +1191,41 @@ func (x *SetAllowedHostsRequest) GetAtomic() bool {
 	return false
 }
 
+func (x *SetAllowedHostsRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *SetAllowedHostsRequest) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+func (x *SetAllowedHostsRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *SetAllowedHostsRequest) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *SetAllowedHostsRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
 // SetAllowedHostsResponse has the hosts after the change.
 type SetAllowedHostsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1207,13 +1308,15 @@ func (x *SetAllowedHostsResponse) GetOnTrial() *Trial {
 	return nil
 }
 
-// SetAllowedHostOutcome is what became of one host whose policy was set.
+// SetAllowedHostOutcome is what became of one host that was set.
 type SetAllowedHostOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The host as it is now. Where it is invalid, no more than its name as it was given.
 	Host *AllowedHost `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	// The policy that it had of its own before.
+	// The policy that it had of its own before, as in previous.
 	PreviousClientCertificatePolicy AllowedHost_ClientCertificatePolicy `protobuf:"varint,2,opt,name=previous_client_certificate_policy,json=previousClientCertificatePolicy,proto3,enum=omsgateway.admin.v1.AllowedHost_ClientCertificatePolicy" json:"previous_client_certificate_policy,omitempty"`
+	// The host as it was; absent if it is invalid.
+	Previous *AllowedHost `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`
 	// Why it is invalid; absent if it is not. Nothing was done for it.
 	Problem *Problem `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
 	// The position of the host in the request, counted from 0. Set with counts only.
@@ -1266,6 +1369,13 @@ func (x *SetAllowedHostOutcome) GetPreviousClientCertificatePolicy() AllowedHost
 	return AllowedHost_UNSPECIFIED
 }
 
+func (x *SetAllowedHostOutcome) GetPrevious() *AllowedHost {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
+}
+
 func (x *SetAllowedHostOutcome) GetProblem() *Problem {
 	if x != nil {
 		return x.Problem
@@ -1290,7 +1400,7 @@ type AllowedHostOutcome struct {
 	// Why it is invalid. Set with INVALID only.
 	Problem *Problem `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
 	// What the administrator should know although the host was accepted: HOST_WILDCARD_SHARED, HOST_SPECIAL_ADDRESS, HOST_WITHOUT_DOT
-	// or HOST_LOCAL. Set with ADDED only.
+	// or HOST_LOCAL with ADDED; HOST_EXPIRED with ALREADY_PRESENT and CHANGED, if the entry allows nothing any more.
 	Warnings []*Problem `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Tunnels that were opened by this entry and are still open. Set when a host was removed.
 	OpenTunnels int32 `protobuf:"varint,5,opt,name=open_tunnels,json=openTunnels,proto3" json:"open_tunnels,omitempty"`
@@ -2040,12 +2150,18 @@ var File_omsgateway_admin_v1_allowed_host_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
-	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xba\x02\n" +
+	"&omsgateway/admin/v1/allowed_host.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'omsgateway/admin/v1/change_counts.proto\x1a!omsgateway/admin/v1/preview.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\xd1\x03\n" +
 	"\vAllowedHost\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x125\n" +
 	"\badded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aaddedAt\x12\x19\n" +
 	"\badded_by\x18\x03 \x01(\tR\aaddedBy\x12t\n" +
-	"\x19client_certificate_policy\x18\x04 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\"O\n" +
+	"\x19client_certificate_policy\x18\x04 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x14\n" +
+	"\x05owner\x18\x05 \x01(\tR\x05owner\x12\x16\n" +
+	"\x06ticket\x18\x06 \x01(\tR\x06ticket\x12\x12\n" +
+	"\x04note\x18\a \x01(\tR\x04note\x129\n" +
+	"\n" +
+	"expires_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x18\n" +
+	"\aexpired\x18\t \x01(\bR\aexpired\"O\n" +
 	"\x17ClientCertificatePolicy\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03OFF\x10\x01\x12\f\n" +
@@ -2058,7 +2174,7 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x18ListAllowedHostsResponse\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xd6\x02\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x93\x03\n" +
 	"\x16AddAllowedHostsRequest\x126\n" +
 	"\x05hosts\x18\x01 \x03(\v2 .omsgateway.admin.v1.AllowedHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
@@ -2067,7 +2183,9 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
 	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
 	"\x06atomic\x18\x04 \x01(\bR\x06atomic\x12A\n" +
-	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\"\x9c\x02\n" +
+	"\x1dset_client_certificate_policy\x18\x05 \x01(\bR\x1asetClientCertificatePolicy\x12;\n" +
+	"\vupdate_mask\x18\x06 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\x9c\x02\n" +
 	"\x17AddAllowedHostsResponse\x12C\n" +
 	"\boutcomes\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
@@ -2101,7 +2219,7 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x126\n" +
 	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
-	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xe7\x02\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xa1\x04\n" +
 	"\x16SetAllowedHostsRequest\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12t\n" +
 	"\x19client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x17clientCertificatePolicy\x12\x12\n" +
@@ -2110,16 +2228,25 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\acomment\x18\x0e \x01(\tR\acomment\x12@\n" +
 	"\x0econfirm_within\x18\f \x01(\v2\x19.google.protobuf.DurationR\rconfirmWithin\x12\x14\n" +
 	"\x05trial\x18\r \x01(\tR\x05trial\x12\x16\n" +
-	"\x06atomic\x18\x05 \x01(\bR\x06atomic\"\x9f\x02\n" +
+	"\x06atomic\x18\x05 \x01(\bR\x06atomic\x12\x14\n" +
+	"\x05owner\x18\x06 \x01(\tR\x05owner\x12\x16\n" +
+	"\x06ticket\x18\a \x01(\tR\x06ticket\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\x129\n" +
+	"\n" +
+	"expires_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12;\n" +
+	"\vupdate_mask\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\x9f\x02\n" +
 	"\x17SetAllowedHostsResponse\x12F\n" +
 	"\boutcomes\x18\x01 \x03(\v2*.omsgateway.admin.v1.SetAllowedHostOutcomeR\boutcomes\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x129\n" +
 	"\x06counts\x18\x03 \x01(\v2!.omsgateway.admin.v1.ChangeCountsR\x06counts\x126\n" +
 	"\apreview\x18\x0f \x01(\v2\x1c.omsgateway.admin.v1.PreviewR\apreview\x125\n" +
-	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xb2\x02\n" +
+	"\bon_trial\x18\x10 \x01(\v2\x1a.omsgateway.admin.v1.TrialR\aonTrial\"\xf0\x02\n" +
 	"\x15SetAllowedHostOutcome\x124\n" +
 	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x12\x85\x01\n" +
-	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x126\n" +
+	"\"previous_client_certificate_policy\x18\x02 \x01(\x0e28.omsgateway.admin.v1.AllowedHost.ClientCertificatePolicyR\x1fpreviousClientCertificatePolicy\x12<\n" +
+	"\bprevious\x18\x05 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\bprevious\x126\n" +
 	"\aproblem\x18\x03 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x12\x19\n" +
 	"\x05index\x18\x04 \x01(\x05H\x00R\x05index\x88\x01\x01B\b\n" +
 	"\x06_index\"\xc1\x04\n" +
@@ -2256,80 +2383,86 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*CheckHostResponse_Address)(nil),        // 24: omsgateway.admin.v1.CheckHostResponse.Address
 	(*timestamppb.Timestamp)(nil),            // 25: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),              // 26: google.protobuf.Duration
-	(*ChangeCounts)(nil),                     // 27: omsgateway.admin.v1.ChangeCounts
-	(*Preview)(nil),                          // 28: omsgateway.admin.v1.Preview
-	(*Trial)(nil),                            // 29: omsgateway.admin.v1.Trial
-	(*Problem)(nil),                          // 30: omsgateway.admin.v1.Problem
+	(*fieldmaskpb.FieldMask)(nil),            // 27: google.protobuf.FieldMask
+	(*ChangeCounts)(nil),                     // 28: omsgateway.admin.v1.ChangeCounts
+	(*Preview)(nil),                          // 29: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                            // 30: omsgateway.admin.v1.Trial
+	(*Problem)(nil),                          // 31: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
 	25, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	4,  // 2: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	4,  // 3: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	26, // 4: omsgateway.admin.v1.AddAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
-	16, // 5: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	27, // 6: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	28, // 7: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	29, // 8: omsgateway.admin.v1.AddAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	26, // 9: omsgateway.admin.v1.RemoveAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
-	16, // 10: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	27, // 11: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	28, // 12: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	29, // 13: omsgateway.admin.v1.RemoveAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	0,  // 14: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	26, // 15: omsgateway.admin.v1.SetAllowedHostRequest.confirm_within:type_name -> google.protobuf.Duration
-	4,  // 16: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 17: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	28, // 18: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	29, // 19: omsgateway.admin.v1.SetAllowedHostResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	0,  // 20: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	26, // 21: omsgateway.admin.v1.SetAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
-	15, // 22: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
-	27, // 23: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	28, // 24: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	29, // 25: omsgateway.admin.v1.SetAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	4,  // 26: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
-	0,  // 27: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	30, // 28: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	1,  // 29: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	30, // 30: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	30, // 31: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
-	0,  // 32: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	22, // 33: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
-	0,  // 34: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	25, // 35: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	25, // 36: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
-	17, // 37: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	30, // 38: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
-	17, // 39: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
-	3,  // 40: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	24, // 41: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	30, // 42: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	26, // 43: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	30, // 44: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
-	2,  // 45: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	25, // 46: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	23, // 47: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
-	30, // 48: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 49: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 50: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 51: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 52: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	13, // 53: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
-	18, // 54: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	20, // 55: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 56: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 57: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 58: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 59: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	14, // 60: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
-	19, // 61: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	21, // 62: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	56, // [56:63] is the sub-list for method output_type
-	49, // [49:56] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	25, // 2: omsgateway.admin.v1.AllowedHost.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 3: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	4,  // 4: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
+	26, // 5: omsgateway.admin.v1.AddAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	27, // 6: omsgateway.admin.v1.AddAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 7: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	28, // 8: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	29, // 9: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	30, // 10: omsgateway.admin.v1.AddAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	26, // 11: omsgateway.admin.v1.RemoveAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	16, // 12: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
+	28, // 13: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	29, // 14: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	30, // 15: omsgateway.admin.v1.RemoveAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	0,  // 16: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	26, // 17: omsgateway.admin.v1.SetAllowedHostRequest.confirm_within:type_name -> google.protobuf.Duration
+	4,  // 18: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 19: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	29, // 20: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	30, // 21: omsgateway.admin.v1.SetAllowedHostResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	0,  // 22: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	26, // 23: omsgateway.admin.v1.SetAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	25, // 24: omsgateway.admin.v1.SetAllowedHostsRequest.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 25: omsgateway.admin.v1.SetAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 26: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
+	28, // 27: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	29, // 28: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	30, // 29: omsgateway.admin.v1.SetAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	4,  // 30: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
+	0,  // 31: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	4,  // 32: omsgateway.admin.v1.SetAllowedHostOutcome.previous:type_name -> omsgateway.admin.v1.AllowedHost
+	31, // 33: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	1,  // 34: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
+	31, // 35: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	31, // 36: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	0,  // 37: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	22, // 38: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	0,  // 39: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
+	25, // 40: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	25, // 41: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	17, // 42: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
+	31, // 43: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	17, // 44: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 45: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	24, // 46: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	31, // 47: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	26, // 48: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	31, // 49: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 50: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	25, // 51: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	23, // 52: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	31, // 53: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 54: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 55: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 56: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 57: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	13, // 58: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
+	18, // 59: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	20, // 60: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 61: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 62: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 63: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 64: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	14, // 65: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
+	19, // 66: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	21, // 67: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	61, // [61:68] is the sub-list for method output_type
+	54, // [54:61] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }

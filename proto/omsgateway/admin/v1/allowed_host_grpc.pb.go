@@ -44,9 +44,10 @@ type AllowedHostServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListAllowedHosts(ctx context.Context, in *ListAllowedHostsRequest, opts ...grpc.CallOption) (*ListAllowedHostsResponse, error)
-	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
+	// AddAllowedHosts adds hosts in one change. A host that is there already is no error. One whose owner, ticket, note or expiry cannot be
+	// kept is invalid (ACCOUNT_TEXT_INVALID, EXPIRY_INVALID).
 	//
-	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS; with atomic, CHANGE_REFUSED);
+	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS, UPDATE_MASK_INVALID; with atomic, CHANGE_REFUSED);
 	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list; CONFIG_TOO_LARGE: the file of the configuration would have
 	// more than 16 MiB).
 	AddAllowedHosts(ctx context.Context, in *AddAllowedHostsRequest, opts ...grpc.CallOption) (*AddAllowedHostsResponse, error)
@@ -59,10 +60,10 @@ type AllowedHostServiceClient interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(ctx context.Context, in *SetAllowedHostRequest, opts ...grpc.CallOption) (*SetAllowedHostResponse, error)
-	// SetAllowedHosts gives hosts that are in the list another client certificate policy in one change. A host that is not in the list is
-	// invalid (ALLOWED_HOST_NOT_PRESENT).
+	// SetAllowedHosts gives hosts that are in the list another client certificate policy, owner, ticket, note or expiry in one change. A host
+	// that is not in the list is invalid (ALLOWED_HOST_NOT_PRESENT).
 	//
-	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN).
+	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, ACCOUNT_TEXT_INVALID, EXPIRY_INVALID).
 	SetAllowedHosts(ctx context.Context, in *SetAllowedHostsRequest, opts ...grpc.CallOption) (*SetAllowedHostsResponse, error)
 	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
 	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.
@@ -173,9 +174,10 @@ type AllowedHostServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListAllowedHosts(context.Context, *ListAllowedHostsRequest) (*ListAllowedHostsResponse, error)
-	// AddAllowedHosts adds hosts in one change. A host that is there already is no error.
+	// AddAllowedHosts adds hosts in one change. A host that is there already is no error. One whose owner, ticket, note or expiry cannot be
+	// kept is invalid (ACCOUNT_TEXT_INVALID, EXPIRY_INVALID).
 	//
-	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS; with atomic, CHANGE_REFUSED);
+	// Errors: ABORTED (ETAG_MISMATCH); INVALID_ARGUMENT (NOTHING_GIVEN, TOO_MANY_ITEMS, UPDATE_MASK_INVALID; with atomic, CHANGE_REFUSED);
 	// RESOURCE_EXHAUSTED (TOO_MANY_HOSTS: more than 100,000 in the list; CONFIG_TOO_LARGE: the file of the configuration would have
 	// more than 16 MiB).
 	AddAllowedHosts(context.Context, *AddAllowedHostsRequest) (*AddAllowedHostsResponse, error)
@@ -188,10 +190,10 @@ type AllowedHostServiceServer interface {
 	// Errors: ABORTED (ETAG_MISMATCH); NOT_FOUND (ALLOWED_HOST_NOT_PRESENT); INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, and
 	// the reasons of the HOST_ family for a host that cannot be understood).
 	SetAllowedHost(context.Context, *SetAllowedHostRequest) (*SetAllowedHostResponse, error)
-	// SetAllowedHosts gives hosts that are in the list another client certificate policy in one change. A host that is not in the list is
-	// invalid (ALLOWED_HOST_NOT_PRESENT).
+	// SetAllowedHosts gives hosts that are in the list another client certificate policy, owner, ticket, note or expiry in one change. A host
+	// that is not in the list is invalid (ALLOWED_HOST_NOT_PRESENT).
 	//
-	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN).
+	// Errors: as for AddAllowedHosts; INVALID_ARGUMENT (CLIENT_CERTIFICATE_POLICY_UNKNOWN, ACCOUNT_TEXT_INVALID, EXPIRY_INVALID).
 	SetAllowedHosts(context.Context, *SetAllowedHostsRequest) (*SetAllowedHostsResponse, error)
 	// ListEffectiveHosts answers every host that is allowed right now, whether it was configured on this gateway or learned from a
 	// monitoring agent, with where it comes from and how often it was used. It is sorted by domain, a page at a time.

@@ -81,7 +81,90 @@ func (x GetStatusResponse_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetStatusResponse_State.Descriptor instead.
 func (GetStatusResponse_State) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{1, 0}
+	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{3, 0}
+}
+
+// TrustClockRequest has nothing to say.
+type TrustClockRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustClockRequest) Reset() {
+	*x = TrustClockRequest{}
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustClockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustClockRequest) ProtoMessage() {}
+
+func (x *TrustClockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustClockRequest.ProtoReflect.Descriptor instead.
+func (*TrustClockRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{0}
+}
+
+// TrustClockResponse tells what is believed now.
+type TrustClockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the clock shows.
+	Date          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustClockResponse) Reset() {
+	*x = TrustClockResponse{}
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustClockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustClockResponse) ProtoMessage() {}
+
+func (x *TrustClockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustClockResponse.ProtoReflect.Descriptor instead.
+func (*TrustClockResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TrustClockResponse) GetDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Date
+	}
+	return nil
 }
 
 // GetStatusRequest asks for the status.
@@ -93,7 +176,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[0]
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -105,7 +188,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[0]
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -118,7 +201,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{0}
+	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{2}
 }
 
 // GetStatusResponse is the status.
@@ -164,7 +247,8 @@ type GetStatusResponse struct {
 	ClientCertificatesNotVisible int64 `protobuf:"varint,19,opt,name=client_certificates_not_visible,json=clientCertificatesNotVisible,proto3" json:"client_certificates_not_visible,omitempty"`
 	// Number of hosts that are allowed because monitoring agents on this computer are configured to reach them (DiscoveryService).
 	LearnedHosts int32 `protobuf:"varint,20,opt,name=learned_hosts,json=learnedHosts,proto3" json:"learned_hosts,omitempty"`
-	// What an administrator should see to, for example that the Windows firewall lets nobody in at the port (FIREWALL_RULE_DIFFERS).
+	// What an administrator should see to, for example that the Windows firewall lets nobody in at the port (FIREWALL_RULE_DIFFERS), or
+	// that the clock may be wrong, and allowed hosts do not expire (CLOCK_IN_DOUBT).
 	Warnings []*Problem `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// How many client connections can be open at the same time: MaxConnections, or fewer where the process may not have descriptors
 	// for so many (DESCRIPTORS_TOO_FEW among the warnings). Two are for each connection, and 64 for everything else.
@@ -180,7 +264,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[1]
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -192,7 +276,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[1]
+	mi := &file_omsgateway_admin_v1_status_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -205,7 +289,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{1}
+	return file_omsgateway_admin_v1_status_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetStatusResponse) GetVersion() string {
@@ -380,7 +464,10 @@ var File_omsgateway_admin_v1_status_proto protoreflect.FileDescriptor
 
 const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\n" +
-	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\x12\n" +
+	" omsgateway/admin/v1/status.proto\x12\x13omsgateway.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!omsgateway/admin/v1/problem.proto\x1a\x1fomsgateway/admin/v1/trial.proto\"\x13\n" +
+	"\x11TrustClockRequest\"D\n" +
+	"\x12TrustClockResponse\x12.\n" +
+	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04date\"\x12\n" +
 	"\x10GetStatusRequest\"\x90\v\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12B\n" +
@@ -425,9 +512,11 @@ const file_omsgateway_admin_v1_status_proto_rawDesc = "" +
 	"\bDRAINING\x10\x02\x12\v\n" +
 	"\aSTOPPED\x10\x03\x12\n" +
 	"\n" +
-	"\x06PAUSED\x10\x042k\n" +
+	"\x06PAUSED\x10\x042\xca\x01\n" +
 	"\rStatusService\x12Z\n" +
-	"\tGetStatus\x12%.omsgateway.admin.v1.GetStatusRequest\x1a&.omsgateway.admin.v1.GetStatusResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
+	"\tGetStatus\x12%.omsgateway.admin.v1.GetStatusRequest\x1a&.omsgateway.admin.v1.GetStatusResponse\x12]\n" +
+	"\n" +
+	"TrustClock\x12&.omsgateway.admin.v1.TrustClockRequest\x1a'.omsgateway.admin.v1.TrustClockResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_omsgateway_admin_v1_status_proto_rawDescOnce sync.Once
@@ -442,33 +531,38 @@ func file_omsgateway_admin_v1_status_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_status_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_omsgateway_admin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_omsgateway_admin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_omsgateway_admin_v1_status_proto_goTypes = []any{
 	(GetStatusResponse_State)(0),  // 0: omsgateway.admin.v1.GetStatusResponse.State
-	(*GetStatusRequest)(nil),      // 1: omsgateway.admin.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 2: omsgateway.admin.v1.GetStatusResponse
-	nil,                           // 3: omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
-	nil,                           // 4: omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 6: google.protobuf.Duration
-	(*Problem)(nil),               // 7: omsgateway.admin.v1.Problem
-	(*Trial)(nil),                 // 8: omsgateway.admin.v1.Trial
+	(*TrustClockRequest)(nil),     // 1: omsgateway.admin.v1.TrustClockRequest
+	(*TrustClockResponse)(nil),    // 2: omsgateway.admin.v1.TrustClockResponse
+	(*GetStatusRequest)(nil),      // 3: omsgateway.admin.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 4: omsgateway.admin.v1.GetStatusResponse
+	nil,                           // 5: omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
+	nil,                           // 6: omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(*Problem)(nil),               // 9: omsgateway.admin.v1.Problem
+	(*Trial)(nil),                 // 10: omsgateway.admin.v1.Trial
 }
 var file_omsgateway_admin_v1_status_proto_depIdxs = []int32{
-	0, // 0: omsgateway.admin.v1.GetStatusResponse.state:type_name -> omsgateway.admin.v1.GetStatusResponse.State
-	5, // 1: omsgateway.admin.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	6, // 2: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
-	3, // 3: omsgateway.admin.v1.GetStatusResponse.refusals_by_reason:type_name -> omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
-	7, // 4: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
-	4, // 5: omsgateway.admin.v1.GetStatusResponse.sessions_by_tls_version:type_name -> omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
-	8, // 6: omsgateway.admin.v1.GetStatusResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	1, // 7: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
-	2, // 8: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
-	8, // [8:9] is the sub-list for method output_type
-	7, // [7:8] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7,  // 0: omsgateway.admin.v1.TrustClockResponse.date:type_name -> google.protobuf.Timestamp
+	0,  // 1: omsgateway.admin.v1.GetStatusResponse.state:type_name -> omsgateway.admin.v1.GetStatusResponse.State
+	7,  // 2: omsgateway.admin.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	8,  // 3: omsgateway.admin.v1.GetStatusResponse.uptime:type_name -> google.protobuf.Duration
+	5,  // 4: omsgateway.admin.v1.GetStatusResponse.refusals_by_reason:type_name -> omsgateway.admin.v1.GetStatusResponse.RefusalsByReasonEntry
+	9,  // 5: omsgateway.admin.v1.GetStatusResponse.warnings:type_name -> omsgateway.admin.v1.Problem
+	6,  // 6: omsgateway.admin.v1.GetStatusResponse.sessions_by_tls_version:type_name -> omsgateway.admin.v1.GetStatusResponse.SessionsByTlsVersionEntry
+	10, // 7: omsgateway.admin.v1.GetStatusResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	3,  // 8: omsgateway.admin.v1.StatusService.GetStatus:input_type -> omsgateway.admin.v1.GetStatusRequest
+	1,  // 9: omsgateway.admin.v1.StatusService.TrustClock:input_type -> omsgateway.admin.v1.TrustClockRequest
+	4,  // 10: omsgateway.admin.v1.StatusService.GetStatus:output_type -> omsgateway.admin.v1.GetStatusResponse
+	2,  // 11: omsgateway.admin.v1.StatusService.TrustClock:output_type -> omsgateway.admin.v1.TrustClockResponse
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_status_proto_init() }
@@ -484,7 +578,7 @@ func file_omsgateway_admin_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_status_proto_rawDesc), len(file_omsgateway_admin_v1_status_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StatusService_GetStatus_FullMethodName = "/omsgateway.admin.v1.StatusService/GetStatus"
+	StatusService_GetStatus_FullMethodName  = "/omsgateway.admin.v1.StatusService/GetStatus"
+	StatusService_TrustClock_FullMethodName = "/omsgateway.admin.v1.StatusService/TrustClock"
 )
 
 // StatusServiceClient is the client API for StatusService service.
@@ -30,6 +31,11 @@ const (
 type StatusServiceClient interface {
 	// GetStatus answers version, addresses and counters.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
+	// TrustClock says that the clock of the gateway's computer is right, so that allowed hosts expire by it. It is needed where CLOCK_IN_DOUBT
+	// is among the warnings, and changes nothing of the configuration.
+	//
+	// Errors: FAILED_PRECONDITION (CHANGE_NOT_RECORDED).
+	TrustClock(ctx context.Context, in *TrustClockRequest, opts ...grpc.CallOption) (*TrustClockResponse, error)
 }
 
 type statusServiceClient struct {
@@ -50,6 +56,16 @@ func (c *statusServiceClient) GetStatus(ctx context.Context, in *GetStatusReques
 	return out, nil
 }
 
+func (c *statusServiceClient) TrustClock(ctx context.Context, in *TrustClockRequest, opts ...grpc.CallOption) (*TrustClockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TrustClockResponse)
+	err := c.cc.Invoke(ctx, StatusService_TrustClock_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StatusServiceServer is the server API for StatusService service.
 // All implementations must embed UnimplementedStatusServiceServer
 // for forward compatibility.
@@ -58,6 +74,11 @@ func (c *statusServiceClient) GetStatus(ctx context.Context, in *GetStatusReques
 type StatusServiceServer interface {
 	// GetStatus answers version, addresses and counters.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
+	// TrustClock says that the clock of the gateway's computer is right, so that allowed hosts expire by it. It is needed where CLOCK_IN_DOUBT
+	// is among the warnings, and changes nothing of the configuration.
+	//
+	// Errors: FAILED_PRECONDITION (CHANGE_NOT_RECORDED).
+	TrustClock(context.Context, *TrustClockRequest) (*TrustClockResponse, error)
 	mustEmbedUnimplementedStatusServiceServer()
 }
 
@@ -70,6 +91,9 @@ type UnimplementedStatusServiceServer struct{}
 
 func (UnimplementedStatusServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
+}
+func (UnimplementedStatusServiceServer) TrustClock(context.Context, *TrustClockRequest) (*TrustClockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TrustClock not implemented")
 }
 func (UnimplementedStatusServiceServer) mustEmbedUnimplementedStatusServiceServer() {}
 func (UnimplementedStatusServiceServer) testEmbeddedByValue()                       {}
@@ -110,6 +134,24 @@ func _StatusService_GetStatus_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StatusService_TrustClock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TrustClockRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StatusServiceServer).TrustClock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StatusService_TrustClock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StatusServiceServer).TrustClock(ctx, req.(*TrustClockRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StatusService_ServiceDesc is the grpc.ServiceDesc for StatusService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -120,6 +162,10 @@ var StatusService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStatus",
 			Handler:    _StatusService_GetStatus_Handler,
+		},
+		{
+			MethodName: "TrustClock",
+			Handler:    _StatusService_TrustClock_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
