@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -18,13 +19,15 @@ func (a app) allowedHost() *cobra.Command {
 	return command.Noun(&cobra.Command{
 		Use:   "allowed-host",
 		Short: "Choose the hosts that clients may reach",
-		Long: `Choose the hosts that clients may reach through the gateway, and what is asked of their certificates there.
+		Long: `Choose the hosts that clients may reach through the gateway, what is asked of their certificates there, who answers for
+an entry, and until when it counts.
 
 A host is a name, an IP address, or *.domain for every name below a domain (not the domain itself). Without a port it
 means port 443; write host:port for another one.`,
 		Example: `omsgwctl allowed-host list
 omsgwctl allowed-host list --effective
 omsgwctl allowed-host add a.example.com '*.example.org' b.example.com:8443
+omsgwctl allowed-host add d.example.com --owner "Shop team" --ticket CHG-4711 --expires 90d
 omsgwctl allowed-host set a.example.com --client-certificate-policy Required
 omsgwctl allowed-host remove a.example.com`,
 		GroupID: command.GroupSetUp,
@@ -37,7 +40,8 @@ func (a app) allowedHostList() *cobra.Command {
 		Use:   "list",
 		Short: "List the allowed hosts",
 		Long: `List the hosts that were allowed on this gateway, with the time and the caller who allowed them, and the client
-certificate policy of those that have one of their own.
+certificate policy, owner, ticket, expiry and note of those that have one. One that has expired allows nothing, and stays
+here until it is removed.
 
 With --effective it lists every host that clients may reach right now, wherever that comes from: configured on this
 gateway, or learned from a monitoring agent on its computer. Each has the number of requests that it has allowed, and
@@ -68,20 +72,27 @@ when the last one was; a request counts for the one entry that decided about it,
 	return cmd
 }
 
-// hostRows has a column for policies only where a host has one.
+// hostRows has those columns only that at least one host has something for.
 func hostRows(hosts []*adminv1.AllowedHost) [][]string {
-	rows := [][]string{{"HOST", "ADDED", "BY", "CLIENT CERTIFICATE POLICY"}}
-	own := false
+	all := [][]string{{"HOST", "ADDED", "BY", "CLIENT CERTIFICATE POLICY", "OWNER", "TICKET", "EXPIRES", "NOTE"}}
 	for _, h := range hosts {
 		policy := ""
 		if h.ClientCertificatePolicy != adminv1.AllowedHost_UNSPECIFIED {
-			policy, own = policyName(h.ClientCertificatePolicy), true
+			policy = policyName(h.ClientCertificatePolicy)
 		}
-		rows = append(rows, []string{h.Host, command.Moment(h.AddedAt), h.AddedBy, policy})
+		expires := command.Moment(h.ExpiresAt)
+		if h.Expired {
+			expires += " (expired)"
+		}
+		all = append(all, []string{h.Host, command.Moment(h.AddedAt), h.AddedBy, policy, h.Owner, h.Ticket, expires, h.Note})
 	}
-	if !own {
+	rows := make([][]string, len(all))
+	for column := range all[0] {
+		if column > 2 && !slices.ContainsFunc(all[1:], func(row []string) bool { return row[column] != "" }) {
+			continue
+		}
 		for i := range rows {
-			rows[i] = rows[i][:3]
+			rows[i] = append(rows[i], all[i][column])
 		}
 	}
 	return rows
@@ -89,7 +100,8 @@ func hostRows(hosts []*adminv1.AllowedHost) [][]string {
 
 func (a app) allowedHostAdd() *cobra.Command {
 	var denied bool
-	change := addingHosts
+	var given hostFlags
+	change := addingHosts(&given)
 	change.find = func(ctx context.Context, c *adminclient.Client, entries []entry) ([]entry, []command.EntryProblem, error) {
 		if denied {
 			return findDenied(ctx, c, entries)
@@ -101,7 +113,9 @@ func (a app) allowedHostAdd() *cobra.Command {
 		Use:   "add HOST...",
 		Short: "Allow hosts",
 		Long: `Allow hosts. The next CONNECT request follows the change. Either all hosts are added or, if one of them is invalid, none
-is. A host that is allowed already is no failure.
+is. A host that is allowed already is no failure, and gets what the flags say, too.
+
+` + accountHelp + `
 
 With --denied each host must be in the list of refused hosts (omsgwctl denied list), so that a slip of the finger allows
 nothing. It is allowed at the port at which it was refused; if there are several, the port has to be given.
@@ -109,9 +123,15 @@ nothing. It is allowed at the port at which it was refused; if there are several
 ` + hostKind.help(),
 		Example: `omsgwctl allowed-host add a.example.com
 omsgwctl allowed-host add '*.example.com' 192.0.2.7:8443
+omsgwctl allowed-host add c.example.com --owner "Shop team" --ticket CHG-4711 --expires 90d
 omsgwctl allowed-host add - < hosts.txt
 omsgwctl allowed-host add --denied b.example.com`,
-		Args: hostKind.some,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := hostKind.some(cmd, args); err != nil {
+				return err
+			}
+			return given.read(cmd, time.Now())
+		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			if denied {
 				return completeDenied(cmd, args, word)
@@ -120,6 +140,7 @@ omsgwctl allowed-host add --denied b.example.com`,
 		},
 	}, change)
 	cmd.Flags().BoolVar(&denied, "denied", false, "take only hosts that clients were refused, with their port")
+	given.add(cmd)
 	return cmd
 }
 
@@ -139,34 +160,42 @@ omsgwctl allowed-host remove - < hosts.txt`,
 }
 
 func (a app) allowedHostSet() *cobra.Command {
-	var name string
-	var policy adminv1.AllowedHost_ClientCertificatePolicy
+	var given hostFlags
 	cmd := changingList(a, &cobra.Command{
 		Use:   "set HOST...",
-		Short: "Choose what is asked of client certificates",
+		Short: "Change what is said of allowed hosts",
 		Long: `Choose what is asked of a client's certificate in the TLS handshake of tunnels to these hosts, whatever the setting
-ClientCertificatePolicy says. The next CONNECT request follows the change; open tunnels stay.
+ClientCertificatePolicy says, who answers for the hosts, and until when they are allowed. The next CONNECT request follows
+the change; open tunnels stay. What no flag names stays as it is.
 
-Off judges no certificate. IfShown refuses one that can be seen and is not in the list of allowed client certificates.
-Required refuses sessions in which none can be seen, too; TLS 1.3 hides them all. Default leaves it to the setting.
+` + accountHelp + `
+
+Of the policies, Off judges no certificate. IfShown refuses one that can be seen and is not in the list of allowed client
+certificates. Required refuses sessions in which none can be seen, too; TLS 1.3 hides them all. Default leaves it to the setting.
 
 The hosts must be in the list. Either all are changed or none is.
 
 ` + hostKind.help(),
 		Example: `omsgwctl allowed-host set a.example.com '*.example.org' --client-certificate-policy Required
-omsgwctl allowed-host set a.example.com --client-certificate-policy Default`,
-		Args: func(cmd *cobra.Command, args []string) (err error) {
+omsgwctl allowed-host set a.example.com --client-certificate-policy Default
+omsgwctl allowed-host set a.example.com --owner "Shop team" --expires 2027-03-31
+omsgwctl allowed-host set a.example.com --expires never`,
+		Args: func(cmd *cobra.Command, args []string) error {
 			if err := hostKind.some(cmd, args); err != nil {
 				return err
 			}
-			policy, err = parsePolicy(name)
-			return err
+			if err := given.read(cmd, time.Now()); err != nil {
+				return err
+			}
+			if len(given.mask.Paths) == 0 {
+				return command.Usagef("what of the hosts? give --%s", strings.Join(
+					[]string{flagPolicy, flagOwner, flagTicket, flagNote, flagExpires}, ", --"))
+			}
+			return nil
 		},
 		ValidArgsFunction: a.CompleteAll(allowedHosts),
-	}, settingHosts(&policy))
-	const flag = "client-certificate-policy"
-	cmd.Flags().StringVar(&name, flag, "", "`policy` of the hosts: "+strings.Join(policyNames, ", "))
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(policyNames, cobra.ShellCompDirectiveNoFileComp))
+	}, settingHosts(&given))
+	given.add(cmd)
 	return cmd
 }
 
@@ -199,23 +228,6 @@ func parsePolicy(name string) (adminv1.AllowedHost_ClientCertificatePolicy, erro
 		return 0, command.Usagef("there is no client certificate policy %q; there are %s", name, strings.Join(policyNames, ", "))
 	}
 	return adminv1.AllowedHost_ClientCertificatePolicy(i), nil
-}
-
-var addingHosts = listChange[*adminv1.AddAllowedHostsResponse]{
-	kind: hostKind,
-	word: "added",
-	do: func(ctx context.Context, c *adminclient.Client, names []string, how changeOptions) (*adminv1.AddAllowedHostsResponse, error) {
-		hosts := make([]*adminv1.AllowedHost, len(names))
-		for i, name := range names {
-			hosts[i] = &adminv1.AllowedHost{Host: name}
-		}
-		return command.Call(ctx, c.Hosts.AddAllowedHosts, &adminv1.AddAllowedHostsRequest{
-			Hosts: hosts,
-			Etag:  how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
-			Atomic: how.atomic,
-		})
-	},
-	outcomes: func(r *adminv1.AddAllowedHostsResponse) []outcome { return hostOutcomes(r.Outcomes) },
 }
 
 var removingHosts = listChange[*adminv1.RemoveAllowedHostsResponse]{
@@ -251,30 +263,4 @@ func hostRow(o *adminv1.AllowedHostOutcome) []string {
 		row = append(row, "still allowed by "+o.StillCoveredBy)
 	}
 	return row
-}
-
-// settingHosts gives hosts the policy; it is read when they get it.
-func settingHosts(policy *adminv1.AllowedHost_ClientCertificatePolicy) listChange[*adminv1.SetAllowedHostsResponse] {
-	return listChange[*adminv1.SetAllowedHostsResponse]{
-		kind: hostKind,
-		word: "changed",
-		do: func(ctx context.Context, c *adminclient.Client, hosts []string, how changeOptions) (*adminv1.SetAllowedHostsResponse, error) {
-			return command.Call(ctx, c.Hosts.SetAllowedHosts, &adminv1.SetAllowedHostsRequest{
-				Hosts: hosts, ClientCertificatePolicy: *policy, Atomic: how.atomic,
-				Etag: how.Etag, ValidateOnly: how.ValidateOnly, Comment: how.Comment, ConfirmWithin: how.ConfirmWithin, Trial: how.Trial,
-			})
-		},
-		outcomes: func(r *adminv1.SetAllowedHostsResponse) []outcome {
-			outcomes := make([]outcome, len(r.Outcomes))
-			for i, o := range r.Outcomes {
-				was, is := policyName(o.PreviousClientCertificatePolicy), policyName(o.GetHost().GetClientCertificatePolicy())
-				row := []string{o.GetHost().GetHost(), is, "before: " + was}
-				if was == is {
-					row[2] = "as before"
-				}
-				outcomes[i] = outcome{o.Index, o.Problem, nil, row}
-			}
-			return outcomes
-		},
-	}
 }

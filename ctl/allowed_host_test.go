@@ -346,7 +346,11 @@ func TestAllowedHostSet(t *testing.T) {
       "host": {
         "host": "b.example.com",
         "addedBy": "",
-        "clientCertificatePolicy": "REQUIRED"
+        "clientCertificatePolicy": "REQUIRED",
+        "owner": "",
+        "ticket": "",
+        "note": "",
+        "expired": false
       },
       "previousClientCertificatePolicy": "OFF"
     }
@@ -369,9 +373,9 @@ func TestAllowedHostSet(t *testing.T) {
 				"  argument 3: \"https://x\" is a URL; give the host alone: x\n"},
 			own: policies{"b.example.com": off},
 		},
-		"no policy": {
+		"nothing to set": {
 			args: []string{"a.example.com"},
-			want: result{2, "", "omsgwctl: which policy? give --client-certificate-policy Default|Off|IfShown|Required\n" +
+			want: result{2, "", "omsgwctl: what of the hosts? give --client-certificate-policy, --owner, --ticket, --note, --expires\n" +
 				"See 'omsgwctl allowed-host set --help'.\n"},
 			own: policies{"b.example.com": off},
 		},

@@ -74,7 +74,8 @@ func TestBatch(t *testing.T) {
 				{"jsonrpc":"2.0","method":"AllowedHostService/AddAllowedHosts","params":{"etag":"x","hosts":[{"host":"m.example.com"}]}}
 				{"jsonrpc":"2.0","id":1,"method":"AllowedHostService/ListAllowedHosts"}`,
 			want: `{"jsonrpc":"2.0","id":1,"result":{"hosts":[{"host":"n.example.com","addedAt":"2020-02-28T13:19:05Z",` +
-				`"addedBy":"ro\u001b[31mot","clientCertificatePolicy":"UNSPECIFIED"}],"etag":"etag-1","nextPageToken":""}}` + "\n",
+				`"addedBy":"ro\u001b[31mot","clientCertificatePolicy":"UNSPECIFIED",` +
+				`"owner":"","ticket":"","note":"","expired":false}],"etag":"etag-1","nextPageToken":""}}` + "\n",
 			notes: "omsgwctl: line 2, No/Method: there is no method \"No/Method\"\n" +
 				"omsgwctl: line 3, AllowedHostService/AddAllowedHosts: the configuration has changed since it was read " +
 				"(etag x, now etag-1); read it again and repeat the change\n",

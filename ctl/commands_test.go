@@ -24,7 +24,7 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, completion, config, " +
+		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, clock, completion, config, " +
 			"denied, discovery, event, relay-proxy, revision, setting, status, support, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
 		{"setting", "setting needs one of: clear, get, list, set\nSee 'omsgwctl setting --help'."},
@@ -314,7 +314,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
 		{[]string{"help", "allowed-host", ""}, []string{
 			"add\tAllow hosts", "list\tList the allowed hosts", "remove\tNo longer allow hosts",
-			"set\tChoose what is asked of client certificates",
+			"set\tChange what is said of allowed hosts",
 		}},
 	}
 	for _, test := range tests {

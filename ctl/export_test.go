@@ -39,7 +39,7 @@ func WouldAdd(ctx context.Context, address, etag string, hosts ...string) (strin
 	if err != nil {
 		return "", err
 	}
-	would, err := addingHosts.run(ctx, c, command.How{Etag: etag, ValidateOnly: true}, entries, nil)
+	would, err := addingHosts(&hostFlags{}).run(ctx, c, command.How{Etag: etag, ValidateOnly: true}, entries, nil)
 	if err != nil {
 		return "", err
 	}
@@ -49,3 +49,6 @@ func WouldAdd(ctx context.Context, address, etag string, hosts ...string) (strin
 
 // MaxRequestLine bounds a line of a batch.
 const MaxRequestLine = batch.MaxRequestLine
+
+// ParseExpiry is exported for what would take many commands.
+var ParseExpiry = parseExpiry

@@ -53,6 +53,7 @@ type gateway struct {
 	mu       sync.Mutex
 	hosts    []string
 	own      map[string]adminv1.AllowedHost_ClientCertificatePolicy // by host; 0 is none
+	accounts map[string]*adminv1.AllowedHost                        // by host, with owner, ticket, note and expiry
 	denied   []*adminv1.DeniedHost
 	subjects []string
 	changes  atomic.Int64 // made so far; the etag. A call that its client gave up reads it beside the next one
@@ -70,10 +71,11 @@ func startGateway(t *testing.T) *gateway {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	g := &gateway{
-		address: osdefaults.AddressIn(dir) + ".test", // of an address without a folder nothing can stand in for the gateway
-		value:   "8080",
-		own:     map[string]adminv1.AllowedHost_ClientCertificatePolicy{},
-		left:    make(connectionEnds, 100),
+		address:  osdefaults.AddressIn(dir) + ".test", // of an address without a folder nothing can stand in for the gateway
+		value:    "8080",
+		accounts: map[string]*adminv1.AllowedHost{},
+		own:      map[string]adminv1.AllowedHost_ClientCertificatePolicy{},
+		left:     make(connectionEnds, 100),
 	}
 	g.start(t)
 	return g
@@ -281,6 +283,7 @@ func (g *gateway) AddAllowedHosts(_ context.Context, r *adminv1.AddAllowedHostsR
 			if own[host] != 0 {
 				g.own[host] = own[host]
 			}
+			g.account(host, r.Hosts[0])
 			return adminv1.AllowedHostOutcome_ADDED
 		})
 	if err != nil {
@@ -320,6 +323,12 @@ func (g *gateway) SetAllowedHosts(_ context.Context, r *adminv1.SetAllowedHostsR
 			}
 			if o.Problem != nil {
 				invalid++
+				continue
+			}
+			if !slices.Contains(r.UpdateMask.GetPaths(), "client_certificate_policy") {
+				o.Previous = g.accounts[host]
+				g.account(host, &adminv1.AllowedHost{Owner: r.Owner, Ticket: r.Ticket, Note: r.Note, ExpiresAt: r.ExpiresAt})
+				o.Host = g.accounts[host]
 				continue
 			}
 			o.PreviousClientCertificatePolicy, o.Host.ClientCertificatePolicy = g.own[host], r.ClientCertificatePolicy
@@ -411,6 +420,17 @@ func (g *gateway) ListAllowedClientCertificates(_ context.Context, r *adminv1.Li
 }
 
 // ListAllowedHosts has pages of two.
+// account keeps what is said of a host, all of it.
+func (g *gateway) account(host string, of *adminv1.AllowedHost) {
+	g.accounts[host] = &adminv1.AllowedHost{
+		Host: host, Owner: of.Owner, Ticket: of.Ticket, Note: of.Note, ExpiresAt: of.ExpiresAt,
+	}
+}
+
+func (g *gateway) TrustClock(context.Context, *adminv1.TrustClockRequest) (*adminv1.TrustClockResponse, error) {
+	return &adminv1.TrustClockResponse{Date: &timestamppb.Timestamp{Seconds: 1582895945}}, nil
+}
+
 func (g *gateway) ListAllowedHosts(_ context.Context, r *adminv1.ListAllowedHostsRequest) (*adminv1.ListAllowedHostsResponse, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -425,7 +445,9 @@ func (g *gateway) ListAllowedHosts(_ context.Context, r *adminv1.ListAllowedHost
 	for _, host := range g.hosts[begin:min(begin+2, len(g.hosts))] {
 		page.Hosts = append(page.Hosts, &adminv1.AllowedHost{
 			Host: host, AddedAt: &timestamppb.Timestamp{Seconds: 1582895945}, AddedBy: "ro\x1b[31mot",
-			ClientCertificatePolicy: g.own[host],
+			ClientCertificatePolicy: g.own[host], Owner: g.accounts[host].GetOwner(), Ticket: g.accounts[host].GetTicket(),
+			Note: g.accounts[host].GetNote(), ExpiresAt: g.accounts[host].GetExpiresAt(),
+			Expired: g.accounts[host].GetExpiresAt().GetSeconds() == 1582895945,
 		})
 	}
 	if begin+2 < len(g.hosts) {

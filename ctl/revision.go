@@ -84,10 +84,8 @@ func moment(text string, now time.Time) (*timestamppb.Timestamp, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return timestamppb.New(now.Add(-ago)), nil
 	}
-	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return timestamppb.New(t), nil
-		}
+	if t, ok := parseDate(text, now.Location()); ok {
+		return timestamppb.New(t), nil
 	}
 	return nil, command.Usagef(
 		"--since cannot be %q: it is a time such as 90m or 24h, or a date such as 2026-11-27 or 2026-11-27T18:30:00Z", text)
