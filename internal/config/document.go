@@ -47,12 +47,16 @@ func DecodeDocument(name string, data []byte) (Config, error) {
 	return again.file()
 }
 
+// isJSON reports whether a document is JSON rather than YAML.
+func isJSON(document []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(document, blanks), []byte("{"))
+}
+
 // documentReader returns a reader of a document of either format.
 func documentReader(name string, data []byte) (*reader, error) {
 	r := newReader(name, data)
 	r.document = true
-	wrongStart := r.checkStart() != nil
-	if start := bytes.TrimLeft(data, blanks); wrongStart || start[0] == '{' {
+	if isJSON(data) || r.checkStart() != nil {
 		return r, nil //nolint:nilerr // the reader finds it again, and says where
 	}
 	text, origins, err := fromYAML(name, data)

@@ -92,14 +92,17 @@ func TestWrongDocuments(t *testing.T) {
 		why        reason.Reason
 		problem    string
 	}{
-		{"empty", "", reason.ConfigSyntax, "x is not valid JSON at line 1, column 1: it is empty"},
+		{"empty", "", reason.ConfigSyntax, "x is not valid JSON or YAML at line 1, column 1: it is empty"},
 		{"comment", "# no more\n", reason.ConfigSyntax, "x is not valid YAML at line 1: it is empty"},
 		{"no version", "settings: {}\n", reason.ConfigVersion, `x has no usable "version"`},
 		{"newer", "version: 99\n", reason.ConfigTooNew, "x has version 99"},
 		{"a list", "- version: 4\n", reason.ConfigField, "x, line 1, column 1: the whole file is wrong: it must be an object"},
-		{"BOM", "\xef\xbb\xbfversion: 4\n", reason.ConfigSyntax, "save it as UTF-8 without BOM"},
+		{"BOM", "\xef\xbb\xbfversion: 4\n", reason.ConfigSyntax, "x is not valid JSON or YAML at line 1, column 1: the file begins with a byte order mark; save it as UTF-8 without BOM"},
 		{"UTF-16", "\xff\xfev\x00", reason.ConfigSyntax, "the file is UTF-16"},
-		{"tab", "version: 4\nsettings:\n\tListenPort: 80\n", reason.ConfigSyntax, "x is not valid YAML at line 3: found character that cannot start any token"},
+		{"tab", "version: 4\nsettings:\n\tListenPort: 80\n", reason.ConfigSyntax, "x is not valid YAML at line 3, column 1: a tab indents the line"},
+		{"tab behind blanks", "version: 4\nsettings:\n  \tListenPort: 80\n", reason.ConfigSyntax, "x is not valid YAML at line 3, column 3: a tab indents the line"},
+		{"control character", "version: 4\n# \x1b[2J\n", reason.ConfigSyntax, "x is not valid YAML at line 2, column 3: there is a control character"},
+		{"not UTF-8", "version: 4\n# \xff\n", reason.ConfigSyntax, "x is not valid YAML at line 2, column 3: there is a control character, or what is not UTF-8"},
 		{"two documents", "version: 4\n---\nversion: 4\n", reason.ConfigSyntax, "a second document follows"},
 		{"alias", "version: *x\n", reason.ConfigSyntax, "there is an alias; write the value itself"},
 		{"anchor", "version: &x 4\n", reason.ConfigSyntax, "x is not valid YAML at line 1, column 10: there is an anchor"},
@@ -119,6 +122,7 @@ func TestWrongDocuments(t *testing.T) {
 		{"JSON", "{\"version\": 4,\n  \"settings\": {\"Port\": 80}}", reason.ConfigField, "x, line 2, column 16: settings.Port is wrong"},
 		{"JSON that ends", "{\"version\": 4", reason.ConfigSyntax, "x is not valid JSON at line 1, column 14: the file ends too early"},
 		{"too many nodes", "version: 4\nx: [" + strings.Repeat("1,", 1_000_000) + "1]", reason.ConfigSyntax, "write it as JSON"},
+		{"too many keys", "version: 4\nx: [" + strings.Repeat(`{"a":1}`, 1_000_000) + "]", reason.ConfigSyntax, "write it as JSON"},
 		{"too large", "version: 4\n#" + strings.Repeat("x", config.MaxFileSize), reason.ConfigTooLarge, "x is larger than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,7 +183,9 @@ func TestApply(t *testing.T) {
 func TestLargeDocument(t *testing.T) {
 	c := config.Default()
 	for i := range config.MaxHosts {
-		c.AllowedHosts = append(c.AllowedHosts, config.AllowedHost{Pattern: pattern(t, fmt.Sprintf("host%06d.example.com", i))})
+		c.AllowedHosts = append(c.AllowedHosts, config.AllowedHost{
+			Pattern: pattern(t, fmt.Sprintf("host-%06d.some-factory.example.com", i)), ClientCertificatePolicy: config.Required,
+		})
 	}
 	for _, format := range []config.Format{config.JSON, config.YAML} {
 		again, err := config.DecodeDocument("x", c.Document(format))

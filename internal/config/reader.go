@@ -187,7 +187,11 @@ func withoutText(err error) error {
 func (r *reader) syntax(offset int, problem error) error {
 	line, column := r.position(offset)
 	where := fmt.Sprintf("line %d, column %d", line, column)
-	return reason.Wrap(problem, reason.ConfigSyntax, "file", r.name, "format", string(JSON), "where", where)
+	format := string(JSON)
+	if r.document && !isJSON(r.data) {
+		format = "JSON or YAML"
+	}
+	return reason.Wrap(problem, reason.ConfigSyntax, "file", r.name, "format", format, "where", where)
 }
 
 // wrong refuses the field that was read last.

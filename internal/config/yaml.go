@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
@@ -16,8 +18,8 @@ import (
 	"github.com/omsgateway/omsgateway/internal/reason"
 )
 
-// maxMarks is how many characters a YAML document may have that can begin a node, so that its nodes, which take many times its bytes, fit
-// into some 300 MiB. A host takes four of them.
+// maxMarks is how many marks a YAML document may have behind which a node can begin, so that its nodes, which take many times its bytes,
+// fit into some 300 MiB. A host takes three of them, and two more for each further field.
 const maxMarks = 1_000_000
 
 // origin is where a token of JSON comes from that was made of YAML.
@@ -38,7 +40,10 @@ func originOf(origins []origin, offset int) (line, column int) {
 // fromYAML makes JSON of a YAML document (YAML 1.2, but its numbers are decimal), so that one reader knows what is right. The error is
 // CONFIG_SYNTAX.
 func fromYAML(name string, data []byte) (text []byte, origins []origin, err error) {
-	t := transcoder{name: name}
+	t := transcoder{name: name, data: data}
+	if at := unfit(data); at >= 0 {
+		return nil, nil, t.syntax(t.position(at), errors.New("there is a control character, or what is not UTF-8"))
+	}
 	if n := countMarks(data); n > maxMarks {
 		return nil, nil, t.syntax("line 1", fmt.Errorf("it has more than %d places where a value could begin; write it as JSON", maxMarks))
 	}
@@ -59,20 +64,41 @@ func fromYAML(name string, data []byte) (text []byte, origins []origin, err erro
 	return t.out, t.origins, nil
 }
 
+// countMarks counts what can stand before a node: a line end, an opening bracket or a comma, and the indicators of an element, a key and a
+// value, of which the first two need a blank behind them, and the last one, too, unless it follows a quotation mark or a closing bracket
+// (YAML 1.2, section 5.3).
 func countMarks(data []byte) int {
 	n := 0
-	for _, c := range data {
+	for i, c := range data {
 		switch c {
-		case '\n', ',', ':', '[', '{', '-', '?':
+		case '\n', ',', '[', '{':
 			n++
+		case '-', '?', ':':
+			if i+1 == len(data) || strings.IndexByte(blanks, data[i+1]) >= 0 ||
+				c == ':' && i > 0 && strings.IndexByte("\"'}]", data[i-1]) >= 0 {
+				n++
+			}
 		}
 	}
 	return n
 }
 
+// unfit returns where a character begins that YAML does not have (section 5.1), as far as the parser does not say where; -1 for nowhere.
+func unfit(data []byte) int {
+	for at := 0; at < len(data); {
+		r, size := utf8.DecodeRune(data[at:])
+		if r == utf8.RuneError && size == 1 || unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' && r != '\u0085' {
+			return at
+		}
+		at += size
+	}
+	return -1
+}
+
 // transcoder writes nodes as JSON.
 type transcoder struct {
 	name    string
+	data    []byte // the document
 	out     []byte
 	origins []origin
 }
@@ -172,7 +198,11 @@ func (t *transcoder) wrong(err error) error {
 	}
 	problem, where := strings.TrimPrefix(err.Error(), "yaml: "), "some line"
 	if found := parserLine.FindStringSubmatch(problem); found != nil {
-		where, problem = found[1], found[2]
+		where, problem = "line "+found[1], found[2]
+		line, _ := strconv.Atoi(found[1])
+		if at := tabBefore(t.data, line); at >= 0 {
+			return t.syntax(t.position(at), errors.New("a tab indents the line; write blanks"))
+		}
 	}
 	if unknown := strings.HasPrefix(problem, "unknown anchor"); unknown {
 		problem = "there is an alias; write the value itself"
@@ -180,7 +210,29 @@ func (t *transcoder) wrong(err error) error {
 	return t.syntax(where, errors.New(problem))
 }
 
-var parserLine = regexp.MustCompile(`^(line [0-9]+): (.*)$`)
+var parserLine = regexp.MustCompile(`^line ([0-9]+): (.*)$`)
+
+// tabBefore returns where a tab is among the blanks with which a line begins, counted from 1; -1 for nowhere.
+func tabBefore(data []byte, line int) int {
+	begin := 0
+	for range line - 1 {
+		end := bytes.IndexByte(data[begin:], '\n')
+		if end < 0 {
+			return -1
+		}
+		begin += end + 1
+	}
+	indent := len(data) - begin - len(bytes.TrimLeft(data[begin:], " \t"))
+	if tab := bytes.IndexByte(data[begin:begin+indent], '\t'); tab >= 0 {
+		return begin + tab
+	}
+	return -1
+}
+
+func (t *transcoder) position(at int) string {
+	line, column := (&reader{data: t.data}).position(at)
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
 
 func (t *transcoder) syntax(where string, problem error) error {
 	return reason.Wrap(problem, reason.ConfigSyntax, "file", t.name, "format", string(YAML), "where", where)
