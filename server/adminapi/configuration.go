@@ -79,6 +79,10 @@ func (s *configurationService) ApplyConfiguration(
 	if !before.Settings.Equal(after.Settings) {
 		resp.Warnings = s.gateway.warnings(after)
 	}
+	if before.Settings.ClientCertificatePolicy == after.Settings.ClientCertificatePolicy { // else the document says so
+		judged := judgedWarnings(before.Policy.TLS().ClientCertificate, after.Policy.TLS().ClientCertificate)
+		resp.Warnings = append(resp.Warnings, judged...)
+	}
 	resp.Changes, resp.Counts = differenceOf(before.Config, after.Config)
 	return resp, nil
 }

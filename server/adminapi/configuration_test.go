@@ -122,6 +122,25 @@ func TestApplyConfiguration(t *testing.T) {
 		t.Error("what was refused has changed something")
 	}
 
+	for _, test := range []struct{ document, why string }{
+		{"version: 4\nallowedClientCertificates: [{subject: CN=a}]", "CLIENT_CERTIFICATES_JUDGED"},
+		{"version: 4\nallowedClientCertificates: [{subject: CN=a}, {subject: CN=b}]", ""},
+		{"version: 4", "CLIENT_CERTIFICATES_NOT_JUDGED"},
+		{"version: 4\nsettings: {ClientCertificatePolicy: Required}", ""},
+		{"version: 4\nallowedHosts: [{host: a.example.com}]", ""},
+	} {
+		made, err := service.ApplyConfiguration(ctx, &adminv1.ApplyConfigurationRequest{Document: []byte(test.document), Prune: true})
+		var got []string
+		for _, w := range made.GetWarnings() {
+			if strings.HasPrefix(w.GetReason(), "CLIENT_") {
+				got = append(got, w.GetReason())
+			}
+		}
+		if err != nil || strings.Join(got, " ") != test.why {
+			t.Errorf("%s: the warnings are %q, %v", test.document, got, err)
+		}
+	}
+
 	password := "hunter2"
 	request := &adminv1.ApplyConfigurationRequest{
 		Document: []byte("version: 4\nrelayProxy: {address: 'http://p.example.com:3128', username: u}"), Prune: true, Password: &password,

@@ -334,7 +334,8 @@ type ApplyConfigurationResponse struct {
 	Counts []*RevisionCount `protobuf:"bytes,3,rep,name=counts,proto3" json:"counts,omitempty"`
 	// Hash of the local configuration after the change.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	// What is still to be done, for example in the Windows firewall for another port (FIREWALL_RULE_DIFFERS).
+	// What is still to be done, for example in the Windows firewall for another port (FIREWALL_RULE_DIFFERS), and whether client certificates
+	// are judged from now on that were not before (CLIENT_CERTIFICATES_JUDGED), or no longer (CLIENT_CERTIFICATES_NOT_JUDGED).
 	Warnings []*Problem `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// What the change would bring. Set if the request has validate_only.
 	Preview *Preview `protobuf:"bytes,15,opt,name=preview,proto3" json:"preview,omitempty"`

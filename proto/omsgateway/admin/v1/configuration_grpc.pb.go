@@ -37,11 +37,11 @@ type ConfigurationServiceClient interface {
 	ExportConfiguration(ctx context.Context, in *ExportConfigurationRequest, opts ...grpc.CallOption) (*ExportConfigurationResponse, error)
 	// ApplyConfiguration puts what a document says into the configuration, as one change: all of it or nothing.
 	//
-	// Errors: INVALID_ARGUMENT (CONFIG_SYNTAX, CONFIG_FIELD, CONFIG_DUPLICATE, CONFIG_VERSION: the document cannot be
-	// understood, with line and column; RELAY_PASSWORD_INVALID); RESOURCE_EXHAUSTED (CONFIG_TOO_LARGE); FAILED_PRECONDITION (CONFIG_TOO_NEW: the document is one of a newer program;
-	// RELAY_PASSWORD_MISSING: the relay proxy of the document has a user, and the gateway does not have the password for it there; and those of
-	// any change: SETTING_FIXED, SETTING_CONFLICT, LISTEN_NOT_POSSIBLE); ABORTED (ETAG_MISMATCH); PERMISSION_DENIED, by the access of each
-	// setting that would change.
+	// Errors: INVALID_ARGUMENT (CONFIG_SYNTAX, CONFIG_FIELD, CONFIG_DUPLICATE, CONFIG_VERSION: the document cannot be understood, with line
+	// and column; RELAY_PASSWORD_INVALID); RESOURCE_EXHAUSTED (CONFIG_TOO_LARGE); FAILED_PRECONDITION (CONFIG_TOO_NEW: the document is one of
+	// a newer program; RELAY_PASSWORD_MISSING: the relay proxy of the document has a user, and the gateway does not have the password for it
+	// there; and those of any change: SETTING_FIXED, SETTING_CONFLICT, LISTEN_NOT_POSSIBLE); ABORTED (ETAG_MISMATCH); PERMISSION_DENIED, by
+	// the access of each setting that would change.
 	ApplyConfiguration(ctx context.Context, in *ApplyConfigurationRequest, opts ...grpc.CallOption) (*ApplyConfigurationResponse, error)
 }
 
@@ -87,11 +87,11 @@ type ConfigurationServiceServer interface {
 	ExportConfiguration(context.Context, *ExportConfigurationRequest) (*ExportConfigurationResponse, error)
 	// ApplyConfiguration puts what a document says into the configuration, as one change: all of it or nothing.
 	//
-	// Errors: INVALID_ARGUMENT (CONFIG_SYNTAX, CONFIG_FIELD, CONFIG_DUPLICATE, CONFIG_VERSION: the document cannot be
-	// understood, with line and column; RELAY_PASSWORD_INVALID); RESOURCE_EXHAUSTED (CONFIG_TOO_LARGE); FAILED_PRECONDITION (CONFIG_TOO_NEW: the document is one of a newer program;
-	// RELAY_PASSWORD_MISSING: the relay proxy of the document has a user, and the gateway does not have the password for it there; and those of
-	// any change: SETTING_FIXED, SETTING_CONFLICT, LISTEN_NOT_POSSIBLE); ABORTED (ETAG_MISMATCH); PERMISSION_DENIED, by the access of each
-	// setting that would change.
+	// Errors: INVALID_ARGUMENT (CONFIG_SYNTAX, CONFIG_FIELD, CONFIG_DUPLICATE, CONFIG_VERSION: the document cannot be understood, with line
+	// and column; RELAY_PASSWORD_INVALID); RESOURCE_EXHAUSTED (CONFIG_TOO_LARGE); FAILED_PRECONDITION (CONFIG_TOO_NEW: the document is one of
+	// a newer program; RELAY_PASSWORD_MISSING: the relay proxy of the document has a user, and the gateway does not have the password for it
+	// there; and those of any change: SETTING_FIXED, SETTING_CONFLICT, LISTEN_NOT_POSSIBLE); ABORTED (ETAG_MISMATCH); PERMISSION_DENIED, by
+	// the access of each setting that would change.
 	ApplyConfiguration(context.Context, *ApplyConfigurationRequest) (*ApplyConfigurationResponse, error)
 	mustEmbedUnimplementedConfigurationServiceServer()
 }
