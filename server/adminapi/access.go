@@ -60,6 +60,7 @@ var access = map[string]rule{
 	adminv1.AllowedHostService_SetAllowedHost_FullMethodName:                               {needs{caller.Change, anywhere}, small, false},
 	adminv1.AllowedHostService_SetAllowedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, large, false},
 	adminv1.AllowedHostService_ListEffectiveHosts_FullMethodName:                           {needs{caller.Read, anywhere}, small, true},
+	adminv1.AllowedHostService_ReviewAllowedHosts_FullMethodName:                           {needs{caller.Read, anywhere}, small, true},
 	adminv1.AllowedHostService_CheckHost_FullMethodName:                                    {needs{caller.Read, anywhere}, small, false},
 	adminv1.DeniedHostService_ListDeniedHosts_FullMethodName:                               {needs{caller.Read, anywhere}, small, true},
 	adminv1.DeniedHostService_ClearDeniedHosts_FullMethodName:                              {needs{caller.Change, anywhere}, small, false},

@@ -257,7 +257,7 @@ func (x CheckHostResponse_Route) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CheckHostResponse_Route.Descriptor instead.
 func (CheckHostResponse_Route) EnumDescriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{20, 0}
 }
 
 // AllowedHost is one entry of the list.
@@ -1711,6 +1711,209 @@ func (x *ListEffectiveHostsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ReviewAllowedHostsRequest asks for one page of the findings.
+type ReviewAllowedHostsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Up to so many hosts are looked at; 0 means 1,000, and above 1,000 counts as 1,000. A page may be about fewer, so that it fits into 1 MiB,
+	// and have no findings although others follow.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewAllowedHostsRequest) Reset() {
+	*x = ReviewAllowedHostsRequest{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewAllowedHostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewAllowedHostsRequest) ProtoMessage() {}
+
+func (x *ReviewAllowedHostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewAllowedHostsRequest.ProtoReflect.Descriptor instead.
+func (*ReviewAllowedHostsRequest) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ReviewAllowedHostsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ReviewAllowedHostsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ReviewAllowedHostsResponse has one page of the findings.
+type ReviewAllowedHostsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The findings, sorted by host.
+	Findings []*AllowedHostFinding `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Hash of the local configuration that this answer shows.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Asks for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviewAllowedHostsResponse) Reset() {
+	*x = ReviewAllowedHostsResponse{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviewAllowedHostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviewAllowedHostsResponse) ProtoMessage() {}
+
+func (x *ReviewAllowedHostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviewAllowedHostsResponse.ProtoReflect.Descriptor instead.
+func (*ReviewAllowedHostsResponse) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReviewAllowedHostsResponse) GetFindings() []*AllowedHostFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *ReviewAllowedHostsResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReviewAllowedHostsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// AllowedHostFinding is something that is to be tidied. A host can have several.
+type AllowedHostFinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Host *AllowedHost `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// What is found: REVIEW_EXPIRED, REVIEW_EXPIRING, REVIEW_UNUSED, REVIEW_NEVER_USED, REVIEW_WITHOUT_OWNER, REVIEW_WIDE, REVIEW_COVERED,
+	// REVIEW_POLICY_DIFFERS or REVIEW_EXPIRY_WITHOUT_EFFECT.
+	Problem *Problem `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`
+	// The commands of omsgwctl that tidy it, in their order; NAME stands for what only people know.
+	Commands []string `protobuf:"bytes,3,rep,name=commands,proto3" json:"commands,omitempty"`
+	// How often the entry has allowed a request, as far as is remembered.
+	UseCount int64 `protobuf:"varint,4,opt,name=use_count,json=useCount,proto3" json:"use_count,omitempty"`
+	// When it has allowed a request for the last time; absent if it never has.
+	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowedHostFinding) Reset() {
+	*x = AllowedHostFinding{}
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowedHostFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowedHostFinding) ProtoMessage() {}
+
+func (x *AllowedHostFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowedHostFinding.ProtoReflect.Descriptor instead.
+func (*AllowedHostFinding) Descriptor() ([]byte, []int) {
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *AllowedHostFinding) GetHost() *AllowedHost {
+	if x != nil {
+		return x.Host
+	}
+	return nil
+}
+
+func (x *AllowedHostFinding) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+func (x *AllowedHostFinding) GetCommands() []string {
+	if x != nil {
+		return x.Commands
+	}
+	return nil
+}
+
+func (x *AllowedHostFinding) GetUseCount() int64 {
+	if x != nil {
+		return x.UseCount
+	}
+	return 0
+}
+
+func (x *AllowedHostFinding) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
+	}
+	return nil
+}
+
 // CheckHostRequest names a host as a client would.
 type CheckHostRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1724,7 +1927,7 @@ type CheckHostRequest struct {
 
 func (x *CheckHostRequest) Reset() {
 	*x = CheckHostRequest{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1939,7 @@ func (x *CheckHostRequest) String() string {
 func (*CheckHostRequest) ProtoMessage() {}
 
 func (x *CheckHostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[16]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1952,7 @@ func (x *CheckHostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostRequest.ProtoReflect.Descriptor instead.
 func (*CheckHostRequest) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{16}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CheckHostRequest) GetHost() string {
@@ -1803,7 +2006,7 @@ type CheckHostResponse struct {
 
 func (x *CheckHostResponse) Reset() {
 	*x = CheckHostResponse{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2018,7 @@ func (x *CheckHostResponse) String() string {
 func (*CheckHostResponse) ProtoMessage() {}
 
 func (x *CheckHostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[17]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2031,7 @@ func (x *CheckHostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostResponse.ProtoReflect.Descriptor instead.
 func (*CheckHostResponse) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CheckHostResponse) GetHost() string {
@@ -1939,7 +2142,7 @@ type EffectiveHost_Source struct {
 
 func (x *EffectiveHost_Source) Reset() {
 	*x = EffectiveHost_Source{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2154,7 @@ func (x *EffectiveHost_Source) String() string {
 func (*EffectiveHost_Source) ProtoMessage() {}
 
 func (x *EffectiveHost_Source) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[18]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2232,7 @@ type EffectiveHost_Source_Particular struct {
 
 func (x *EffectiveHost_Source_Particular) Reset() {
 	*x = EffectiveHost_Source_Particular{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2244,7 @@ func (x *EffectiveHost_Source_Particular) String() string {
 func (*EffectiveHost_Source_Particular) ProtoMessage() {}
 
 func (x *EffectiveHost_Source_Particular) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[19]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2090,7 +2293,7 @@ type CheckHostResponse_Address struct {
 
 func (x *CheckHostResponse_Address) Reset() {
 	*x = CheckHostResponse_Address{}
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2102,7 +2305,7 @@ func (x *CheckHostResponse_Address) String() string {
 func (*CheckHostResponse_Address) ProtoMessage() {}
 
 func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
-	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[20]
+	mi := &file_omsgateway_admin_v1_allowed_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2318,7 @@ func (x *CheckHostResponse_Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHostResponse_Address.ProtoReflect.Descriptor instead.
 func (*CheckHostResponse_Address) Descriptor() ([]byte, []int) {
-	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{17, 0}
+	return file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP(), []int{20, 0}
 }
 
 func (x *CheckHostResponse_Address) GetAddress() string {
@@ -2299,7 +2502,22 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\x1aListEffectiveHostsResponse\x128\n" +
 	"\x05hosts\x18\x01 \x03(\v2\".omsgateway.admin.v1.EffectiveHostR\x05hosts\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"G\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"W\n" +
+	"\x19ReviewAllowedHostsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x9d\x01\n" +
+	"\x1aReviewAllowedHostsResponse\x12C\n" +
+	"\bfindings\x18\x01 \x03(\v2'.omsgateway.admin.v1.AllowedHostFindingR\bfindings\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xf9\x01\n" +
+	"\x12AllowedHostFinding\x124\n" +
+	"\x04host\x18\x01 \x01(\v2 .omsgateway.admin.v1.AllowedHostR\x04host\x126\n" +
+	"\aproblem\x18\x02 \x01(\v2\x1c.omsgateway.admin.v1.ProblemR\aproblem\x12\x1a\n" +
+	"\bcommands\x18\x03 \x03(\tR\bcommands\x12\x1b\n" +
+	"\tuse_count\x18\x04 \x01(\x03R\buseCount\x12<\n" +
+	"\flast_used_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastUsedAt\"G\n" +
 	"\x10CheckHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
 	"\vdecide_only\x18\x02 \x01(\bR\n" +
@@ -2331,14 +2549,15 @@ const file_omsgateway_admin_v1_allowed_host_proto_rawDesc = "" +
 	"\n" +
 	"\x06DIRECT\x10\x01\x12\x0f\n" +
 	"\vRELAY_PROXY\x10\x02\x12\x16\n" +
-	"\x12RELAY_PROXY_BYPASS\x10\x032\x96\x06\n" +
+	"\x12RELAY_PROXY_BYPASS\x10\x032\x8d\a\n" +
 	"\x12AllowedHostService\x12o\n" +
 	"\x10ListAllowedHosts\x12,.omsgateway.admin.v1.ListAllowedHostsRequest\x1a-.omsgateway.admin.v1.ListAllowedHostsResponse\x12l\n" +
 	"\x0fAddAllowedHosts\x12+.omsgateway.admin.v1.AddAllowedHostsRequest\x1a,.omsgateway.admin.v1.AddAllowedHostsResponse\x12u\n" +
 	"\x12RemoveAllowedHosts\x12..omsgateway.admin.v1.RemoveAllowedHostsRequest\x1a/.omsgateway.admin.v1.RemoveAllowedHostsResponse\x12i\n" +
 	"\x0eSetAllowedHost\x12*.omsgateway.admin.v1.SetAllowedHostRequest\x1a+.omsgateway.admin.v1.SetAllowedHostResponse\x12l\n" +
 	"\x0fSetAllowedHosts\x12+.omsgateway.admin.v1.SetAllowedHostsRequest\x1a,.omsgateway.admin.v1.SetAllowedHostsResponse\x12u\n" +
-	"\x12ListEffectiveHosts\x12..omsgateway.admin.v1.ListEffectiveHostsRequest\x1a/.omsgateway.admin.v1.ListEffectiveHostsResponse\x12Z\n" +
+	"\x12ListEffectiveHosts\x12..omsgateway.admin.v1.ListEffectiveHostsRequest\x1a/.omsgateway.admin.v1.ListEffectiveHostsResponse\x12u\n" +
+	"\x12ReviewAllowedHosts\x12..omsgateway.admin.v1.ReviewAllowedHostsRequest\x1a/.omsgateway.admin.v1.ReviewAllowedHostsResponse\x12Z\n" +
 	"\tCheckHost\x12%.omsgateway.admin.v1.CheckHostRequest\x1a&.omsgateway.admin.v1.CheckHostResponseBDZBgithub.com/omsgateway/omsgateway/proto/omsgateway/admin/v1;adminv1b\x06proto3"
 
 var (
@@ -2354,7 +2573,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_rawDescGZIP() []byte {
 }
 
 var file_omsgateway_admin_v1_allowed_host_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_omsgateway_admin_v1_allowed_host_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(AllowedHost_ClientCertificatePolicy)(0), // 0: omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	(AllowedHostOutcome_Outcome)(0),          // 1: omsgateway.admin.v1.AllowedHostOutcome.Outcome
@@ -2376,93 +2595,102 @@ var file_omsgateway_admin_v1_allowed_host_proto_goTypes = []any{
 	(*EffectiveHost)(nil),                    // 17: omsgateway.admin.v1.EffectiveHost
 	(*ListEffectiveHostsRequest)(nil),        // 18: omsgateway.admin.v1.ListEffectiveHostsRequest
 	(*ListEffectiveHostsResponse)(nil),       // 19: omsgateway.admin.v1.ListEffectiveHostsResponse
-	(*CheckHostRequest)(nil),                 // 20: omsgateway.admin.v1.CheckHostRequest
-	(*CheckHostResponse)(nil),                // 21: omsgateway.admin.v1.CheckHostResponse
-	(*EffectiveHost_Source)(nil),             // 22: omsgateway.admin.v1.EffectiveHost.Source
-	(*EffectiveHost_Source_Particular)(nil),  // 23: omsgateway.admin.v1.EffectiveHost.Source.Particular
-	(*CheckHostResponse_Address)(nil),        // 24: omsgateway.admin.v1.CheckHostResponse.Address
-	(*timestamppb.Timestamp)(nil),            // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),              // 26: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil),            // 27: google.protobuf.FieldMask
-	(*ChangeCounts)(nil),                     // 28: omsgateway.admin.v1.ChangeCounts
-	(*Preview)(nil),                          // 29: omsgateway.admin.v1.Preview
-	(*Trial)(nil),                            // 30: omsgateway.admin.v1.Trial
-	(*Problem)(nil),                          // 31: omsgateway.admin.v1.Problem
+	(*ReviewAllowedHostsRequest)(nil),        // 20: omsgateway.admin.v1.ReviewAllowedHostsRequest
+	(*ReviewAllowedHostsResponse)(nil),       // 21: omsgateway.admin.v1.ReviewAllowedHostsResponse
+	(*AllowedHostFinding)(nil),               // 22: omsgateway.admin.v1.AllowedHostFinding
+	(*CheckHostRequest)(nil),                 // 23: omsgateway.admin.v1.CheckHostRequest
+	(*CheckHostResponse)(nil),                // 24: omsgateway.admin.v1.CheckHostResponse
+	(*EffectiveHost_Source)(nil),             // 25: omsgateway.admin.v1.EffectiveHost.Source
+	(*EffectiveHost_Source_Particular)(nil),  // 26: omsgateway.admin.v1.EffectiveHost.Source.Particular
+	(*CheckHostResponse_Address)(nil),        // 27: omsgateway.admin.v1.CheckHostResponse.Address
+	(*timestamppb.Timestamp)(nil),            // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),              // 29: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),            // 30: google.protobuf.FieldMask
+	(*ChangeCounts)(nil),                     // 31: omsgateway.admin.v1.ChangeCounts
+	(*Preview)(nil),                          // 32: omsgateway.admin.v1.Preview
+	(*Trial)(nil),                            // 33: omsgateway.admin.v1.Trial
+	(*Problem)(nil),                          // 34: omsgateway.admin.v1.Problem
 }
 var file_omsgateway_admin_v1_allowed_host_proto_depIdxs = []int32{
-	25, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
+	28, // 0: omsgateway.admin.v1.AllowedHost.added_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: omsgateway.admin.v1.AllowedHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	25, // 2: omsgateway.admin.v1.AllowedHost.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 2: omsgateway.admin.v1.AllowedHost.expires_at:type_name -> google.protobuf.Timestamp
 	4,  // 3: omsgateway.admin.v1.ListAllowedHostsResponse.hosts:type_name -> omsgateway.admin.v1.AllowedHost
 	4,  // 4: omsgateway.admin.v1.AddAllowedHostsRequest.hosts:type_name -> omsgateway.admin.v1.AllowedHost
-	26, // 5: omsgateway.admin.v1.AddAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
-	27, // 6: omsgateway.admin.v1.AddAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 5: omsgateway.admin.v1.AddAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	30, // 6: omsgateway.admin.v1.AddAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
 	16, // 7: omsgateway.admin.v1.AddAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	28, // 8: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	29, // 9: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	30, // 10: omsgateway.admin.v1.AddAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
-	26, // 11: omsgateway.admin.v1.RemoveAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	31, // 8: omsgateway.admin.v1.AddAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	32, // 9: omsgateway.admin.v1.AddAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	33, // 10: omsgateway.admin.v1.AddAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	29, // 11: omsgateway.admin.v1.RemoveAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
 	16, // 12: omsgateway.admin.v1.RemoveAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.AllowedHostOutcome
-	28, // 13: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	29, // 14: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	30, // 15: omsgateway.admin.v1.RemoveAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	31, // 13: omsgateway.admin.v1.RemoveAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	32, // 14: omsgateway.admin.v1.RemoveAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	33, // 15: omsgateway.admin.v1.RemoveAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
 	0,  // 16: omsgateway.admin.v1.SetAllowedHostRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	26, // 17: omsgateway.admin.v1.SetAllowedHostRequest.confirm_within:type_name -> google.protobuf.Duration
+	29, // 17: omsgateway.admin.v1.SetAllowedHostRequest.confirm_within:type_name -> google.protobuf.Duration
 	4,  // 18: omsgateway.admin.v1.SetAllowedHostResponse.host:type_name -> omsgateway.admin.v1.AllowedHost
 	0,  // 19: omsgateway.admin.v1.SetAllowedHostResponse.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	29, // 20: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	30, // 21: omsgateway.admin.v1.SetAllowedHostResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	32, // 20: omsgateway.admin.v1.SetAllowedHostResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	33, // 21: omsgateway.admin.v1.SetAllowedHostResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
 	0,  // 22: omsgateway.admin.v1.SetAllowedHostsRequest.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	26, // 23: omsgateway.admin.v1.SetAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
-	25, // 24: omsgateway.admin.v1.SetAllowedHostsRequest.expires_at:type_name -> google.protobuf.Timestamp
-	27, // 25: omsgateway.admin.v1.SetAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 23: omsgateway.admin.v1.SetAllowedHostsRequest.confirm_within:type_name -> google.protobuf.Duration
+	28, // 24: omsgateway.admin.v1.SetAllowedHostsRequest.expires_at:type_name -> google.protobuf.Timestamp
+	30, // 25: omsgateway.admin.v1.SetAllowedHostsRequest.update_mask:type_name -> google.protobuf.FieldMask
 	15, // 26: omsgateway.admin.v1.SetAllowedHostsResponse.outcomes:type_name -> omsgateway.admin.v1.SetAllowedHostOutcome
-	28, // 27: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
-	29, // 28: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
-	30, // 29: omsgateway.admin.v1.SetAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
+	31, // 27: omsgateway.admin.v1.SetAllowedHostsResponse.counts:type_name -> omsgateway.admin.v1.ChangeCounts
+	32, // 28: omsgateway.admin.v1.SetAllowedHostsResponse.preview:type_name -> omsgateway.admin.v1.Preview
+	33, // 29: omsgateway.admin.v1.SetAllowedHostsResponse.on_trial:type_name -> omsgateway.admin.v1.Trial
 	4,  // 30: omsgateway.admin.v1.SetAllowedHostOutcome.host:type_name -> omsgateway.admin.v1.AllowedHost
 	0,  // 31: omsgateway.admin.v1.SetAllowedHostOutcome.previous_client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
 	4,  // 32: omsgateway.admin.v1.SetAllowedHostOutcome.previous:type_name -> omsgateway.admin.v1.AllowedHost
-	31, // 33: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	34, // 33: omsgateway.admin.v1.SetAllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
 	1,  // 34: omsgateway.admin.v1.AllowedHostOutcome.outcome:type_name -> omsgateway.admin.v1.AllowedHostOutcome.Outcome
-	31, // 35: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
-	31, // 36: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
+	34, // 35: omsgateway.admin.v1.AllowedHostOutcome.problem:type_name -> omsgateway.admin.v1.Problem
+	34, // 36: omsgateway.admin.v1.AllowedHostOutcome.warnings:type_name -> omsgateway.admin.v1.Problem
 	0,  // 37: omsgateway.admin.v1.AllowedHostOutcome.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	22, // 38: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
+	25, // 38: omsgateway.admin.v1.EffectiveHost.sources:type_name -> omsgateway.admin.v1.EffectiveHost.Source
 	0,  // 39: omsgateway.admin.v1.EffectiveHost.client_certificate_policy:type_name -> omsgateway.admin.v1.AllowedHost.ClientCertificatePolicy
-	25, // 40: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
-	25, // 41: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
+	28, // 40: omsgateway.admin.v1.EffectiveHost.first_used_at:type_name -> google.protobuf.Timestamp
+	28, // 41: omsgateway.admin.v1.EffectiveHost.last_used_at:type_name -> google.protobuf.Timestamp
 	17, // 42: omsgateway.admin.v1.ListEffectiveHostsResponse.hosts:type_name -> omsgateway.admin.v1.EffectiveHost
-	31, // 43: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
-	17, // 44: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
-	3,  // 45: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
-	24, // 46: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
-	31, // 47: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
-	26, // 48: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
-	31, // 49: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
-	2,  // 50: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
-	25, // 51: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
-	23, // 52: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
-	31, // 53: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
-	5,  // 54: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
-	7,  // 55: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
-	9,  // 56: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
-	11, // 57: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
-	13, // 58: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
-	18, // 59: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
-	20, // 60: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
-	6,  // 61: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
-	8,  // 62: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
-	10, // 63: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
-	12, // 64: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
-	14, // 65: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
-	19, // 66: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
-	21, // 67: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
-	61, // [61:68] is the sub-list for method output_type
-	54, // [54:61] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	22, // 43: omsgateway.admin.v1.ReviewAllowedHostsResponse.findings:type_name -> omsgateway.admin.v1.AllowedHostFinding
+	4,  // 44: omsgateway.admin.v1.AllowedHostFinding.host:type_name -> omsgateway.admin.v1.AllowedHost
+	34, // 45: omsgateway.admin.v1.AllowedHostFinding.problem:type_name -> omsgateway.admin.v1.Problem
+	28, // 46: omsgateway.admin.v1.AllowedHostFinding.last_used_at:type_name -> google.protobuf.Timestamp
+	34, // 47: omsgateway.admin.v1.CheckHostResponse.refusal:type_name -> omsgateway.admin.v1.Problem
+	17, // 48: omsgateway.admin.v1.CheckHostResponse.entry:type_name -> omsgateway.admin.v1.EffectiveHost
+	3,  // 49: omsgateway.admin.v1.CheckHostResponse.route:type_name -> omsgateway.admin.v1.CheckHostResponse.Route
+	27, // 50: omsgateway.admin.v1.CheckHostResponse.addresses:type_name -> omsgateway.admin.v1.CheckHostResponse.Address
+	34, // 51: omsgateway.admin.v1.CheckHostResponse.unresolved:type_name -> omsgateway.admin.v1.Problem
+	29, // 52: omsgateway.admin.v1.CheckHostResponse.connect_time:type_name -> google.protobuf.Duration
+	34, // 53: omsgateway.admin.v1.CheckHostResponse.unreachable:type_name -> omsgateway.admin.v1.Problem
+	2,  // 54: omsgateway.admin.v1.EffectiveHost.Source.kind:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Kind
+	28, // 55: omsgateway.admin.v1.EffectiveHost.Source.since:type_name -> google.protobuf.Timestamp
+	26, // 56: omsgateway.admin.v1.EffectiveHost.Source.particulars:type_name -> omsgateway.admin.v1.EffectiveHost.Source.Particular
+	34, // 57: omsgateway.admin.v1.CheckHostResponse.Address.refusal:type_name -> omsgateway.admin.v1.Problem
+	5,  // 58: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:input_type -> omsgateway.admin.v1.ListAllowedHostsRequest
+	7,  // 59: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:input_type -> omsgateway.admin.v1.AddAllowedHostsRequest
+	9,  // 60: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:input_type -> omsgateway.admin.v1.RemoveAllowedHostsRequest
+	11, // 61: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:input_type -> omsgateway.admin.v1.SetAllowedHostRequest
+	13, // 62: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:input_type -> omsgateway.admin.v1.SetAllowedHostsRequest
+	18, // 63: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:input_type -> omsgateway.admin.v1.ListEffectiveHostsRequest
+	20, // 64: omsgateway.admin.v1.AllowedHostService.ReviewAllowedHosts:input_type -> omsgateway.admin.v1.ReviewAllowedHostsRequest
+	23, // 65: omsgateway.admin.v1.AllowedHostService.CheckHost:input_type -> omsgateway.admin.v1.CheckHostRequest
+	6,  // 66: omsgateway.admin.v1.AllowedHostService.ListAllowedHosts:output_type -> omsgateway.admin.v1.ListAllowedHostsResponse
+	8,  // 67: omsgateway.admin.v1.AllowedHostService.AddAllowedHosts:output_type -> omsgateway.admin.v1.AddAllowedHostsResponse
+	10, // 68: omsgateway.admin.v1.AllowedHostService.RemoveAllowedHosts:output_type -> omsgateway.admin.v1.RemoveAllowedHostsResponse
+	12, // 69: omsgateway.admin.v1.AllowedHostService.SetAllowedHost:output_type -> omsgateway.admin.v1.SetAllowedHostResponse
+	14, // 70: omsgateway.admin.v1.AllowedHostService.SetAllowedHosts:output_type -> omsgateway.admin.v1.SetAllowedHostsResponse
+	19, // 71: omsgateway.admin.v1.AllowedHostService.ListEffectiveHosts:output_type -> omsgateway.admin.v1.ListEffectiveHostsResponse
+	21, // 72: omsgateway.admin.v1.AllowedHostService.ReviewAllowedHosts:output_type -> omsgateway.admin.v1.ReviewAllowedHostsResponse
+	24, // 73: omsgateway.admin.v1.AllowedHostService.CheckHost:output_type -> omsgateway.admin.v1.CheckHostResponse
+	66, // [66:74] is the sub-list for method output_type
+	58, // [58:66] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_omsgateway_admin_v1_allowed_host_proto_init() }
@@ -2482,7 +2710,7 @@ func file_omsgateway_admin_v1_allowed_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_omsgateway_admin_v1_allowed_host_proto_rawDesc), len(file_omsgateway_admin_v1_allowed_host_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

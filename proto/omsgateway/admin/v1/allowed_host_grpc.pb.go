@@ -25,6 +25,7 @@ const (
 	AllowedHostService_SetAllowedHost_FullMethodName     = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHost"
 	AllowedHostService_SetAllowedHosts_FullMethodName    = "/omsgateway.admin.v1.AllowedHostService/SetAllowedHosts"
 	AllowedHostService_ListEffectiveHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/ListEffectiveHosts"
+	AllowedHostService_ReviewAllowedHosts_FullMethodName = "/omsgateway.admin.v1.AllowedHostService/ReviewAllowedHosts"
 	AllowedHostService_CheckHost_FullMethodName          = "/omsgateway.admin.v1.AllowedHostService/CheckHost"
 )
 
@@ -70,6 +71,12 @@ type AllowedHostServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListEffectiveHosts(ctx context.Context, in *ListEffectiveHostsRequest, opts ...grpc.CallOption) (*ListEffectiveHostsResponse, error)
+	// ReviewAllowedHosts answers what is to be tidied in the list of configured hosts, sorted by domain, a page at a time: entries that have
+	// expired or expire within 30 days, that were not used for 90 days or never, that have no owner, that are wide, that another entry
+	// covers, and that contradict it.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+	ReviewAllowedHosts(ctx context.Context, in *ReviewAllowedHostsRequest, opts ...grpc.CallOption) (*ReviewAllowedHostsResponse, error)
 	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
 	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
 	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time, 8 of one
@@ -148,6 +155,16 @@ func (c *allowedHostServiceClient) ListEffectiveHosts(ctx context.Context, in *L
 	return out, nil
 }
 
+func (c *allowedHostServiceClient) ReviewAllowedHosts(ctx context.Context, in *ReviewAllowedHostsRequest, opts ...grpc.CallOption) (*ReviewAllowedHostsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReviewAllowedHostsResponse)
+	err := c.cc.Invoke(ctx, AllowedHostService_ReviewAllowedHosts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *allowedHostServiceClient) CheckHost(ctx context.Context, in *CheckHostRequest, opts ...grpc.CallOption) (*CheckHostResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CheckHostResponse)
@@ -200,6 +217,12 @@ type AllowedHostServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
 	ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error)
+	// ReviewAllowedHosts answers what is to be tidied in the list of configured hosts, sorted by domain, a page at a time: entries that have
+	// expired or expire within 30 days, that were not used for 90 days or never, that have no owner, that are wide, that another entry
+	// covers, and that contradict it.
+	//
+	// Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+	ReviewAllowedHosts(context.Context, *ReviewAllowedHostsRequest) (*ReviewAllowedHostsResponse, error)
 	// CheckHost tells what would become of a client's CONNECT request for a host, and why. Unless it is asked to decide only, it also
 	// looks up the name of a host that is allowed, and connects to it and closes the connection again: nothing that a client could
 	// not make the gateway do. Each step has 5 s, the answer of a relay proxy 10 s, and at most 16 checks do it at a time, 8 of one
@@ -235,6 +258,9 @@ func (UnimplementedAllowedHostServiceServer) SetAllowedHosts(context.Context, *S
 }
 func (UnimplementedAllowedHostServiceServer) ListEffectiveHosts(context.Context, *ListEffectiveHostsRequest) (*ListEffectiveHostsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEffectiveHosts not implemented")
+}
+func (UnimplementedAllowedHostServiceServer) ReviewAllowedHosts(context.Context, *ReviewAllowedHostsRequest) (*ReviewAllowedHostsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReviewAllowedHosts not implemented")
 }
 func (UnimplementedAllowedHostServiceServer) CheckHost(context.Context, *CheckHostRequest) (*CheckHostResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckHost not implemented")
@@ -368,6 +394,24 @@ func _AllowedHostService_ListEffectiveHosts_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AllowedHostService_ReviewAllowedHosts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReviewAllowedHostsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllowedHostServiceServer).ReviewAllowedHosts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllowedHostService_ReviewAllowedHosts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllowedHostServiceServer).ReviewAllowedHosts(ctx, req.(*ReviewAllowedHostsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AllowedHostService_CheckHost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CheckHostRequest)
 	if err := dec(in); err != nil {
@@ -416,6 +460,10 @@ var AllowedHostService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListEffectiveHosts",
 			Handler:    _AllowedHostService_ListEffectiveHosts_Handler,
+		},
+		{
+			MethodName: "ReviewAllowedHosts",
+			Handler:    _AllowedHostService_ReviewAllowedHosts_Handler,
 		},
 		{
 			MethodName: "CheckHost",
