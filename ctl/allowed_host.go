@@ -31,7 +31,7 @@ omsgwctl allowed-host add d.example.com --owner "Shop team" --ticket CHG-4711 --
 omsgwctl allowed-host set a.example.com --client-certificate-policy Required
 omsgwctl allowed-host remove a.example.com`,
 		GroupID: command.GroupSetUp,
-	}, a.allowedHostList(), a.allowedHostAdd(), a.allowedHostSet(), a.allowedHostRemove())
+	}, a.allowedHostList(), a.allowedHostAdd(), a.allowedHostSet(), a.allowedHostRemove(), a.allowedHostReview())
 }
 
 func (a app) allowedHostList() *cobra.Command {

@@ -314,7 +314,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
 		{[]string{"help", "allowed-host", ""}, []string{
 			"add\tAllow hosts", "list\tList the allowed hosts", "remove\tNo longer allow hosts",
-			"set\tChange what is said of allowed hosts",
+			"review\tSee what is to be tidied in the list", "set\tChange what is said of allowed hosts",
 		}},
 	}
 	for _, test := range tests {

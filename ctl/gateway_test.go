@@ -427,6 +427,26 @@ func (g *gateway) account(host string, of *adminv1.AllowedHost) {
 	}
 }
 
+func (g *gateway) ReviewAllowedHosts(_ context.Context, _ *adminv1.ReviewAllowedHostsRequest,
+) (*adminv1.ReviewAllowedHostsResponse, error) {
+	answer := &adminv1.ReviewAllowedHostsResponse{Etag: g.etag()}
+	for _, host := range g.stored() {
+		account := g.accounts[host]
+		answer.Findings = append(answer.Findings,
+			&adminv1.AllowedHostFinding{
+				Host: account, Commands: []string{"omsgwctl one", "omsgwctl two"}, UseCount: 7,
+				LastUsedAt: &timestamppb.Timestamp{Seconds: 1582895945},
+				Problem:    problem(reason.New(reason.ReviewWide, "host", host, "domain", "example.com", "count", "1")),
+			},
+			&adminv1.AllowedHostFinding{
+				Host: account, Commands: []string{"omsgwctl three"}, UseCount: 7,
+				LastUsedAt: &timestamppb.Timestamp{Seconds: 1582895945},
+				Problem:    problem(reason.New(reason.ReviewWithoutOwner, "host", host)),
+			})
+	}
+	return answer, nil
+}
+
 func (g *gateway) TrustClock(context.Context, *adminv1.TrustClockRequest) (*adminv1.TrustClockResponse, error) {
 	return &adminv1.TrustClockResponse{Date: &timestamppb.Timestamp{Seconds: 1582895945}}, nil
 }
