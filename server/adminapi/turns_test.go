@@ -115,6 +115,7 @@ func TestWhichMethodsHaveTurns(t *testing.T) {
 		"AllowedClientCertificateService/ListAllowedClientCertificates",
 		"AllowedHostService/ListAllowedHosts",
 		"AllowedHostService/ListEffectiveHosts",
+		"AllowedHostService/ReviewAllowedHosts",
 		"ConfigurationService/ApplyConfiguration",
 		"ConfigurationService/ExportConfiguration",
 		"DeniedHostService/ListDeniedHosts",
