@@ -17,7 +17,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/omsgateway/omsgateway/ctl"
+	"github.com/omsgateway/omsgateway/internal/apierr"
 	"github.com/omsgateway/omsgateway/internal/osdefaults"
+	"github.com/omsgateway/omsgateway/internal/reason"
+	adminv1 "github.com/omsgateway/omsgateway/proto/omsgateway/admin/v1"
 )
 
 const hello = `{"jsonrpc":"2.0","method":"hello","params":{"protocol":1,"version":"dev"}}` + "\n"
@@ -72,22 +75,22 @@ func TestBatch(t *testing.T) {
 			in: `{"jsonrpc":"2.0","method":"AllowedHostService/AddAllowedHosts","params":{"hosts":[{"host":"n.example.com"}]}}
 				{"jsonrpc":"2.0","method":"No/Method"}
 				{"jsonrpc":"2.0","method":"AllowedHostService/AddAllowedHosts","params":{"etag":"x","hosts":[{"host":"m.example.com"}]}}
+				{"jsonrpc":"2.0","method":"EventService/WatchEvents"}
 				{"jsonrpc":"2.0","id":1,"method":"AllowedHostService/ListAllowedHosts"}`,
 			want: `{"jsonrpc":"2.0","id":1,"result":{"hosts":[{"host":"n.example.com","addedAt":"2020-02-28T13:19:05Z",` +
 				`"addedBy":"ro\u001b[31mot","clientCertificatePolicy":"UNSPECIFIED",` +
 				`"owner":"","ticket":"","note":"","expired":false}],"etag":"etag-1","nextPageToken":""}}` + "\n",
 			notes: "omsgwctl: line 2, No/Method: there is no method \"No/Method\"\n" +
 				"omsgwctl: line 3, AllowedHostService/AddAllowedHosts: the configuration has changed since it was read " +
-				"(etag x, now etag-1); read it again and repeat the change\n",
+				"(etag x, now etag-1); read it again and repeat the change\n" +
+				"omsgwctl: line 4, EventService/WatchEvents: invalid request: a stream needs an id\n",
 		},
 		"methods that are none": {
 			in: `{"jsonrpc":"2.0","id":1,"method":"StatusService/Nothing"}
 				{"jsonrpc":"2.0","id":2,"method":"/omsgateway.admin.v1.StatusService/GetStatus"}
-				{"jsonrpc":"2.0","id":3,"method":"EventService/WatchEvents"}
 				{"jsonrpc":"2.0","id":4,"method":"hello"}`,
 			want: `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"there is no method \"StatusService/Nothing\""}}
 {"jsonrpc":"2.0","id":2,"error":{"code":-32601,"message":"there is no method \"/omsgateway.admin.v1.StatusService/GetStatus\""}}
-{"jsonrpc":"2.0","id":3,"error":{"code":-32601,"message":"EventService/WatchEvents is a stream, and a batch has none"}}
 {"jsonrpc":"2.0","id":4,"error":{"code":-32601,"message":"there is no method \"hello\""}}
 `,
 		},
@@ -265,6 +268,81 @@ func TestBatchGatewayComesBack(t *testing.T) {
 	}
 }
 
+// A stream is a line for each message, until the gateway ends it, the next line comes, or the input ends.
+func TestBatchStream(t *testing.T) {
+	const watch = `{"jsonrpc":"2.0","id":1,"method":"EventService/WatchEvents","params":{"tail":2}}`
+	g := startGateway(t)
+	g.watch = func(stream adminv1.EventService_WatchEventsServer) error {
+		stream.Send(&adminv1.WatchEventsResponse{Kind: &adminv1.WatchEventsResponse_Missed{Missed: 7}})
+		return apierr.ToStatus(reason.New(reason.GatewayStopping))
+	}
+	b := startBatch(t, g)
+	b.say(watch)
+	b.expect(`{"jsonrpc":"2.0","method":"EventService/WatchEvents","params":{"missed":"7"}}`)
+	b.expect(`{"jsonrpc":"2.0","id":1,"error":{"code":14,"message":"the gateway is stopping",` +
+		`"data":{"code":"UNAVAILABLE","reason":"GATEWAY_STOPPING","metadata":{}}}}`)
+
+	over := make(chan struct{}, 1)
+	g.watch = func(stream adminv1.EventService_WatchEventsServer) error {
+		stream.Send(&adminv1.WatchEventsResponse{Kind: &adminv1.WatchEventsResponse_Missed{Missed: 1}})
+		<-stream.Context().Done()
+		over <- struct{}{}
+		return stream.Context().Err()
+	}
+	b.say(watch)
+	b.expect(`{"jsonrpc":"2.0","method":"EventService/WatchEvents","params":{"missed":"1"}}`)
+	b.say(`{"jsonrpc":"2.0","id":2,"method":"TunnelService/CloseTunnels"}`)
+	b.expect(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+	b.expect(`{"jsonrpc":"2.0","id":2,"result":{"closed":0,"notOpen":[]}}`)
+	<-over
+
+	b.say(watch)
+	b.expect(`{"jsonrpc":"2.0","method":"EventService/WatchEvents","params":{"missed":"1"}}`)
+	b.end()
+	b.expect(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+	<-over
+	if code := <-b.ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// runningBatch is a batch that is talked to line by line.
+type runningBatch struct {
+	t     *testing.T
+	in    *io.PipeWriter
+	out   *bufio.Reader
+	ended chan int
+}
+
+// startBatch starts one that has greeted.
+func startBatch(t *testing.T, g *gateway) *runningBatch {
+	in, requests := io.Pipe()
+	answers, out := io.Pipe()
+	b := &runningBatch{t: t, in: requests, out: bufio.NewReader(answers), ended: make(chan int, 1)}
+	t.Cleanup(b.end)
+	go func() {
+		b.ended <- ctl.Run(t.Context(), []string{"--address", g.address, "batch"}, in, out, io.Discard)
+		out.Close()
+	}()
+	b.expect(strings.TrimSpace(hello))
+	return b
+}
+
+func (b *runningBatch) say(line string) { fmt.Fprintln(b.in, line) }
+
+func (b *runningBatch) expect(want string) {
+	b.t.Helper()
+	got, err := b.out.ReadString('\n')
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, strings.TrimSpace(got)); diff != "" {
+		b.t.Fatalf("(-want +got)\n%s", diff)
+	}
+}
+
+func (b *runningBatch) end() { b.in.Close() }
+
 // An older gateway does not know a method, and the answer says so.
 func TestBatchOlderGateway(t *testing.T) {
 	g := startOldGateway(t)
@@ -352,38 +430,21 @@ func FuzzBatchLine(f *testing.F) {
 // Programs keep a batch open while they have nothing to ask; the places at the gateway are for those who have.
 func TestIdleBatchGivesItsConnectionBack(t *testing.T) {
 	g := startGateway(t)
-	stdin, requests := io.Pipe()
-	answers, stdout := io.Pipe()
-	ended := make(chan int, 1)
-	go func() {
-		ended <- ctl.Run(t.Context(), []string{"--address", g.address, "batch"}, stdin, stdout, io.Discard)
-		stdout.Close()
-	}()
-	lines := bufio.NewReader(answers)
-	next := func() string {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		return line
-	}
-	next()                // the greeting
+	b := startBatch(t, g)
 	for len(g.left) > 0 { // what made the listener ready
 		<-g.left
 	}
 	for range 2 {
-		fmt.Fprintln(requests, `{"jsonrpc":"2.0","id":1,"method":"StatusService/GetStatus"}`)
-		if answer := next(); !strings.Contains(answer, `"result"`) {
-			t.Fatal(answer)
-		}
+		b.say(`{"jsonrpc":"2.0","id":1,"method":"TunnelService/CloseTunnels"}`)
+		b.expect(`{"jsonrpc":"2.0","id":1,"result":{"closed":0,"notOpen":[]}}`)
 		select {
 		case <-g.left:
 		case <-time.After(30 * time.Second):
 			t.Fatal("the connection is still open")
 		}
 	}
-	requests.Close()
-	if code := <-ended; code != 0 {
+	b.end()
+	if code := <-b.ended; code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -31,7 +31,7 @@ func Command(p *command.Program) *cobra.Command {
 		Use:   "batch",
 		Short: "Call the admin API with JSON-RPC on standard input",
 		Long: `Call the admin API for a program: JSON-RPC 2.0 on standard input and output, one object on a line, answers in the order of
-the requests.
+the requests. A method that streams answers with a line for each message, until the next line of input comes, or its end.
 
 The first line of output says which protocol this is. A method is SERVICE/METHOD, and params and result are its request
 and response in the JSON form of protocol buffers. A line that cannot be used gets an error, and the next one is read.
@@ -128,8 +128,6 @@ func newBatch(version string, connect func(context.Context) (grpc.ClientConnInte
 	return b
 }
 
-// serve answers requests from in until it ends. It fails only if it cannot read or write. What goes wrong with a notification,
-// which has no answer, it tells on notes.
 func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) error {
 	defer b.disconnect()
 	hello := fmt.Sprintf(`{"jsonrpc":"2.0","method":"hello","params":{"protocol":%d,"version":%s}}`,
@@ -137,52 +135,74 @@ func (b *batch) serve(ctx context.Context, in io.Reader, out, notes io.Writer) e
 	if _, err := io.WriteString(out, hello+"\n"); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}
-	requests := lines.NewReader(in, MaxRequestLine)
+	requests := &input{from: lines.NewReader(in, MaxRequestLine)}
+	say := func(line []byte) error {
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return fmt.Errorf("writing to standard output: %w", err)
+		}
+		return nil
+	}
 	for {
-		line, tooLong, err := requests.Next()
-		if errors.Is(err, io.EOF) {
+		l := requests.next()
+		if errors.Is(l.err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("reading standard input: %w", err)
+		if l.err != nil {
+			return fmt.Errorf("reading standard input: %w", l.err)
 		}
-		var answer []byte
-		switch {
-		case tooLong:
-			message := fmt.Sprintf("invalid request: the line is longer than %d bytes", MaxRequestLine)
-			answer = answerError(nil, &rpcError{Code: invalidRequest, Message: message})
-		case len(bytes.TrimSpace(line)) > 0:
-			answer = b.answer(ctx, line, func(method string, e *rpcError) {
-				fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n",
-					requests.Number(), printable.Escaped(method), printable.Escaped(e.Message))
-			})
+		if !l.tooLong && len(bytes.TrimSpace(l.text)) == 0 {
+			continue
+		}
+		answer, err := b.answer(ctx, l, requests, say, notes)
+		if err != nil {
+			return err
 		}
 		if len(answer) == 0 {
 			continue
 		}
-		if _, err := out.Write(append(answer, '\n')); err != nil {
-			return fmt.Errorf("writing to standard output: %w", err)
+		if err := say(answer); err != nil {
+			return err
 		}
 	}
 }
 
-// answer is the answer to one line, nil for a notification, whose failure it tells instead.
-func (b *batch) answer(ctx context.Context, line []byte, tell func(method string, e *rpcError)) []byte {
-	request, failure := parseRequest(line)
-	if failure != nil {
-		return answerError(request.id, failure)
+// answer is the answer to one line, nil for a notification, whose failure it tells instead. A stream says its messages before, and fails
+// only if it cannot.
+func (b *batch) answer(ctx context.Context, l line, requests *input, say func([]byte) error, notes io.Writer) ([]byte, error) {
+	if l.tooLong {
+		message := fmt.Sprintf("invalid request: the line is longer than %d bytes", MaxRequestLine)
+		return answerError(nil, &rpcError{Code: invalidRequest, Message: message}), nil
 	}
-	result, failure := b.call(ctx, request)
+	request, failure := parseRequest(l.text)
+	if failure != nil {
+		return answerError(request.id, failure), nil
+	}
+	method := b.methods[request.method]
+	var result []byte
+	switch {
+	case method == nil:
+		failure = &rpcError{Code: methodNotFound, Message: fmt.Sprintf("there is no method %q", request.method)}
+	case method.IsStreamingServer() && request.id != nil:
+		var err error
+		if failure, err = b.stream(ctx, request, method, requests, say); err != nil {
+			return nil, err
+		}
+		result = []byte("{}")
+	case method.IsStreamingClient() || method.IsStreamingServer():
+		failure = &rpcError{Code: invalidRequest, Message: "invalid request: a stream needs an id"}
+	default:
+		result, failure = b.call(ctx, request, method)
+	}
 	switch {
 	case request.id == nil && failure != nil:
-		tell(request.method, failure)
-		return nil
+		fmt.Fprintf(notes, "omsgwctl: line %d, %s: %s\n", l.number, printable.Escaped(request.method), printable.Escaped(failure.Message))
+		return nil, nil
 	case request.id == nil:
-		return nil
+		return nil, nil
 	case failure != nil:
-		return answerError(request.id, failure)
+		return answerError(request.id, failure), nil
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, request.id, result)
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":%s}`, request.id, result), nil
 }
 
 func answerError(id jsontext.Value, e *rpcError) []byte {
@@ -280,42 +300,21 @@ func unquote(value jsontext.Value) string {
 	return string(text)
 }
 
-// call makes the call that a request asks for.
-func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError) {
-	method := b.methods[request.method]
-	switch {
-	case method == nil:
-		return nil, &rpcError{Code: methodNotFound, Message: fmt.Sprintf("there is no method %q", request.method)}
-	case method.IsStreamingClient() || method.IsStreamingServer():
-		return nil, &rpcError{Code: methodNotFound, Message: fmt.Sprintf("%s is a stream, and a batch has none", request.method)}
+// call makes the unary call that a request asks for.
+func (b *batch) call(ctx context.Context, request rpcRequest, method protoreflect.MethodDescriptor) ([]byte, *rpcError) {
+	params, response, failure := messages(request, method)
+	if failure != nil {
+		return nil, failure
 	}
-	params, response, err := messages(method)
-	if err != nil {
-		return nil, &rpcError{Code: internalError, Message: err.Error()}
-	}
-	if request.params != nil {
-		if request.params.Kind() != '{' {
-			return nil, &rpcError{Code: invalidParams, Message: "params: it is not an object"}
-		}
-		if err := protojson.Unmarshal(request.params, params); err != nil {
-			return nil, &rpcError{Code: invalidParams, Message: "params: " + protoProblem(err)}
-		}
-	}
-
 	ctx, cancel := context.WithTimeout(ctx, command.CallTimeout)
 	defer cancel()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.conn == nil {
-		conn, closeConn, err := b.connect(ctx)
-		if err != nil {
-			return nil, apiError(err)
-		}
-		b.conn, b.closeConn = conn, closeConn
+	if err := b.reach(ctx); err != nil {
+		return nil, apiError(err)
 	}
 	defer b.startIdle()
-	err = b.conn.Invoke(ctx, fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()), params, response)
-	if err != nil {
+	if err := b.conn.Invoke(ctx, pathOf(method), params, response); err != nil {
 		return nil, apiError(command.CallError(err, request.method))
 	}
 	result, err := command.CompactJSON(response)
@@ -323,6 +322,23 @@ func (b *batch) call(ctx context.Context, request rpcRequest) ([]byte, *rpcError
 		return nil, &rpcError{Code: internalError, Message: "result: " + protoProblem(err)}
 	}
 	return result, nil
+}
+
+// pathOf is the name of a method as gRPC sends it.
+func pathOf(method protoreflect.MethodDescriptor) string {
+	return fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
+}
+
+// reach makes the connection if there is none; b.mu is held.
+func (b *batch) reach(ctx context.Context) error {
+	if b.conn != nil {
+		return nil
+	}
+	conn, closeConn, err := b.connect(ctx)
+	if err == nil {
+		b.conn, b.closeConn = conn, closeConn
+	}
+	return err
 }
 
 // startIdle begins the idle time anew; b.mu is held.
@@ -345,17 +361,27 @@ func (b *batch) disconnect() {
 	}
 }
 
-// messages makes the empty request and response of a method.
-func messages(method protoreflect.MethodDescriptor) (request, response proto.Message, err error) {
+// messages makes the message that a request has for a method, and the empty one of an answer.
+func messages(request rpcRequest, method protoreflect.MethodDescriptor) (params, response proto.Message, failure *rpcError) {
 	in, err := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &rpcError{Code: internalError, Message: err.Error()}
 	}
 	out, err := protoregistry.GlobalTypes.FindMessageByName(method.Output().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &rpcError{Code: internalError, Message: err.Error()}
 	}
-	return in.New().Interface(), out.New().Interface(), nil
+	params, response = in.New().Interface(), out.New().Interface()
+	if request.params == nil {
+		return params, response, nil
+	}
+	if request.params.Kind() != '{' {
+		return nil, nil, &rpcError{Code: invalidParams, Message: "params: it is not an object"}
+	}
+	if err := protojson.Unmarshal(request.params, params); err != nil {
+		return nil, nil, &rpcError{Code: invalidParams, Message: "params: " + protoProblem(err)}
+	}
+	return params, response, nil
 }
 
 func apiError(err error) *rpcError {
