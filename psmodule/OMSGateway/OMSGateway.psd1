@@ -5,7 +5,7 @@
     Author               = 'The OMS gateway project'
     CompanyName          = 'The OMS gateway project'
     Copyright            = '(c) The OMS gateway project. MIT licence.'
-    Description          = 'Administers the OMS gateway: allowed hosts and client certificates, settings, relay proxy, and the history of all changes.'
+    Description          = 'Administers the OMS gateway: allowed hosts and client certificates, settings, relay proxy, the history of all changes, and what the gateway does.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     CmdletsToExport      = @(
@@ -27,6 +27,15 @@
         'Import-OMSGatewayConfiguration'
         'Confirm-OMSGatewayChange'
         'Undo-OMSGatewayChange'
+        'Get-OMSGatewayStatus'
+        'Get-OMSGatewayEvent'
+        'Get-OMSGatewayDeniedHost'
+        'Clear-OMSGatewayDeniedHost'
+        'Get-OMSGatewayTunnel'
+        'Stop-OMSGatewayTunnel'
+        'Test-OMSGatewayHost'
+        'Test-OMSGatewayRelayProxy'
+        'Get-OMSGatewayDiscovery'
         'Save-OMSGatewaySupport'
     )
     FunctionsToExport    = @()

@@ -21,7 +21,7 @@ public sealed class AllowedClientCertificate
     internal AllowedClientCertificate(CertificateMessage message)
     {
         Subject = message.Subject ?? "";
-        AddedAt = ListReader.Time(message.AddedAt);
+        AddedAt = JsonValue.Time(message.AddedAt);
         AddedBy = message.AddedBy ?? "";
     }
 

@@ -24,7 +24,7 @@ public sealed class AllowedHost
     internal AllowedHost(HostMessage message)
     {
         Host = message.Host ?? "";
-        AddedAt = ListReader.Time(message.AddedAt);
+        AddedAt = JsonValue.Time(message.AddedAt);
         AddedBy = message.AddedBy ?? "";
         ClientCertificatePolicy = PolicyName.Of(message.ClientCertificatePolicy);
     }
@@ -68,7 +68,7 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
     [AllowEmptyCollection]
-    [ArgumentCompleter(typeof(DeniedHostCompleter))]
+    [ArgumentCompleter(typeof(HostToAddCompleter))]
     public new string[] Host { get; set; } = [];
 
     /// <summary>What is asked of client certificates in tunnels to the hosts, also to those that are in the list already.</summary>
@@ -122,10 +122,10 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
         throw fitting.Count switch
         {
             0 => new CallException(CallException.NotFound, "DENIED_HOST_NOT_PRESENT",
-                $"no client was refused {spelled.Item}, or it is allowed by now; omsgwctl denied list shows the refused hosts"),
+                $"no client was refused {spelled.Item}, or it is allowed by now; Get-OMSGatewayDeniedHost shows the refused hosts"),
             1 => new CallException(CallException.NotFound, "DENIED_HOST_ALLOWED",
                 $"{fitting[0].Host} is allowed already, but its name leads to an address that is refused; " +
-                $"omsgwctl check {fitting[0].Host} tells more"),
+                $"Test-OMSGatewayHost {fitting[0].Host} tells more"),
             _ => new CallException(CallException.NotFound, "DENIED_HOST_PORTS",
                 $"clients were refused {spelled.Item} at several ports; say which: {string.Join(", ", fitting.Select(d => d.Host))}"),
         };

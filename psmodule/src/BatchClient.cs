@@ -60,7 +60,7 @@ internal sealed class BatchClient : IDisposable
         }
     }
 
-    /// <summary>Starts <paramref name="program"/>, a full path, and waits for nothing. Every wait after this is at most
+    /// <summary>Starts <paramref name="program"/>, a full path, and waits for nothing. Every wait after this, but for the messages of a stream, is at most
     /// <paramref name="limit"/>, or <see cref="AnswerLimit"/>.</summary>
     /// <exception cref="BatchException">It cannot be started.</exception>
     public BatchClient(string program, TimeSpan? limit = null)
@@ -108,7 +108,7 @@ internal sealed class BatchClient : IDisposable
     /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
     public void Open(Action<TimeSpan>? waiting = null)
     {
-        var hello = Parse<BatchHello>(ReadLine(waiting));
+        var hello = Parse<BatchHello>(ReadLine(waiting, limit));
         if (hello.Method != "hello" || hello.Params == null)
         {
             throw Garbled("its first line is not a hello");
@@ -130,16 +130,38 @@ internal sealed class BatchClient : IDisposable
     {
         var id = ++lastId;
         Send(Json<BatchRequest<TParams>>.ToLine(new BatchRequest<TParams> { Id = id, Method = method, Params = parameters }));
-        var answer = Parse<BatchAnswer<TResult>>(ReadLine(waiting));
-        if (answer.Error is { } error)
-        {
-            throw new CallException(error.Code, error.Data?.Reason ?? "", error.Message ?? $"error {error.Code}");
-        }
+        var answer = Parse<BatchAnswer<TResult>>(ReadLine(waiting, limit));
+        ThrowIf(answer.Error);
         if (answer.Id != id || answer.Result == null)
         {
             throw Garbled($"an answer to request {id} was expected");
         }
         return answer.Result;
+    }
+
+    /// <summary>Makes a call that streams, and passes on each message, for as long as they come.</summary>
+    /// <exception cref="CallException">As for <see cref="Call"/>.</exception>
+    /// <exception cref="BatchException">The program ended, or said something else.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
+    public void Stream<TParams, TMessage>(string method, TParams parameters, Action<TMessage> take)
+        where TParams : class where TMessage : class
+    {
+        var id = ++lastId;
+        Send(Json<BatchRequest<TParams>>.ToLine(new BatchRequest<TParams> { Id = id, Method = method, Params = parameters }));
+        while (true)
+        {
+            var line = Parse<BatchMessage<TMessage>>(ReadLine(null, Timeout.InfiniteTimeSpan));
+            ThrowIf(line.Error);
+            if (line.Id == id)
+            {
+                if (stopped) // omsgwctl ends a stream with its input
+                {
+                    throw Ended(null);
+                }
+                return;
+            }
+            take(line.Message ?? throw Garbled($"a message of request {id} was expected"));
+        }
     }
 
     /// <summary>Ends the program: closes its input, waits, and kills it if that does not help. Answers what it wrote to standard
@@ -214,12 +236,20 @@ internal sealed class BatchClient : IDisposable
         }
     }
 
-    private byte[] ReadLine(Action<TimeSpan>? waiting)
+    private static void ThrowIf(BatchError? error)
+    {
+        if (error != null)
+        {
+            throw new CallException(error.Code, error.Data?.Reason ?? "", error.Message ?? $"error {error.Code}");
+        }
+    }
+
+    private byte[] ReadLine(Action<TimeSpan>? waiting, TimeSpan most)
     {
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            var left = limit - clock.Elapsed;
+            var left = most == Timeout.InfiniteTimeSpan ? MentionAfter : most - clock.Elapsed;
             if (left <= TimeSpan.Zero)
             {
                 throw Silent();

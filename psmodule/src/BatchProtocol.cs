@@ -71,6 +71,20 @@ internal sealed class BatchAnswer<TResult>
     public BatchError? Error { get; set; }
 }
 
+/// <summary>A line from omsgwctl while a call streams: a message, or in the end the answer.</summary>
+[DataContract]
+internal sealed class BatchMessage<TMessage>
+{
+    [DataMember(Name = "id")]
+    public int? Id { get; set; }
+
+    [DataMember(Name = "params")]
+    public TMessage? Message { get; set; }
+
+    [DataMember(Name = "error")]
+    public BatchError? Error { get; set; }
+}
+
 [DataContract]
 internal sealed class BatchError
 {

@@ -3,13 +3,9 @@ using System.Management.Automation;
 
 namespace OMSGateway;
 
-/// <summary>A cmdlet that changes something: with -Force, -Confirm and -WhatIf, and no prompt unless one is asked for.</summary>
-public abstract class ChangeCmdlet : GatewayCmdlet
+/// <summary>A cmdlet that changes the configuration.</summary>
+public abstract class ChangeCmdlet : ActingCmdlet
 {
-    /// <summary>Do not ask, whatever $ConfirmPreference says.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     /// <summary>Why, for whoever reads the history.</summary>
     [Parameter]
     public string? Comment { get; set; }
@@ -72,7 +68,7 @@ public abstract class ChangeCmdlet : GatewayCmdlet
         if (answer.OnTrial is { Id: not null } running && running.Id == trial && !trialIsTold)
         {
             trialIsTold = true;
-            WriteWarning($"The change is on trial {running.Id}: what was before comes back at {ListReader.Time(running.EndsAt):t}, and when " +
+            WriteWarning($"The change is on trial {running.Id}: what was before comes back at {JsonValue.Time(running.EndsAt):t}, and when " +
                 $"the gateway is started anew. Keep it with: Confirm-OMSGatewayChange {running.Id}");
         }
         foreach (var remark in rehearsed ? answer.Preview?.Impact?.Remarks ?? [] : [])
@@ -81,31 +77,4 @@ public abstract class ChangeCmdlet : GatewayCmdlet
             WriteInformation(new HostInformationMessage { Message = $"What if: {remark.Message}" }, ["PSHOST"]);
         }
     }
-
-    /// <summary>Whether the change is to be made.</summary>
-    private protected bool Confirmed(string target, string action)
-    {
-        // -Force is about questions only: -WhatIf and an explicit -Confirm keep their meaning.
-        if (Force && !MyInvocation.BoundParameters.ContainsKey("Confirm") && !WhatIf)
-        {
-            return true;
-        }
-        return ShouldProcess(target, action);
-    }
-
-    /// <summary>Whether a change is to be made that the user has named by a pattern: it is asked about, as where ConfirmImpact is
-    /// High. The two references keep the answer "to all".</summary>
-    private protected bool ConfirmedAsHigh(string target, string action, ref bool yesToAll, ref bool noToAll)
-    {
-        var asks = !Force && !MyInvocation.BoundParameters.ContainsKey("Confirm")
-            && LanguagePrimitives.TryConvertTo<ConfirmImpact>(GetVariableValue("ConfirmPreference"), out var preference)
-            && preference == ConfirmImpact.High; // with a lower one ShouldProcess asks, with None nothing does
-        return Confirmed(target, action)
-            && (!asks || ShouldContinue($"{action}: {target}?", action, ref yesToAll, ref noToAll));
-    }
-
-    /// <summary>Whether nothing is to be changed: the gateway is only asked whether it would take the change.</summary>
-    private protected bool WhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
-        ? given
-        : GetVariableValue("WhatIfPreference"));
 }

@@ -80,19 +80,35 @@ public sealed class SettingValueCompleter : GatewayCompleter
 /// <summary>The configured hosts.</summary>
 public sealed class AllowedHostCompleter : GatewayCompleter
 {
-    private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) =>
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) => In(client);
+
+    internal static IEnumerable<(string Text, string Hint)> In(BatchClient client) =>
         ListReader.ReadAll(request => client.Call<PageRequest, HostPage>("AllowedHostService/ListAllowedHosts", request))
             .Select(h => (h.Host ?? "", $"added by {h.AddedBy}"));
 }
 
-/// <summary>The hosts that clients were refused, where -Denied is given.</summary>
+/// <summary>The hosts that clients were refused.</summary>
 public sealed class DeniedHostCompleter : GatewayCompleter
 {
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) => In(client);
+
+    internal static IEnumerable<(string Text, string Hint)> In(BatchClient client) =>
+        ListReader.ReadAll(request => client.Call<PageRequest, DeniedHostPage>("DeniedHostService/ListDeniedHosts", request))
+            .Select(h => (h.Host, $"refused {h.Count} times"));
+}
+
+/// <summary>The hosts that clients were refused, where -Denied is given.</summary>
+public sealed class HostToAddCompleter : GatewayCompleter
+{
     private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) =>
-        !LanguagePrimitives.IsTrue(given["Denied"])
-            ? []
-            : ListReader.ReadAll(request => client.Call<PageRequest, DeniedHostPage>("DeniedHostService/ListDeniedHosts", request))
-                .Select(h => (h.Host, $"refused {h.Count} times"));
+        LanguagePrimitives.IsTrue(given["Denied"]) ? DeniedHostCompleter.In(client) : [];
+}
+
+/// <summary>The configured hosts, and those that clients were refused.</summary>
+public sealed class HostToTestCompleter : GatewayCompleter
+{
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(BatchClient client, IDictionary given) =>
+        AllowedHostCompleter.In(client).Concat(DeniedHostCompleter.In(client));
 }
 
 /// <summary>The configured subjects.</summary>

@@ -1,5 +1,4 @@
 using System;
-using System.Globalization;
 using System.Linq;
 
 namespace OMSGateway;
@@ -29,9 +28,9 @@ public sealed class EffectiveHost
     {
         Host = message.Host ?? "";
         Sources = Array.ConvertAll(message.Sources ?? [], s => new HostSource(s));
-        UseCount = long.TryParse(message.UseCount, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 0;
-        FirstUsed = ListReader.Time(message.FirstUsedAt);
-        LastUsed = ListReader.Time(message.LastUsedAt);
+        UseCount = JsonValue.Number(message.UseCount);
+        FirstUsed = JsonValue.Time(message.FirstUsedAt);
+        LastUsed = JsonValue.Time(message.LastUsedAt);
         ClientCertificatePolicy = EnumName.Of(message.ClientCertificatePolicy);
     }
 
@@ -63,7 +62,7 @@ public sealed class HostSource
     internal HostSource(HostSourceMessage message)
     {
         Kind = EnumName.Of(message.Kind);
-        Since = ListReader.Time(message.Since);
+        Since = JsonValue.Time(message.Since);
         AddedBy = message.AddedBy ?? "";
         Agent = message.Agent ?? "";
         Place = message.Place ?? "";

@@ -26,7 +26,7 @@ internal static class Failure
     }
 
     /// <summary>What the gateway says of one item.</summary>
-    public static ErrorRecord Record(Problem? problem, object target)
+    public static ErrorRecord Record(ProblemMessage? problem, object target)
     {
         var reason = string.IsNullOrEmpty(problem?.Reason) ? "INVALID" : problem!.Reason!;
         var text = string.IsNullOrEmpty(problem?.Message) ? $"The gateway refuses \"{target}\"." : problem!.Message!;

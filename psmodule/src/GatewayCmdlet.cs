@@ -62,6 +62,25 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
         where TParams : class where TResult : class
     {
         Action<TimeSpan>? waiting = beside ? null : Waiting;
+        return With(client => client.Call<TParams, TResult>(method, parameters, waiting), waiting);
+    }
+
+    /// <summary>Makes a call that streams, and passes on each message, until the gateway or the user ends it.</summary>
+    /// <exception cref="CallException">As for <see cref="Call"/>.</exception>
+    /// <exception cref="BatchException">As for <see cref="Call"/>.</exception>
+    private protected void Stream<TParams, TMessage>(string method, TParams parameters, Action<TMessage> take)
+        where TParams : class where TMessage : class
+    {
+        With(client =>
+        {
+            client.Stream(method, parameters, take);
+            return true;
+        }, Waiting);
+    }
+
+    // Calls by an omsgwctl that runs already, or by one that is started.
+    private T With<T>(Func<BatchClient, T> call, Action<TimeSpan>? waiting)
+    {
         try
         {
             if (client == null)
@@ -73,7 +92,7 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
                 }
                 client.Open(waiting);
             }
-            return client.Call<TParams, TResult>(method, parameters, waiting);
+            return call(client);
         }
         catch (BatchException)
         {
@@ -87,7 +106,7 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
         }
         finally
         {
-            if (!beside)
+            if (waiting != null)
             {
                 Waited();
             }

@@ -418,7 +418,7 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
         if (outcome.OpenTunnels > 0)
         {
             WriteWarning($"{outcome.OpenTunnels} open tunnels to {outcome.Item} stay until they end; " +
-                $"close them with: omsgwctl tunnel close --host {outcome.Item}");
+                $"close them with: Stop-OMSGatewayTunnel -Host {outcome.Item}");
         }
         if (passThru && IsPassedThru(outcome))
         {

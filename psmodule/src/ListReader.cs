@@ -1,7 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Globalization;
-using System.Xml;
 
 namespace OMSGateway;
 
@@ -37,10 +35,6 @@ internal static class ListReader
         throw new CallException(Aborted, "ETAG_MISMATCH",
             "the configuration changed each time while the list was read; try again");
     }
-
-    /// <summary>A time of the admin API as local time; null if there is none.</summary>
-    public static DateTime? Time(string? text) =>
-        string.IsNullOrEmpty(text) ? null : XmlConvert.ToDateTime(text!, XmlDateTimeSerializationMode.Utc).ToLocalTime();
 
     private const int Aborted = 10; // a gRPC status code
 }

@@ -41,7 +41,7 @@ internal abstract class ChangedAnswer
 
     /// <summary>What is still to be done.</summary>
     [DataMember(Name = "warnings")]
-    public Problem[]? Warnings { get; set; }
+    public ProblemMessage[]? Warnings { get; set; }
 
     /// <summary>The trial that runs after the change.</summary>
     [DataMember(Name = "onTrial")]
@@ -70,10 +70,10 @@ internal sealed class PreviewMessage
 internal sealed class ImpactMessage
 {
     [DataMember(Name = "remarks")]
-    private Problem[]? RemarksOrNull { get; set; }
+    private ProblemMessage[]? RemarksOrNull { get; set; }
 
     /// <summary>It in sentences.</summary>
-    public Problem[] Remarks => RemarksOrNull ?? [];
+    public ProblemMessage[] Remarks => RemarksOrNull ?? [];
 }
 
 [DataContract]
@@ -205,6 +205,18 @@ internal sealed class DeniedHostMessage
     [DataMember(Name = "count")]
     public string? Count { get; set; }
 
+    [DataMember(Name = "firstDeniedAt")]
+    public string? FirstDeniedAt { get; set; }
+
+    [DataMember(Name = "lastDeniedAt")]
+    public string? LastDeniedAt { get; set; }
+
+    [DataMember(Name = "clients")]
+    public string[]? Clients { get; set; }
+
+    [DataMember(Name = "clientCount")]
+    public int ClientCount { get; set; }
+
     public string Host => HostOrNull ?? "";
 }
 
@@ -335,10 +347,10 @@ internal sealed class Outcome
     public string? ClientCertificatePolicy { get; set; }
 
     [DataMember(Name = "problem")]
-    public Problem? Problem { get; set; }
+    public ProblemMessage? Problem { get; set; }
 
     [DataMember(Name = "warnings")]
-    private Problem[]? WarningsOrNull { get; set; }
+    private ProblemMessage[]? WarningsOrNull { get; set; }
 
     [DataMember(Name = "openTunnels")]
     public int OpenTunnels { get; set; }
@@ -353,11 +365,11 @@ internal sealed class Outcome
     /// <summary>The spelling that the gateway keeps.</summary>
     public string Item => Host ?? Subject ?? "";
 
-    public Problem[] Warnings => WarningsOrNull ?? [];
+    public ProblemMessage[] Warnings => WarningsOrNull ?? [];
 }
 
 [DataContract]
-internal sealed class Problem
+internal sealed class ProblemMessage
 {
     [DataMember(Name = "reason")]
     public string? Reason { get; set; }

@@ -60,7 +60,7 @@ public sealed class Revision
     internal Revision(RevisionMessage message)
     {
         Number = message.Number;
-        Time = ListReader.Time(message.Time);
+        Time = JsonValue.Time(message.Time);
         Result = EnumName.Of(message.Result);
         About = RevisionMessage.NumberOf(message.About);
         Trial = message.Trial ?? "";

@@ -3,6 +3,7 @@
 //   relay          passes lines to and from the real one, FAKECTL_PROGRAM
 //   answer         answers every request with the result FAKECTL_RESULT
 //   error          answers every request with the error FAKECTL_RESULT
+//   stream         answers every request with the message FAKECTL_RESULT, and then with its end
 //   protocol, garbage, ends, silent, deaf, long-line, wrong-id, flood    see below
 //
 // Where FAKECTL_LOG names a file, it gets the line "start" and every line of input.
@@ -57,6 +58,10 @@ while (Console.ReadLine() is { } line)
     {
         case "error":
             Say($$$"""{"jsonrpc":"2.0","id":{{{id}}},"error":{{{result}}}}""");
+            break;
+        case "stream":
+            Say($$$"""{"jsonrpc":"2.0","method":"any","params":{{{result}}}}""");
+            Say($$$"""{"jsonrpc":"2.0","id":{{{id}}},"result":{}}""");
             break;
         case "wrong-id":
             Say($$$"""{"jsonrpc":"2.0","id":{{{id + 1}}},"result":{}}""");

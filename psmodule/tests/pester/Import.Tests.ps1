@@ -123,7 +123,7 @@ Describe 'Get-Command -Syntax' {
     It 'shows -Host as Host' {
         (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() -replace ' +', ' ' |
             Should -Be ('Add-OMSGatewayAllowedHost [-Host] <string[]> [-ClientCertificatePolicy <string>] [-Denied] [-PassThru] ' +
-                '[-Force] [-Comment <string>] [-ConfirmWithin <timespan>] [-WhatIf] [-Confirm] [<CommonParameters>]')
+                '[-Comment <string>] [-ConfirmWithin <timespan>] [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]')
     }
 
     It 'shows that a key is no must' {

@@ -94,6 +94,37 @@ public sealed class BatchClientTests
     }
 
     [Fact]
+    public void Follows_a_stream_until_the_gateway_is_gone()
+    {
+        using var gateway = new RunningGateway();
+        using var client = BatchClient.Start(Programs.Control);
+        AddHosts(client, "a.example.com");
+        var seen = new List<string?>();
+
+        var e = Assert.Throws<CallException>(() => client.Stream<WatchEventsRequest, WatchEventsMessage>("EventService/WatchEvents",
+            new WatchEventsRequest { Filter = new EventFilter { Kinds = ["ALLOWED_HOST_ADDED"] }, Tail = 5 }, message =>
+            {
+                seen.Add(message.Event?.Text);
+                gateway.Kill();
+            }));
+
+        Assert.Equal(14, e.Code);
+        Assert.Contains("a.example.com", Assert.Single(seen), StringComparison.Ordinal);
+        gateway.Start();
+        Assert.Equal(["a.example.com"], ReadHosts(client)); // and the client goes on
+    }
+
+    [Fact]
+    public void A_stream_is_stopped_from_another_thread()
+    {
+        using var gateway = new RunningGateway();
+        using var client = BatchClient.Start(Programs.Control);
+
+        Assert.Throws<OperationCanceledException>(() => client.Stream<WatchEventsRequest, WatchEventsMessage>("EventService/WatchEvents",
+            new WatchEventsRequest { Tail = 1 }, _ => new Thread(client.Stop).Start()));
+    }
+
+    [Fact]
     public void A_stopped_gateway_can_be_administered()
     {
         using var gateway = new RunningGateway();

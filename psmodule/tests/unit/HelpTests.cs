@@ -82,8 +82,8 @@ public sealed class HelpTests
         Assert.Equal(Cmdlets.Select(c => c.Name), commands.Select(NameOf));
         Assert.Equal(
             [
-                "Address Username Password PassThru Force Comment ConfirmWithin WhatIf Confirm",
-                "Address Credential PassThru Force Comment ConfirmWithin WhatIf Confirm",
+                "Address Username Password PassThru Comment ConfirmWithin Force WhatIf Confirm",
+                "Address Credential PassThru Comment ConfirmWithin Force WhatIf Confirm",
             ],
             relay.Descendants(command + "syntaxItem").Select(item =>
                 string.Join(" ", item.Elements(command + "parameter").Select(p => p.Element(text + "name")!.Value))));

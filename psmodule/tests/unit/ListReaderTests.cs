@@ -31,15 +31,5 @@ public sealed class ListReaderTests
         Assert.Equal("ETAG_MISMATCH", e.Reason);
     }
 
-    [Fact]
-    public void Times_are_local_and_may_have_nine_digits_after_the_second()
-    {
-        var want = new DateTime(2026, 11, 21, 14, 22, 10, DateTimeKind.Utc).AddTicks(1234567).ToLocalTime();
-
-        Assert.Equal(want, ListReader.Time("2026-11-21T14:22:10.123456700Z"));
-        Assert.Null(ListReader.Time(""));
-        Assert.Null(ListReader.Time(null));
-    }
-
     private sealed record Page(string[] Items, string Etag, string NextPageToken) : IPage<string>;
 }
