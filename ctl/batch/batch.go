@@ -50,6 +50,7 @@ The batch ends with the input, with exit code 0.`,
 		},
 	}
 	cmd.Flags().StringVar(&p.Client, "client", "", "`name` of the program that calls, for the history of changes, such as inventory/1.0")
+	cmd.Flags().BoolVar(&p.NoStandIn, "no-stand-in", false, "do not reach a gateway that is stopped")
 	return cmd
 }
 

@@ -95,7 +95,8 @@ func (p *Program) StateDir() (dir string, ok bool) { return adminclient.StateDir
 // options are how the gateway at address is reached.
 func (p *Program) options(address string) adminclient.Options {
 	return adminclient.Options{
-		Address: address, Wait: startWait, Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: p.changed,
+		Address: address, Wait: startWait, NoStandIn: p.NoStandIn,
+		Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: p.changed,
 	}
 }
 

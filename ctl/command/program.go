@@ -22,6 +22,8 @@ type Program struct {
 	JSON    bool   // --json
 	Client  string // what the gateway is told as the program that calls; "" is omsgwctl itself
 
+	NoStandIn bool // a gateway that is stopped is not reached
+
 	address string // --address, "" if not given
 	started bool   // the command line was understood: an error from here on is not wrong usage
 	stoodIn bool   // the last change was made while the gateway is stopped

@@ -53,6 +53,8 @@ type Options struct {
 	Address string
 	// Wait is how long a gateway that is starting is waited for, each time that it has to be reached; 0 means 10 s.
 	Wait time.Duration
+	// NoStandIn lets a gateway that is stopped be one that is not reached: GATEWAY_UNREACHABLE.
+	NoStandIn bool
 	// Program is the name and version of the program, such as "omsgwctl/1.4.0", which stands in the revisions of the changes that it makes.
 	Program string
 	// Changed is told of each change of the configuration that was made, and whether it was made for a gateway that is stopped. It may be
@@ -88,8 +90,9 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 			wait:    cmp.Or(o.Wait, defaultWait),
 			program: o.Program,
 		},
-		changed: o.Changed,
-		use:     make(chan struct{}, 1),
+		changed:    o.Changed,
+		mayStandIn: !o.NoStandIn,
+		use:        make(chan struct{}, 1),
 	}
 	if err := c.open(ctx); err != nil {
 		return nil, err

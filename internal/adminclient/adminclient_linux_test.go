@@ -176,6 +176,21 @@ func TestStreamsAreNotStoodInFor(t *testing.T) {
 	wantVersion(t, c, "stand-in")
 }
 
+func TestGatewayThatIsNotStoodInFor(t *testing.T) {
+	dir := stateDir(t)
+	o := adminclient.Options{Address: osdefaults.AddressIn(dir), NoStandIn: true}
+	_, err := adminclient.Dial(t.Context(), o)
+	wantError(t, err, reason.GatewayUnreachable, "start it with: omsgateway --state-dir "+dir)
+
+	g := start(t, dir, &admin{name: "running"})
+	c := dial(t, o)
+	wantVersion(t, c, "running")
+	g.stop(t)
+	_, err = c.Status.GetStatus(t.Context(), &adminv1.GetStatusRequest{})
+	wantError(t, err, reason.GatewayUnreachable, "start it with: omsgateway --state-dir "+dir)
+	wantFree(t, dir)
+}
+
 func TestCallIsNotSentTwice(t *testing.T) {
 	dir := stateDir(t)
 	a := &admin{name: "running", added: make(chan struct{})}

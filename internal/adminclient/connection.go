@@ -32,8 +32,9 @@ const (
 
 // connection implements grpc.ClientConnInterface. It has a session at a time, and makes a new one when that is lost.
 type connection struct {
-	gateway gateway
-	changed func(stoodIn bool) // may be nil
+	gateway    gateway
+	changed    func(stoodIn bool) // may be nil
+	mayStandIn bool
 
 	use     chan struct{} // holds one while somebody uses the fields below
 	current *session      // nil if there is none
@@ -41,14 +42,14 @@ type connection struct {
 }
 
 func (c *connection) open(ctx context.Context) error {
-	s, err := c.gateway.reach(ctx, true)
+	s, err := c.gateway.reach(ctx, c.mayStandIn)
 	c.current = s
 	return err
 }
 
 // Invoke makes a unary call.
 func (c *connection) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return c.call(ctx, true, method, args, reply, opts...)
+	return c.call(ctx, c.mayStandIn, method, args, reply, opts...)
 }
 
 // call makes a unary call, in its turn.

@@ -9,6 +9,8 @@ public abstract class ActingCmdlet : GatewayCmdlet
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    private protected override bool Rehearses => WhatIf;
+
     /// <summary>Whether it is to be done.</summary>
     private protected bool Confirmed(string target, string action)
     {
@@ -30,9 +32,4 @@ public abstract class ActingCmdlet : GatewayCmdlet
         return Confirmed(target, action)
             && (!asks || ShouldContinue($"{action}: {target}?", action, ref yesToAll, ref noToAll));
     }
-
-    /// <summary>Whether nothing is to be done.</summary>
-    private protected bool WhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
-        ? given
-        : GetVariableValue("WhatIfPreference"));
 }

@@ -61,15 +61,16 @@ internal sealed class BatchClient : IDisposable
     }
 
     /// <summary>Starts <paramref name="program"/>, a full path, and waits for nothing. Every wait after this, but for the messages of a stream, is at most
-    /// <paramref name="limit"/>, or <see cref="AnswerLimit"/>.</summary>
+    /// <paramref name="limit"/>, or <see cref="AnswerLimit"/>. A gateway that is stopped is stood in for only if it
+    /// <paramref name="standsIn"/>.</summary>
     /// <exception cref="BatchException">It cannot be started.</exception>
-    public BatchClient(string program, TimeSpan? limit = null)
+    public BatchClient(string program, TimeSpan? limit = null, bool standsIn = true)
     {
         this.program = program;
         this.limit = limit ?? AnswerLimit;
         process = new Process
         {
-            StartInfo = new ProcessStartInfo(program, $"batch --client OMSGateway/{Version}")
+            StartInfo = new ProcessStartInfo(program, $"batch --client OMSGateway/{Version}{(standsIn ? "" : " --no-stand-in")}")
             {
                 UseShellExecute = false,
                 CreateNoWindow = true,

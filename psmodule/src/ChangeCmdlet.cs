@@ -24,7 +24,7 @@ public abstract class ChangeCmdlet : ActingCmdlet
         where TRequest : ChangeRequest where TAnswer : ChangedAnswer
     {
         var rehearses = WhatIf;
-        if (!Confirmed(target, action) && !rehearses)
+        if (!Confirmed(target, action) && (!rehearses || IsAbsent))
         {
             return null;
         }
@@ -32,6 +32,11 @@ public abstract class ChangeCmdlet : ActingCmdlet
         try
         {
             answer = Send<TRequest, TAnswer>(method, request, rehearses);
+        }
+        catch (Exception e) when (rehearses && Failure.IsAbsence(e))
+        {
+            TellAbsence(e);
+            return null;
         }
         catch (Exception e) when (e is CallException or BatchException)
         {
@@ -58,6 +63,23 @@ public abstract class ChangeCmdlet : ActingCmdlet
         return answer;
     }
 
+    /// <summary>With -WhatIf: whether no gateway has answered, of which the user was told. It is not asked again.</summary>
+    private protected bool IsAbsent { get; private set; }
+
+    /// <summary>With -WhatIf: tells, once, that no gateway answers.</summary>
+    private protected void TellAbsence(Exception failure)
+    {
+        if (!IsAbsent)
+        {
+            IsAbsent = true;
+            Remark("what the change would bring is not known, since no gateway answers");
+            WriteVerbose(failure.Message);
+        }
+    }
+
+    // As PowerShell itself shows what -WhatIf has to say.
+    private void Remark(string? text) => WriteInformation(new HostInformationMessage { Message = $"What if: {text}" }, ["PSHOST"]);
+
     /// <summary>Tells what the gateway says of a change as a whole, and if it is rehearsed, of what it would bring.</summary>
     private protected void Tell(ChangedAnswer answer, bool rehearsed)
     {
@@ -73,8 +95,7 @@ public abstract class ChangeCmdlet : ActingCmdlet
         }
         foreach (var remark in rehearsed ? answer.Preview?.Impact?.Remarks ?? [] : [])
         {
-            // As PowerShell itself shows what -WhatIf has to say.
-            WriteInformation(new HostInformationMessage { Message = $"What if: {remark.Message}" }, ["PSHOST"]);
+            Remark(remark.Message);
         }
     }
 }

@@ -45,6 +45,14 @@ internal static class Failure
         _ => false,
     };
 
+    /// <summary>Whether no gateway answers: there is none, or it hangs.</summary>
+    public static bool IsAbsence(Exception failure) => failure switch
+    {
+        CallException { Code: DeadlineExceeded or Unavailable } => true,
+        BatchException { Id: "ControlProgramSilent" } => true,
+        _ => false,
+    };
+
     /// <summary>Whether the gateway had all the time that a call has.</summary>
     public static bool IsTimeout(CallException failure) => failure.Code == DeadlineExceeded;
 

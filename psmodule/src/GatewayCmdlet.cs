@@ -12,6 +12,8 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
 {
     private const int ProgressId = 0x4F4D53; // one that no script has by chance
 
+    private static readonly TimeSpan RehearsalLimit = TimeSpan.FromSeconds(2);
+
     private BatchClient? client;
     private bool progressIsShown;
 
@@ -85,7 +87,9 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
         {
             if (client == null)
             {
-                client = new BatchClient(ControlProgram.Find()); // StopProcessing finds it from here on
+                client = Rehearses // StopProcessing finds it from here on
+                    ? new BatchClient(ControlProgram.Find(), RehearsalLimit, standsIn: false)
+                    : new BatchClient(ControlProgram.Find());
                 if (Stopping)
                 {
                     throw new OperationCanceledException();
@@ -121,6 +125,15 @@ public abstract class GatewayCmdlet : PSCmdlet, IDisposable
 
     /// <summary>A failure of a call as an error record.</summary>
     private protected ErrorRecord Record(Exception e, object? target) => Failure.Record(e, MyInvocation.MyCommand.Name, target);
+
+    /// <summary>Whether it is only said what would be done. A gateway that is stopped is not stood in for then, and one that runs has two
+    /// seconds for each answer.</summary>
+    private protected virtual bool Rehearses => false;
+
+    /// <summary>Whether -WhatIf, or the preference, is set.</summary>
+    private protected bool WhatIf => LanguagePrimitives.IsTrue(MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+        ? given
+        : GetVariableValue("WhatIfPreference"));
 
     /// <summary>Whether -ErrorAction, or the preference, is Stop.</summary>
     private protected bool StopsAtErrors => LanguagePrimitives.TryConvertTo<ActionPreference>(

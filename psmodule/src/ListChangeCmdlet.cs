@@ -29,7 +29,7 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     private readonly Queue<Action> reports = [];
     private int pendingBytes;
     private Timer? timer;
-    private bool ended;    // by an error that stops, or by Dispose: nothing more is sent
+    private bool ended;    // by an error that stops, by Dispose, or since nobody answers -WhatIf: nothing more is sent
     private int applied;   // items that are as they should be
 
     // Of the pipeline's thread alone.
@@ -59,6 +59,8 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
 
     /// <summary>The item as it is to be sent. Null if the user was told that it cannot be.</summary>
     private protected virtual string? Meant(string item) => item;
+
+    private protected override bool Rehearses => rehearses;
 
     /// <summary>Notes what cannot be asked on the timer's thread.</summary>
     protected override void BeginProcessing()
@@ -111,6 +113,11 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
             {
                 Choose(item);
             }
+            catch (Exception e) when (rehearses && Failure.IsAbsence(e))
+            {
+                Confirmed(item, Action);
+                TellAbsence(e);
+            }
             catch (Exception e) when (e is CallException or BatchException)
             {
                 Refuse(Record(e, item));
@@ -148,6 +155,11 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     // Asks about an item, or about the entries that it names by a pattern, and lets them wait to be sent.
     private void Choose(string item)
     {
+        if (IsAbsent)
+        {
+            Confirmed(item, Action);
+            return;
+        }
         if (InTurn(() => Matching(item)) is { } entries)
         {
             if (entries.Count == 0)
@@ -246,6 +258,11 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
                 Note([items[end]], Answer([items[end]], validateOnly: true, beside), passThru: false);
                 ended = true;
             }
+        }
+        catch (Exception e) when (rehearses && Failure.IsAbsence(e))
+        {
+            ended = true;
+            reports.Enqueue(() => TellAbsence(e));
         }
         catch (Exception e) when (e is CallException or BatchException)
         {

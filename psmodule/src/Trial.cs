@@ -17,6 +17,8 @@ public abstract class EndTrialCmdlet : GatewayCmdlet
     /// <summary>The method of the API, and what it does, for questions and -WhatIf.</summary>
     private protected abstract (string Method, string Action) End { get; }
 
+    private protected override bool Rehearses => WhatIf;
+
     /// <summary>Ends the trial.</summary>
     private protected override void Finish()
     {

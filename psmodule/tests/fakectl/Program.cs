@@ -101,7 +101,7 @@ static void Log(string line)
 
 static int Relay(string program)
 {
-    var start = new ProcessStartInfo(program, "batch") { RedirectStandardInput = true }; // its output is ours
+    var start = new ProcessStartInfo(program, string.Join(" ", Environment.GetCommandLineArgs().Skip(1))) { RedirectStandardInput = true }; // its output is ours
     using var real = Process.Start(start)!;
     while (Console.ReadLine() is { } line)
     {
