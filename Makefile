@@ -46,6 +46,9 @@ test: ## run all tests
 floods: ## flood a gateway from all sides, in under a minute (Linux, as root)
 	OMSGATEWAY_TEST_REQUIRE=all go test -count=1 -timeout 1m -run '^TestFloods$$' ./cmd/omsgateway
 
+kills: ## kill a process a thousand times while it changes the configuration, and 200 times in trials
+	OMSGATEWAY_TEST_KILLS=1 go test -count=1 -timeout 30m -v -run '^TestCrash' ./internal/settings
+
 race: ## run all tests under the race detector (needs a C compiler)
 	go test -race ./...
 

@@ -78,7 +78,19 @@ func child(dir string) error {
 	return err
 }
 
-var crashChanges = testscale.Of(200, 40)
+// As make kills asks for them, as .ci/run does, and else.
+var (
+	crashChanges = killing(1000, 200, 40)
+	crashKills   = killing(1000, 50, 10)
+	trialKills   = killing(200, 20, 20)
+)
+
+func killing(most, full, quick int) int {
+	if os.Getenv("OMSGATEWAY_TEST_KILLS") != "" {
+		return most
+	}
+	return testscale.Of(full, quick)
+}
 
 // tryingChild is a child that makes each change on trial, tells its number below zero, confirms it after a moment, and tells the number.
 func tryingChild(dir string) error {
@@ -112,9 +124,8 @@ func tryingChild(dir string) error {
 func TestCrashInTrials(t *testing.T) {
 	t.Setenv(childTries, "1")
 	dir := t.TempDir()
-	const kills = 20
 	confirmed, back := 0, 0
-	for range kills {
+	for range trialKills {
 		c := start(t, dir)
 		if first := c.next(t); first != confirmed {
 			t.Fatalf("the process finds %d, want %d", first, confirmed)
@@ -151,20 +162,24 @@ func TestCrashInTrials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d kills: %d changes were confirmed, %d trials went back", kills, confirmed, back)
+	t.Logf("%d kills: %d changes were confirmed, %d trials went back", trialKills, confirmed, back)
 }
 
-// TestCrash kills a process at random moments while it makes 200 changes: after each kill the configuration is whole, and that of
-// the last change that was told, or of the one after it, which was being made.
+// TestCrash kills a process at random moments while it makes changes: after each kill the configuration is whole, and that of the last
+// change that was told, or of the one after it, which was being made.
 func TestCrash(t *testing.T) {
 	dir := t.TempDir()
 	told, kills, writing, between := 0, 0, 0, 0
-	for told < crashChanges {
+	for told < crashChanges || kills < crashKills {
 		c := start(t, dir)
 		if first := c.next(t); first != told {
 			t.Fatalf("the process finds %d, want %d", first, told)
 		}
-		<-time.After(rand.N(10 * time.Millisecond)) // a random moment: the kill waits for nothing
+		moment := 10 * time.Millisecond
+		if kills*crashChanges < told*crashKills {
+			moment /= 5 // there are fewer kills than there should be by now
+		}
+		<-time.After(rand.N(moment)) // the kill waits for nothing
 		if err := c.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
