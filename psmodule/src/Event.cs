@@ -70,6 +70,7 @@ public sealed class GetOMSGatewayEventCommand : GatewayCmdlet
 
     /// <summary>Only events of one of these kinds, in any case.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(EventKindCompleter))]
     public string[] Kind { get; set; } = [];
 
     /// <summary>Only events at least as serious as this.</summary>
@@ -79,6 +80,7 @@ public sealed class GetOMSGatewayEventCommand : GatewayCmdlet
 
     /// <summary>Only events with this reason, in any case.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(EventReasonCompleter))]
     public string? Reason { get; set; }
 
     /// <summary>Only events whose text contains this, in any case.</summary>
@@ -139,4 +141,22 @@ public sealed class GetOMSGatewayEventCommand : GatewayCmdlet
         }
         WriteWarning($"{JsonValue.Number(message.Missed)} events are missed, because they came too fast.");
     }
+}
+
+/// <summary>The kinds of the latest events.</summary>
+public sealed class EventKindCompleter : GatewayCompleter
+{
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(
+        BatchClient client, System.Collections.IDictionary given) => Latest(client, e => e.Kind);
+
+    internal static IEnumerable<(string Text, string Hint)> Latest(BatchClient client, Func<EventMessage, string?> part) =>
+        client.Call<ListEventsRequest, ListEventsAnswer>("EventService/ListEvents", new ListEventsRequest()).Events
+            .Reverse().GroupBy(e => part(e) ?? "").Select(same => (same.Key, same.First().Text ?? ""));
+}
+
+/// <summary>The reasons of the latest events.</summary>
+public sealed class EventReasonCompleter : GatewayCompleter
+{
+    private protected override IEnumerable<(string Text, string Hint)> Candidates(
+        BatchClient client, System.Collections.IDictionary given) => EventKindCompleter.Latest(client, e => e.Reason);
 }

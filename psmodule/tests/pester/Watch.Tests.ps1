@@ -96,6 +96,11 @@ Describe 'Get-OMSGatewayEvent' {
         $failed.FullyQualifiedErrorId | Should -Be 'FilterInvalid,OMSGateway.GetOMSGatewayEventCommand'
     }
 
+    It 'has kinds and reasons that are completed' {
+        (Get-Completion 'Get-OMSGatewayEvent -Kind ALLOWED_HOST_A').CompletionText | Should -Be 'ALLOWED_HOST_ADDED'
+        (Get-Completion 'Get-OMSGatewayEvent -Reason host_not').CompletionText | Should -Be 'HOST_NOT_ALLOWED'
+    }
+
     It 'says how many are left out only where that was not asked for' {
         Get-OMSGatewayEvent -Limit 1 -WarningVariable told | Should -HaveCount 1
         $told | Should -BeNullOrEmpty
@@ -119,11 +124,24 @@ Describe 'Get-OMSGatewayEvent' {
         $seen | Should -Be 'two.example.com', 'three.example.com'
     }
 
-    It 'with -Wait leaves no omsgwctl behind, whatever ends it (<how>)' -ForEach @(@{ how = 'enough' }, @{ how = 'a stop' }) {
+    It 'with -Wait leaves no omsgwctl behind, whatever ends it (<how>)' -ForEach @(
+        @{ how = 'enough' }, @{ how = 'a stop' }, @{ how = 'a kill' }
+    ) {
         $log = Use-FakeControl -Mode relay
         try {
             if ($how -eq 'enough') {
                 Get-OMSGatewayEvent -Wait -Tail 1 | Select-Object -First 1 | Should -Not -BeNullOrEmpty
+            }
+            elseif ($how -eq 'a kill') {
+                $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $Shell
+                $start.Arguments = "-NoProfile -NonInteractive -Command ""Import-Module '$Manifest'; Get-OMSGatewayEvent -Wait -Kind NO_SUCH"""
+                $start.UseShellExecute = $false
+                $process = [Diagnostics.Process]::Start($start)
+                while (-not (Get-Request $log)) { $null = [Threading.Thread]::Yield() }
+                $process.Kill()
+                $process.WaitForExit()
+                $name = [IO.Path]::GetFileNameWithoutExtension($FakeControl)
+                Get-Process -Name $name -ErrorAction Ignore | Wait-Process -Timeout 60
             }
             else {
                 $shell = [powershell]::Create()
