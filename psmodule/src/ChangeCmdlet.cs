@@ -16,6 +16,7 @@ public abstract class ChangeCmdlet : ActingCmdlet
     public TimeSpan? ConfirmWithin { get; set; }
 
     private string? trial; // that the first change of this cmdlet has begun; the next ones are a part of it
+    private string? former; // that ran before the first change, and is none of this cmdlet's; empty for none
     private bool trialIsTold;
 
     /// <summary>Makes one change, after the question about it. With -WhatIf the gateway is only asked what it would bring.</summary>
@@ -55,10 +56,16 @@ public abstract class ChangeCmdlet : ActingCmdlet
     {
         (request.ValidateOnly, request.Comment, request.Trial) = (validateOnly, Comment, trial);
         request.ConfirmWithin = trial == null ? Period.Message(ConfirmWithin) : null;
-        var answer = Call<TRequest, TAnswer>(method, request, beside);
-        if (!validateOnly && ConfirmWithin != null)
+        var begins = !validateOnly && ConfirmWithin != null && trial == null;
+        if (begins)
         {
-            trial ??= answer.OnTrial?.Id;
+            // A change that changes nothing is made while somebody else's trial runs, and its answer has that one.
+            former ??= Call<Empty, GetTrialAnswer>("RevisionService/GetTrial", new Empty(), beside).Trial?.Id ?? "";
+        }
+        var answer = Call<TRequest, TAnswer>(method, request, beside);
+        if (begins && answer.OnTrial?.Id != former)
+        {
+            trial = answer.OnTrial?.Id;
         }
         return answer;
     }

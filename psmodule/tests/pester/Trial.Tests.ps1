@@ -48,6 +48,14 @@ Describe 'A change on trial' {
         $failed.FullyQualifiedErrorId | Should -Be 'TrialNotFound,OMSGateway.UndoOMSGatewayChangeCommand'
     }
 
+    It 'is not taken for its own by a change that changes nothing' {
+        Set-OMSGatewayConfig DrainSeconds 7 -ConfirmWithin 5m -WarningAction SilentlyContinue
+        Remove-OMSGatewayAllowedHost nobody.example.com -ConfirmWithin 5m -WarningVariable told -WarningAction SilentlyContinue
+        "$told" | Should -Not -Match 'Confirm-OMSGatewayChange'
+        Set-OMSGatewayConfig DrainSeconds 8 -ConfirmWithin 5m -ErrorAction SilentlyContinue -ErrorVariable failed
+        $failed.FullyQualifiedErrorId | Should -Be 'ChangeOnTrial,OMSGateway.SetOMSGatewayConfigCommand'
+    }
+
     It 'is not begun by -WhatIf' {
         Set-OMSGatewayConfig DrainSeconds 7 -ConfirmWithin 5m -WhatIf
         Confirm-OMSGatewayChange -ErrorAction SilentlyContinue -ErrorVariable failed
