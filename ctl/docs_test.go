@@ -52,6 +52,7 @@ func shownCommands(page string) []string {
 	var lines []string
 	for _, match := range shownCommand.FindAllStringSubmatch(page, -1) {
 		line, _, _ := strings.Cut(match[1], " #")
+		line, _, _ = strings.Cut(line, " || ")
 		line, _, _ = strings.Cut(line, " | ")
 		line, _, _ = strings.Cut(line, " > ")
 		line, _, _ = strings.Cut(line, " <")
