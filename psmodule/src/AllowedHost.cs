@@ -21,12 +21,29 @@ public sealed class AllowedHost
     /// ClientCertificatePolicy says.</summary>
     public string ClientCertificatePolicy { get; }
 
+    /// <summary>Who answers for it.</summary>
+    public string Owner { get; }
+
+    /// <summary>Where it was asked for.</summary>
+    public string Ticket { get; }
+
+    /// <summary>What else is to be known of it.</summary>
+    public string Note { get; }
+
+    /// <summary>When it expires, local time; null if it does not.</summary>
+    public DateTime? Expires { get; }
+
+    /// <summary>It has expired, and allows nothing.</summary>
+    public bool Expired { get; }
+
     internal AllowedHost(HostMessage message)
     {
         Host = message.Host ?? "";
         AddedAt = JsonValue.Time(message.AddedAt);
         AddedBy = message.AddedBy ?? "";
         ClientCertificatePolicy = PolicyName.Of(message.ClientCertificatePolicy);
+        (Owner, Ticket, Note) = (message.Owner ?? "", message.Ticket ?? "", message.Note ?? "");
+        (Expires, Expired) = (JsonValue.Time(message.ExpiresAt), message.Expired);
     }
 
     /// <summary>The host, so that the object can stand where a string is expected.</summary>
@@ -35,7 +52,7 @@ public sealed class AllowedHost
 
 /// <summary>Get-OMSGatewayAllowedHost.</summary>
 [Cmdlet(VerbsCommon.Get, "OMSGatewayAllowedHost", DefaultParameterSetName = "Configured")]
-[OutputType(typeof(string), typeof(AllowedHost), typeof(EffectiveHost))]
+[OutputType(typeof(string), typeof(AllowedHost), typeof(EffectiveHost), typeof(AllowedHostFinding))]
 public sealed class GetOMSGatewayAllowedHostCommand : AskingCmdlet
 {
     /// <summary>Objects instead of strings.</summary>
@@ -46,8 +63,16 @@ public sealed class GetOMSGatewayAllowedHostCommand : AskingCmdlet
     [Parameter(Mandatory = true, ParameterSetName = "Effective")]
     public SwitchParameter Effective { get; set; }
 
+    /// <summary>What is to be tidied in the list, as objects.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = "Review")]
+    public SwitchParameter Review { get; set; }
+
     private protected override IEnumerable<object?> Ask()
     {
+        if (Review)
+        {
+            return ReadAll<FindingPage, FindingMessage>("AllowedHostService/ReviewAllowedHosts").Select(f => new AllowedHostFinding(f));
+        }
         if (Effective)
         {
             return ReadAll<EffectiveHostPage, EffectiveHostMessage>("AllowedHostService/ListEffectiveHosts").Select(h => new EffectiveHost(h));
@@ -60,7 +85,7 @@ public sealed class GetOMSGatewayAllowedHostCommand : AskingCmdlet
 /// <summary>Add-OMSGatewayAllowedHost.</summary>
 [Cmdlet(VerbsCommon.Add, "OMSGatewayAllowedHost", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(string))]
-public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
+public sealed class AddOMSGatewayAllowedHostCommand : AllowedHostValuesCmdlet
 {
     private List<DeniedHostMessage>? deniedHosts;
 
@@ -70,11 +95,6 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
     [AllowEmptyCollection]
     [ArgumentCompleter(typeof(HostToAddCompleter))]
     public new string[] Host { get; set; } = [];
-
-    /// <summary>What is asked of client certificates in tunnels to the hosts, also to those that are in the list already.</summary>
-    [Parameter]
-    [ValidateSet("Default", "Off", "IfShown", "Required")]
-    public string? ClientCertificatePolicy { get; set; }
 
     /// <summary>Take only hosts that clients were refused, with their port.</summary>
     [Parameter]
@@ -87,11 +107,10 @@ public sealed class AddOMSGatewayAllowedHostCommand : ListChangeCmdlet
 
     private protected override ChangeAnswer Change(string[] items, bool validateOnly, bool beside)
     {
-        var policy = ClientCertificatePolicy == null ? null : PolicyName.ToMessage(ClientCertificatePolicy);
         var request = new AddHostsRequest
         {
-            Hosts = Array.ConvertAll(items, item => new HostMessage { Host = item, ClientCertificatePolicy = policy }),
-            SetClientCertificatePolicy = policy != null,
+            Hosts = Array.ConvertAll(items, item => Filled(new HostMessage { Host = item })),
+            UpdateMask = Mask == "" ? null : Mask,
         };
         return Send<AddHostsRequest, ChangeAnswer>("AllowedHostService/AddAllowedHosts", request, validateOnly, beside);
     }

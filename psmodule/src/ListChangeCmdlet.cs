@@ -357,7 +357,7 @@ public abstract class ListChangeCmdlet : ChangeCmdlet
     private void TellCounts(string[] items, ChangeCounts counts, int untold)
     {
         (int Count, string What)[] parts = [(counts.Added, "added"), (counts.AlreadyPresent, "already present"),
-            (counts.Changed, "changed"), (counts.Removed, "removed"), (counts.NotPresent, "not present"), (counts.Invalid, "invalid")];
+            (counts.Changed, "changed"), (counts.Unchanged, "as before"), (counts.Removed, "removed"), (counts.NotPresent, "not present"), (counts.Invalid, "invalid")];
         WriteVerbose($"{items.Length} values: " +
             string.Join(", ", parts.Where(p => p.Count > 0).Select(p => $"{p.Count} {p.What}")) + ".");
         if (untold > 0)

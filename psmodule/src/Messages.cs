@@ -89,7 +89,7 @@ internal sealed class PageRequest
 }
 
 [DataContract]
-internal sealed class HostMessage
+internal sealed class HostMessage : HostValues
 {
     [DataMember(Name = "host", EmitDefaultValue = false)]
     public string? Host { get; set; }
@@ -100,8 +100,8 @@ internal sealed class HostMessage
     [DataMember(Name = "addedBy", EmitDefaultValue = false)]
     public string? AddedBy { get; set; }
 
-    [DataMember(Name = "clientCertificatePolicy", EmitDefaultValue = false)]
-    public string? ClientCertificatePolicy { get; set; }
+    [DataMember(Name = "expired", EmitDefaultValue = false)]
+    public bool Expired { get; set; }
 }
 
 [DataContract]
@@ -188,9 +188,9 @@ internal sealed class AddHostsRequest : ChangeRequest
     [DataMember(Name = "hosts")]
     public HostMessage[] Hosts { get; set; } = [];
 
-    /// <summary>Hosts that are in the list already get the policy of the request, too.</summary>
-    [DataMember(Name = "setClientCertificatePolicy", EmitDefaultValue = false)]
-    public bool SetClientCertificatePolicy { get; set; }
+    /// <summary>What hosts that are in the list already get of what is given for them, too.</summary>
+    [DataMember(Name = "updateMask", EmitDefaultValue = false)]
+    public string? UpdateMask { get; set; }
 }
 
 [DataContract]
@@ -287,10 +287,10 @@ internal sealed class RemoveCertificatesRequest : ChangeRequest
 
 /// <summary>The answer to an addition to a list or a removal from it.</summary>
 [DataContract]
-internal sealed class ChangeAnswer : ChangedAnswer
+internal sealed class ChangeAnswer(Outcome[] outcomes) : ChangedAnswer
 {
     [DataMember(Name = "outcomes")]
-    private Outcome[]? OutcomesOrNull { get; set; }
+    private Outcome[]? OutcomesOrNull { get; set; } = outcomes;
 
     /// <summary>One for each item of the request, in its order; with counts those of which more is to be said, with their index.</summary>
     public Outcome[] Outcomes => OutcomesOrNull ?? [];
@@ -319,6 +319,9 @@ internal sealed class ChangeCounts
     [DataMember(Name = "changed")]
     public int Changed { get; set; }
 
+    [DataMember(Name = "unchanged")]
+    public int Unchanged { get; set; }
+
     [DataMember(Name = "invalid")]
     public int Invalid { get; set; }
 
@@ -327,7 +330,7 @@ internal sealed class ChangeCounts
     public int LeftOut { get; set; }
 
     /// <summary>All items.</summary>
-    public int Total => Added + AlreadyPresent + Removed + NotPresent + Changed + Invalid;
+    public int Total => Added + AlreadyPresent + Removed + NotPresent + Changed + Unchanged + Invalid;
 }
 
 /// <summary>What became of one host or subject.</summary>
@@ -335,7 +338,7 @@ internal sealed class ChangeCounts
 internal sealed class Outcome
 {
     [DataMember(Name = "host")]
-    private string? Host { get; set; }
+    public string? Host { get; set; }
 
     [DataMember(Name = "subject")]
     private string? Subject { get; set; }

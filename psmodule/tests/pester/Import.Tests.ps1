@@ -122,8 +122,9 @@ Describe 'Get-Command -Syntax' {
 
     It 'shows -Host as Host' {
         (Get-Command -Name Add-OMSGatewayAllowedHost -Syntax).Trim() -replace ' +', ' ' |
-            Should -Be ('Add-OMSGatewayAllowedHost [-Host] <string[]> [-ClientCertificatePolicy <string>] [-Denied] [-PassThru] ' +
-                '[-Comment <string>] [-ConfirmWithin <timespan>] [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]')
+            Should -Be ('Add-OMSGatewayAllowedHost [-Host] <string[]> [-Denied] [-ClientCertificatePolicy <string>] ' +
+                '[-Owner <string>] [-Ticket <string>] [-Note <string>] [-Expires <datetime>] [-PassThru] [-Comment <string>] ' +
+                '[-ConfirmWithin <timespan>] [-Force] [-WhatIf] [-Confirm] [<CommonParameters>]')
     }
 
     It 'shows that a key is no must' {

@@ -50,6 +50,22 @@ public sealed class HelpTests
 
             Yes.
 
+            ### -Owner
+
+            Yes.
+
+            ### -Ticket
+
+            Yes.
+
+            ### -Note
+
+            Yes.
+
+            ### -Expires
+
+            Yes.
+
             ### -Port
 
             No such thing.
