@@ -123,6 +123,7 @@ func TestWrongDocuments(t *testing.T) {
 		{"JSON that ends", "{\"version\": 4", reason.ConfigSyntax, "x is not valid JSON at line 1, column 14: the file ends too early"},
 		{"too many nodes", "version: 4\nx: [" + strings.Repeat("1,", 1_000_000) + "1]", reason.ConfigSyntax, "write it as JSON"},
 		{"too many keys", "version: 4\nx: [" + strings.Repeat(`{"a":1}`, 1_000_000) + "]", reason.ConfigSyntax, "write it as JSON"},
+		{"too many elements", "version: 4\nx:\n" + strings.Repeat("-\u0085", 1_000_001), reason.ConfigSyntax, "write it as JSON"},
 		{"too large", "version: 4\n#" + strings.Repeat("x", config.MaxFileSize), reason.ConfigTooLarge, "x is larger than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
