@@ -28,10 +28,11 @@ const (
 var maskNames = map[string]string{flagPolicy: "client_certificate_policy", flagExpires: "expires_at"}
 
 // accountHelp explains the flags.
-const accountHelp = `--owner says who answers for an entry, --ticket where it was asked for, and --note what else is to be known; an empty value
-takes one away. --expires says when it ends: after a time such as 12h, 90d or 8w from now, at a date such as 2027-03-31,
-which is the beginning of that day here, or 2027-03-31T18:30:00Z, or never. An entry that has expired allows nothing new
-and stays in the list until it is removed; open tunnels stay, and so does what another entry allows.`
+const accountHelp = `--owner says who answers for an entry, --ticket where it was asked for, and --note what else is to be
+known; an empty value takes one away. --expires says when it ends: after a time such as 12h, 90d or 8w from now, at a
+date such as 2027-03-31, which is the beginning of that day here, or 2027-03-31T18:30:00Z, or never. An entry that has
+expired allows nothing new and stays in the list until it is removed; open tunnels stay, and so does what another entry
+allows.`
 
 // hostFlags are the values that flags give to allowed hosts.
 type hostFlags struct {

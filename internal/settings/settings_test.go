@@ -225,7 +225,9 @@ func TestPolicyInput(t *testing.T) {
 			{Pattern: p, ClientCertificatePolicy: config.Required},
 		},
 		AllowedClientCertificates: []config.AllowedClientCertificate{{Entry: entry(t, "CN=a")}, {Entry: entry(t, "agent")}},
-	}, settings.Slots{policy.Learned: {Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}}}, time.Time{})
+	}, settings.Slots{
+		policy.Learned: {Entries: []policy.Entry{learned}, ClientCertificates: []clientcert.Entry{entry(t, "workspace")}},
+	}, time.Time{})
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(hostname.Pattern{}, netip.Addr{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

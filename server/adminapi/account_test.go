@@ -62,7 +62,8 @@ func TestAccountOfHosts(t *testing.T) {
 	ignored := protocmp.IgnoreFields(&adminv1.AllowedHost{}, "added_at", "added_by")
 	now := &adminv1.AllowedHost{Host: "a.example.com", Owner: "net", Ticket: "CHG-7", Note: "later"}
 	was := &adminv1.AllowedHost{Host: "a.example.com", Owner: "net", Ticket: "CHG-7", Note: "for the press", ExpiresAt: expires}
-	if diff := cmp.Diff(&adminv1.SetAllowedHostOutcome{Host: now, Previous: was}, set.GetOutcomes()[0], protocmp.Transform(), ignored); diff != "" {
+	outcome := &adminv1.SetAllowedHostOutcome{Host: now, Previous: was}
+	if diff := cmp.Diff(outcome, set.GetOutcomes()[0], protocmp.Transform(), ignored); diff != "" {
 		t.Errorf("set (-want +got):\n%s", diff)
 	}
 	list, err := hosts.ListAllowedHosts(ctx, &adminv1.ListAllowedHostsRequest{})
@@ -117,7 +118,8 @@ func TestPageOfHostsWithLongNotes(t *testing.T) {
 	var all []*adminv1.AllowedHost
 	for i := range 1000 {
 		all = append(all, &adminv1.AllowedHost{
-			Host: fmt.Sprintf("a%d.example.com", i), Owner: strings.Repeat("o", 256), Ticket: strings.Repeat("t", 256), Note: strings.Repeat("n", 1000),
+			Host:  fmt.Sprintf("a%d.example.com", i),
+			Owner: strings.Repeat("o", 256), Ticket: strings.Repeat("t", 256), Note: strings.Repeat("n", 1000),
 		})
 	}
 	for part := range 4 {
