@@ -75,6 +75,20 @@ func TestAccountOfHosts(t *testing.T) {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
 
+	// Who answers for a host says nothing about what clients notice; a policy does.
+	for _, rehearsed := range []struct {
+		field    string
+		notKnown int
+	}{{"owner", 0}, {"client_certificate_policy", 1}} {
+		would, err := hosts.SetAllowedHosts(ctx, &adminv1.SetAllowedHostsRequest{
+			Hosts: []string{"a.example.com"}, Owner: "another", ClientCertificatePolicy: adminv1.AllowedHost_OFF,
+			UpdateMask: maskOf(rehearsed.field), ValidateOnly: true,
+		})
+		if got := len(would.GetPreview().GetImpact().GetNotKnown()); err != nil || got != rehearsed.notKnown {
+			t.Errorf("%s: %d parts are not known, want %d; %v", rehearsed.field, got, rehearsed.notKnown, err)
+		}
+	}
+
 	for want, wrong := range map[reason.Reason]*adminv1.SetAllowedHostsRequest{
 		reason.UpdateMaskInvalid:  {UpdateMask: maskOf("host")},
 		reason.AccountTextInvalid: {UpdateMask: maskOf("owner"), Owner: strings.Repeat("o", 257)},
