@@ -22,7 +22,7 @@ func root(p *command.Program) *cobra.Command {
 	return p.Root(
 		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(), a.config(), a.revision(), a.clock(),
 		a.status(), a.check(), a.denied(), a.discovery(), a.tunnel(), a.event(), a.support(),
-		batch.Command(p),
+		batch.Command(p), a.dialStdio(),
 	)
 }
 

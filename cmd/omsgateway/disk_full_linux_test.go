@@ -17,8 +17,8 @@ import (
 	"github.com/omsgateway/omsgateway/internal/testscale"
 )
 
-// TestDiskFull leaves the disk of a gateway so little room that a change fails at each of its steps, with every number of pages from none on:
-// what was acknowledged is there afterwards, what was refused is not, tunnels and reads go on, and the history is whole.
+// TestDiskFull leaves the disk of a gateway so little room that a change fails at each of its steps, with every number of pages from none
+// on: what was acknowledged is there afterwards, what was refused is not, tunnels and reads go on, and the history is whole.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t)

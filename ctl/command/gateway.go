@@ -89,6 +89,9 @@ func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
 	return adminclient.Dial(ctx, p.options(p.address))
 }
 
+// Address is what --address says, "" if it was not given.
+func (p *Program) Address() string { return p.address }
+
 // StateDir is the state folder of the gateway of a command that is about one only, if its address tells.
 func (p *Program) StateDir() (dir string, ok bool) { return adminclient.StateDir(p.options(p.address)) }
 
@@ -97,6 +100,7 @@ func (p *Program) options(address string) adminclient.Options {
 	return adminclient.Options{
 		Address: address, Wait: startWait, NoStandIn: p.NoStandIn,
 		Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: p.changed,
+		Alone: !isTerminal(p.In) || !isTerminal(p.Err),
 	}
 }
 

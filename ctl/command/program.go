@@ -69,7 +69,7 @@ omsgwctl event watch --level error`,
 	root.SetHelpCommand(helpCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&p.address, "address", "",
-		"`address` of the admin API, unix:PATH or npipe:NAME (default: $OMSGATEWAY_ADDRESS, else the system's)")
+		"unix:PATH, npipe:NAME or ssh:[USER@]HOST (default: $OMSGATEWAY_ADDRESS, else the system's `address`)")
 	root.Flags().BoolP("version", "v", false, "print the version of this program")
 	root.PersistentFlags().BoolP("help", "h", false, "show this help")
 

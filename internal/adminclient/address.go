@@ -13,15 +13,18 @@ import (
 
 // kinds has the kinds of addresses, by what stands before the first colon.
 var kinds = map[string]kind{
-	"unix":  {dial: localsock.Dial, stateDir: stateDirOfSocket},
-	"npipe": {dial: localsock.Dial, stateDir: osdefaults.StateDirOf},
+	"unix":  {dial: dialLocal, stateDir: stateDirOfSocket},
+	"npipe": {dial: dialLocal, stateDir: osdefaults.StateDirOf},
+	"ssh":   {dial: dialSSH, stateDir: noStateDir, isRemote: true},
 }
 
-// kind is a kind of address. Its functions get the whole address.
+// kind is a kind of address.
 type kind struct {
 	// dial connects to what serves the admin API there. Its error has localsock.ErrNotListening in its chain if nobody does, and
-	// fs.ErrPermission if this account may not connect.
-	dial func(ctx context.Context, address string) (net.Conn, error)
+	// fs.ErrPermission if this account may not connect. It may be a failing connection instead.
+	dial func(ctx context.Context, g gateway) (net.Conn, error)
+	// isRemote says that the gateway is on another computer, and that a login may stand before it.
+	isRemote bool
 	// stateDir is the folder that a gateway there has its state in, if the address tells: whoever may write it can stand in for the
 	// gateway.
 	stateDir func(address string) (dir string, ok bool)
@@ -35,6 +38,10 @@ func kindOf(address string) (kind, error) {
 		return kind{}, reason.New(reason.AddressInvalid, "address", address)
 	}
 	return k, nil
+}
+
+func dialLocal(ctx context.Context, g gateway) (net.Conn, error) {
+	return localsock.Dial(ctx, g.address)
 }
 
 func stateDirOfSocket(address string) (dir string, ok bool) {

@@ -1,5 +1,5 @@
-// Package adminclient reaches the admin API of the gateway on this computer: one that runs, one that is starting, which is
-// waited for, or one that is stopped, which is stood in for by the program omsgateway itself.
+// Package adminclient reaches the admin API of a gateway: on this computer one that runs, one that is starting, which is waited for, or one
+// that is stopped, which is stood in for by the program omsgateway itself; on another computer one that runs, through ssh.
 package adminclient
 
 import (
@@ -48,11 +48,13 @@ type Client struct {
 
 // Options tell which gateway to reach.
 type Options struct {
-	// Address is "unix:PATH" or "npipe:NAME". Without it the environment variable OMSGATEWAY_ADDRESS decides, and without that
-	// the system's default.
+	// Address is "unix:PATH", "npipe:NAME" or "ssh:[USER@]HOST". Without it the environment variable OMSGATEWAY_ADDRESS decides, and
+	// without that the system's default.
 	Address string
 	// Wait is how long a gateway that is starting is waited for, each time that it has to be reached; 0 means 10 s.
 	Wait time.Duration
+	// Alone says that nobody can be asked for a password or about the key of a host.
+	Alone bool
 	// NoStandIn lets a gateway that is stopped be one that is not reached: GATEWAY_UNREACHABLE.
 	NoStandIn bool
 	// Program is the name and version of the program, such as "omsgwctl/1.4.0", which stands in the revisions of the changes that it makes.
@@ -89,6 +91,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 			kind:    kind,
 			wait:    cmp.Or(o.Wait, defaultWait),
 			program: o.Program,
+			alone:   o.Alone,
 		},
 		changed:    o.Changed,
 		mayStandIn: !o.NoStandIn,

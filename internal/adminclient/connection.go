@@ -235,9 +235,9 @@ func wasNotSent(err error) bool {
 	return ok && s.Code() == codes.Unavailable && strings.Contains(s.Message(), errLost.Error())
 }
 
-// speak begins gRPC over conn and waits until the other side answers. conn is closed with the answered connection, or if there
-// is an error.
-func speak(ctx context.Context, conn net.Conn, program string) (*grpc.ClientConn, error) {
+// speak begins gRPC over conn and waits until the other side answers, at most as long as limit. conn is closed with the answered
+// connection, or if there is an error.
+func speak(ctx context.Context, conn net.Conn, program string, limit time.Duration) (*grpc.ClientConn, error) {
 	only := make(chan net.Conn, 1)
 	only <- conn
 	client, err := grpc.NewClient("passthrough:///omsgateway",
@@ -260,7 +260,7 @@ func speak(ctx context.Context, conn net.Conn, program string) (*grpc.ClientConn
 		_ = conn.Close()
 		return nil, err
 	}
-	if err := ready(ctx, client); err != nil {
+	if err := ready(ctx, client, limit); err != nil {
 		_ = client.Close()
 		_ = conn.Close() // gRPC may not have asked for it
 		return nil, err
@@ -268,8 +268,8 @@ func speak(ctx context.Context, conn net.Conn, program string) (*grpc.ClientConn
 	return client, nil
 }
 
-func ready(ctx context.Context, client *grpc.ClientConn) error {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+func ready(ctx context.Context, client *grpc.ClientConn, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		state := client.GetState()

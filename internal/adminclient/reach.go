@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -25,6 +26,24 @@ type gateway struct {
 	kind    kind // of the address
 	wait    time.Duration
 	program string // Options.Program
+	alone   bool   // Options.Alone
+}
+
+// failing is a connection that knows why it did not lead to a gateway.
+type failing interface {
+	// failure returns that, after the connection was closed; err is what was seen of it.
+	failure(g gateway, err error) error
+}
+
+// patience is how long reach may take, and how long the first answer on a connection.
+func (g gateway) patience() (reach, answer time.Duration) {
+	switch {
+	case g.kind.isRemote && g.alone:
+		return max(g.wait, sshTimeAlone), sshTimeAlone
+	case g.kind.isRemote:
+		return max(g.wait, sshTime), sshTime
+	}
+	return g.wait, handshakeTime
 }
 
 // errNotServed is in the chain if something listens at the address and ends the connection. Its text tells that of a status.
@@ -36,7 +55,8 @@ func isNotServed(err error) bool {
 
 // reach makes a session with the gateway, or with what stands in for it if mayStandIn.
 func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
-	waiting, cancel := context.WithTimeout(ctx, g.wait)
+	patience, _ := g.patience()
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var earlier error
 	for {
@@ -59,16 +79,49 @@ func (g gateway) reach(ctx context.Context, mayStandIn bool) (*session, error) {
 	}
 }
 
+// Connect connects to what serves the admin API at an address of this computer, "unix:PATH" or "npipe:NAME", empty for the system's
+// default, and stands in for nobody. The errors are those of Dial.
+func Connect(ctx context.Context, address string) (net.Conn, error) {
+	if address == "" {
+		address = osdefaults.AdminAddress()
+	}
+	kind, err := kindOf(address)
+	if err != nil {
+		return nil, err
+	}
+	if kind.isRemote {
+		return nil, reason.New(reason.AddressInvalid, "address", address)
+	}
+	g := gateway{address: address, kind: kind}
+	conn, err := kind.dial(ctx, g)
+	switch {
+	case err == nil, reason.Of(err) == reason.AddressInvalid:
+		return conn, err
+	case errors.Is(err, fs.ErrPermission):
+		return nil, reason.Wrap(err, reason.GatewayDenied, "address", address)
+	case errors.Is(err, localsock.ErrNotListening):
+		return nil, g.unreachable(nil)
+	}
+	return nil, g.unreachable(err)
+}
+
 // attempt tries once. The error stands if the time is over, or if trying again makes no sense.
 func (g gateway) attempt(ctx context.Context, mayStandIn bool) (s *session, again bool, err error) {
-	conn, err := g.kind.dial(ctx, g.address)
+	conn, err := g.kind.dial(ctx, g)
 	switch {
 	case err == nil:
-		client, err := speak(ctx, conn, g.program)
+		_, answer := g.patience()
+		client, err := speak(ctx, conn, g.program, answer)
+		if failed, ok := conn.(failing); ok && err != nil {
+			return nil, false, failed.failure(g, err)
+		}
 		if err != nil { // it stops or starts at the moment, or has too many connections even to say so
 			return nil, true, g.unreachable(fmt.Errorf("%w: %w", errNotServed, err))
 		}
-		return &session{conn: client, raw: conn, end: func() { _ = client.Close() }}, false, nil
+		return &session{conn: client, raw: conn, end: func() {
+			_ = client.Close()
+			_ = conn.Close() // waits for what carries it
+		}}, false, nil
 	case reason.Of(err) == reason.AddressInvalid:
 		return nil, false, err
 	case errors.Is(err, fs.ErrPermission):

@@ -32,7 +32,7 @@ func standIn(ctx context.Context, dir, program string) (*session, error) {
 		return nil, err
 	}
 	conn := localsock.PipeConn(c.output, c.input)
-	client, err := speak(ctx, conn, program)
+	client, err := speak(ctx, conn, program, handshakeTime)
 	if err != nil {
 		c.end()
 		if ctx.Err() != nil {
@@ -68,7 +68,7 @@ func startChild(dir string) (*child, error) {
 	}
 	defer theirOutput.Close()
 
-	c := &child{input: input, output: output, complaint: &head{}, done: make(chan struct{})}
+	c := &child{input: input, output: output, complaint: &head{most: maxComplaint}, done: make(chan struct{})}
 	candidates := osdefaults.GatewayBinary()
 	err = fmt.Errorf("the program omsgateway is not there: looked for %s", strings.Join(candidates, " and "))
 	for _, program := range candidates {
@@ -119,10 +119,13 @@ func (c *child) failure(dir string, err error) error {
 	return errors.New(complaint)
 }
 
-// head keeps the first maxComplaint bytes of what is written to it.
-type head struct{ strings.Builder }
+// head keeps the first bytes of what is written to it, as many as most.
+type head struct {
+	strings.Builder
+	most int
+}
 
 func (h *head) Write(p []byte) (int, error) {
-	h.Builder.Write(p[:min(len(p), maxComplaint-h.Len())])
+	h.Builder.Write(p[:min(len(p), h.most-h.Len())])
 	return len(p), nil
 }

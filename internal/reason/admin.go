@@ -92,7 +92,7 @@ var adminTexts = map[Reason]string{
 	Internal:                 `the gateway has a fault; its log tells more`,
 	GatewayUnreachable:       `no gateway answers at {address}; {remedy}`,
 	GatewayDenied:            `this account may not open {address}; use root or the account that runs the gateway`,
-	AddressInvalid:           `"{address}" is not an address of the admin API; write unix:PATH or npipe:NAME`,
+	AddressInvalid:           `"{address}" is not an address of the admin API; write unix:PATH, npipe:NAME or ssh:[USER@]HOST`,
 
 	RevisionChangedAgain: `revision {revision} cannot be undone by itself: what it changed has changed again since ({items}); ` +
 		`omsgwctl revision restore goes back as a whole`,
