@@ -340,8 +340,8 @@ func TestParsePatternRefuses(t *testing.T) {
 
 // TestEveryRefusalHasACase finds a reason for which nobody thought of a spelling.
 func TestEveryRefusalHasACase(t *testing.T) {
-	elsewhere := []reason.Reason{ // for hosts that are patterns
-		reason.HostNotAllowed, reason.HostIsWildcard,
+	elsewhere := []reason.Reason{ // for hosts that are patterns, and for entries
+		reason.HostNotAllowed, reason.HostIsWildcard, reason.HostExpired,
 		reason.HostWildcardShared, reason.HostSpecialAddress, reason.HostWithoutDot, reason.HostLocal,
 	}
 	tested := make(map[reason.Reason]bool)
