@@ -274,8 +274,9 @@ func TestEveryActionIsDefinedAndUsed(t *testing.T) {
 		"AppSearch", "CostFinalize", "CostInitialize", "CreateFolders", "DeleteServices", "ExecuteAction", "FileCost",
 		"FindRelatedProducts", "InstallFiles", "InstallFinalize", "InstallInitialize", "InstallServices", "InstallValidate",
 		"LaunchConditions", "MigrateFeatureStates", "ProcessComponents", "PublishFeatures", "PublishProduct",
-		"RegisterProduct", "RegisterUser", "RemoveExistingProducts", "RemoveFiles", "RemoveFolders", "RemoveRegistryValues",
-		"StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteRegistryValues",
+		"RegisterProduct", "RegisterUser", "RemoveEnvironmentStrings", "RemoveExistingProducts", "RemoveFiles", "RemoveFolders",
+		"RemoveRegistryValues", "StartServices", "StopServices", "UnpublishFeatures", "ValidateProductID", "WriteEnvironmentStrings",
+		"WriteRegistryValues",
 	}
 	for name := range used {
 		if actions[name] == nil && dialogs[name] == nil && !slices.Contains(standard, name) {
