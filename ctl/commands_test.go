@@ -25,7 +25,7 @@ func TestWrongUsage(t *testing.T) {
 		want string
 	}{
 		{"bogus", "omsgwctl has no command \"bogus\"; it has allowed-client-certificate, allowed-host, batch, check, clock, completion, config, " +
-			"denied, dial-stdio, discovery, event, relay-proxy, revision, setting, status, support, tunnel, version\n" +
+			"denied, dial-stdio, discovery, event, gateway, relay-proxy, revision, setting, status, support, tunnel, version\n" +
 			"See 'omsgwctl --help'."},
 		{"setting", "setting needs one of: clear, get, list, set\nSee 'omsgwctl setting --help'."},
 		{"allowed-host ad x", "allowed-host has no command \"ad\"; did you mean add?\nSee 'omsgwctl allowed-host --help'."},

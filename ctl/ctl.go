@@ -20,7 +20,7 @@ func Main(ctx context.Context, version string, args []string, in io.Reader, out,
 func root(p *command.Program) *cobra.Command {
 	a := app{p}
 	return p.Root(
-		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(), a.config(), a.revision(), a.clock(),
+		a.allowedHost(), a.allowedClientCertificate(), a.relayProxy(), a.setting(), a.config(), a.revision(), a.gateway(), a.clock(),
 		a.status(), a.check(), a.denied(), a.discovery(), a.tunnel(), a.event(), a.support(),
 		batch.Command(p), a.dialStdio(),
 	)

@@ -72,8 +72,12 @@ func (p *Program) CompleteAll(ask Ask[[]string]) cobra.CompletionFunc {
 func (p *Program) completions(ctx context.Context, ask Ask[[]string], args []string) (words []string, _ cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	gateway := adminclient.Options{Address: p.address, Wait: completionTimeout}
-	err := connected(ctx, gateway, func(ctx context.Context, c *adminclient.Client) (err error) {
+	t, err := p.target()
+	if err != nil || adminclient.IsRemote(t.address) { // a login takes longer than somebody waits for a word
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	gateway := adminclient.Options{Address: t.address, Wait: completionTimeout}
+	err = connected(ctx, gateway, func(ctx context.Context, c *adminclient.Client) (err error) {
 		words, err = ask(ctx, c, args)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,42 +71,52 @@ func fromEach[M any](ctx context.Context, p *Program, ask func(context.Context, 
 	return answers, err
 }
 
-// Each runs do with a connection to every gateway that the command line names, until it fails. A gateway may be one that is waited
-// for or stood in for.
+// Each runs do with a connection to the gateway that the command line names. It may be one that is waited for or stood in for.
 func (p *Program) Each(ctx context.Context, do func(context.Context, *adminclient.Client) error) error {
-	for _, address := range p.gateways() {
-		if err := connected(ctx, p.options(address), do); err != nil {
-			return err
-		}
+	t, err := p.target()
+	if err != nil {
+		return err
 	}
-	return nil
+	return connected(ctx, p.options(t), do)
 }
-
-// gateways has the addresses of the gateways that the command line names: one, "" for this computer's.
-func (p *Program) gateways() []string { return []string{p.address} }
 
 // Dial reaches the gateway of a command that is about one only.
 func (p *Program) Dial(ctx context.Context) (*adminclient.Client, error) {
-	return adminclient.Dial(ctx, p.options(p.address))
+	t, err := p.target()
+	if err != nil {
+		return nil, err
+	}
+	return adminclient.Dial(ctx, p.options(t))
 }
 
 // Address is what --address says, "" if it was not given.
 func (p *Program) Address() string { return p.address }
 
 // StateDir is the state folder of the gateway of a command that is about one only, if its address tells.
-func (p *Program) StateDir() (dir string, ok bool) { return adminclient.StateDir(p.options(p.address)) }
+func (p *Program) StateDir() (dir string, ok bool) {
+	t, err := p.target()
+	if err != nil {
+		return "", false
+	}
+	return adminclient.StateDir(p.options(t))
+}
 
-// options are how the gateway at address is reached.
-func (p *Program) options(address string) adminclient.Options {
+// options are how a gateway is reached.
+func (p *Program) options(t target) adminclient.Options {
 	return adminclient.Options{
-		Address: address, Wait: startWait, NoStandIn: p.NoStandIn,
-		Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: p.changed,
+		Address: t.address, Wait: startWait, NoStandIn: p.NoStandIn,
+		Program: cmp.Or(p.Client, "omsgwctl/"+p.Version), Changed: func(stoodIn bool) { p.changed(t, stoodIn) },
 		Alone: !isTerminal(p.In) || !isTerminal(p.Err),
 	}
 }
 
-// changed remarks that a change was made while the gateway is stopped, once until one is made while it runs.
-func (p *Program) changed(stoodIn bool) {
+// changed remarks where a change on another computer was made, once, and that one was made while the gateway is stopped, once until one is
+// made while it runs.
+func (p *Program) changed(t target, stoodIn bool) {
+	if address := cmp.Or(t.address, os.Getenv(adminclient.AddressVariable)); !p.mentioned && adminclient.IsRemote(address) {
+		p.mentioned = true
+		p.Notef("changed at %s", target{t.name, address}.text())
+	}
 	if stoodIn && !p.stoodIn {
 		fmt.Fprintln(p.Err, "omsgwctl: the gateway is stopped: what was changed takes effect when it starts")
 	}

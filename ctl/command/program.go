@@ -24,9 +24,11 @@ type Program struct {
 
 	NoStandIn bool // a gateway that is stopped is not reached
 
-	address string // --address, "" if not given
-	started bool   // the command line was understood: an error from here on is not wrong usage
-	stoodIn bool   // the last change was made while the gateway is stopped
+	address   string      // --address, "" if not given
+	gateway   gatewayFlag // --gateway
+	mentioned bool        // where changes are made was said
+	started   bool        // the command line was understood: an error from here on is not wrong usage
+	stoodIn   bool        // the last change was made while the gateway is stopped
 }
 
 // The groups of commands in the help.
@@ -70,6 +72,11 @@ omsgwctl event watch --level error`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.PersistentFlags().StringVar(&p.address, "address", "",
 		"unix:PATH, npipe:NAME or ssh:[USER@]HOST (default: $OMSGATEWAY_ADDRESS, else the system's `address`)")
+	root.PersistentFlags().Var(&p.gateway, "gateway",
+		"the gateway with this `name`; local is this computer's (default: $"+GatewayVariable+")")
+	_ = root.RegisterFlagCompletionFunc("gateway", func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return GatewayNames(cmd, nil, word)
+	})
 	root.Flags().BoolP("version", "v", false, "print the version of this program")
 	root.PersistentFlags().BoolP("help", "h", false, "show this help")
 

@@ -59,7 +59,7 @@ func (p *Program) show(message any, v View) error {
 				return err
 			}
 		}
-		if err := p.table(t); err != nil {
+		if err := p.Table(t); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,8 @@ func (p *Program) show(message any, v View) error {
 	return v.Failure
 }
 
-func (p *Program) table(rows Table) error {
+// Table prints a table.
+func (p *Program) Table(rows Table) error {
 	var text bytes.Buffer
 	columns := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
 	for _, row := range rows {

@@ -30,6 +30,21 @@ type kind struct {
 	stateDir func(address string) (dir string, ok bool)
 }
 
+// CheckAddress says what is wrong with an address of the admin API, ADDRESS_INVALID, or nil.
+func CheckAddress(address string) error {
+	kind, err := kindOf(address)
+	if err == nil && kind.isRemote {
+		_, err = destination(address)
+	}
+	return err
+}
+
+// IsRemote reports whether an address leads to another computer.
+func IsRemote(address string) bool {
+	kind, err := kindOf(address)
+	return err == nil && kind.isRemote
+}
+
 // kindOf returns the kind of an address; the error is a *reason.Error.
 func kindOf(address string) (kind, error) {
 	name, _, _ := strings.Cut(address, ":")

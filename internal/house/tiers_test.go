@@ -34,7 +34,7 @@ var tiers = [][]string{
 	{"internal/settings", "internal/discovery", "internal/adminclient", "internal/testpipe"},
 	{"internal/upstream", "internal/admission", "internal/tunnel", "internal/localsock", "internal/apierr"},
 	{"internal/event", "internal/policy", "internal/resumption", "internal/usage", "internal/demand"},
-	{"internal/config", "internal/history", "internal/statefolder", "internal/firewall", "internal/calendar"},
+	{"internal/config", "internal/history", "internal/statefolder", "internal/firewall", "internal/calendar", "ctl/gateways"},
 	{
 		"internal/hostname", "internal/handshake", "internal/splice", "internal/atomicfile", "internal/filelock", "internal/osdefaults",
 		"internal/secret", "internal/caller", "ctl/lines", adminv1,
